@@ -1,0 +1,102 @@
+/* lag.y: the grammar of lag (Bison). Builds a Tree; what names mean is nobody's business here.
+ *
+ * A pure push parser: parse.c hands it tokens. Its stack grows on the heap, so that brackets may nest deep, and a mistake
+ * costs the rest of its statement: `line: error`. */
+%require "3.8"
+%define api.pure full
+%define api.push-pull push
+%define parse.error custom
+%define parse.lac full
+%define api.value.type {ParseValue}
+%param {Parser *p}
+
+%code requires {
+#include "front/parse.h"
+}
+
+%code {
+#define YYMAXDEPTH PARSE_DEPTH_MOST
+#define YYMALLOC memory_new
+#define YYFREE memory_free
+#pragma GCC diagnostic ignored "-Wconversion" /* of the skeleton */
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+
+static void yyerror(Parser *p, const char *message);
+}
+
+%token END LATER BAD
+%token NUMBER NAME STRING
+%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW ABSENT
+
+%left '+' '-'
+%left '*' '/'
+%precedence NEGATE
+%right '^'
+
+%%
+
+text: line | text END line;
+
+line: %empty | statement | error { parse_broken(p); };
+
+statement:
+    expression                    { parse_lagrangian(p, $1.id, $1); }
+  | expression '=' expression     { parse_define(p, $1.id, $3.id, $2); }
+  | LAGRANGIAN expression         { parse_lagrangian(p, $2.id, $1); }
+  | COORD names                   { parse_statement(p, TREE_COORD, $1); }
+  | PARAM names                   { parse_statement(p, TREE_PARAM, $1); }
+  | START items                   { parse_statement(p, TREE_START, $1); }
+  | INTEGRATE                     { parse_statement(p, TREE_INTEGRATE, $1); }
+  | INTEGRATE items               { parse_statement(p, TREE_INTEGRATE, $1); }
+  | METHOD items                  { parse_statement(p, TREE_METHOD, $1); }
+  | SAVE STRING                   { parse_save(p, $1, $2); }
+  | SHOW what                     { parse_show(p, $1, $2); }
+  ;
+
+names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $3, TREE_NONE); };
+
+items: item | items ',' item;
+item: key '=' expression { parse_item(p, $1, $3.id); };
+key: NAME | METHOD;
+
+what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | ABSENT;
+
+expression:
+    NUMBER                        { $$ = parse_leaf(p, TREE_NUMBER, $1); }
+  | NAME                          { $$ = parse_leaf(p, TREE_NAME, $1); }
+  | NAME '(' arguments ')'        { $$ = parse_call(p, $1, $3.id, $4); }
+  | NAME '(' ')'                  { $$ = parse_call(p, $1, TREE_NONE, $3); }
+  | '(' expression ')'            { $$ = parse_group(p, $1, $2.id, $3); }
+  | '-' expression %prec NEGATE   { $$ = parse_negate(p, $1, $2.id); }
+  | '+' expression %prec NEGATE   { $$ = parse_group(p, $1, $2.id, $2); }
+  | expression '+' expression     { $$ = parse_binary(p, TREE_ADD, $1.id, $2, $3.id); }
+  | expression '-' expression     { $$ = parse_binary(p, TREE_SUBTRACT, $1.id, $2, $3.id); }
+  | expression '*' expression     { $$ = parse_binary(p, TREE_MULTIPLY, $1.id, $2, $3.id); }
+  | expression '/' expression     { $$ = parse_binary(p, TREE_DIVIDE, $1.id, $2, $3.id); }
+  | expression '^' expression     { $$ = parse_binary(p, TREE_POWER, $1.id, $2, $3.id); }
+  ;
+
+arguments:
+    expression                    { $$ = parse_argument(p, $1.id, TREE_NONE); }
+  | arguments ',' expression      { $$ = parse_argument(p, $3.id, $1.id); }
+  ;
+
+%%
+
+static void yyerror(Parser *p, const char *message) {
+    (void)message; /* the one that is left to this function: the stack's limit, or memory */
+    parse_too_deep(p);
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
+    enum { MOST = 40 };
+    yysymbol_kind_t kind[MOST];
+    int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+'};
+    int known = 0;
+    for (int i = 0; i < count; i++)
+        for (size_t j = 0; j < sizeof token / sizeof *token; j++)
+            if (YYTRANSLATE(token[j]) == kind[i]) expected[known++] = token[j];
+    parse_unexpected(p, expected, known);
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* lag.h: compile a Lagrangian typed as text, and integrate it.
+ *
+ *     LagSession *session;  lag_session_new(&session);
+ *     LagProgram *program;  lag_read(session, "spring", text, strlen(text), &program);     diagnostics on failure
+ *     const LagModel *model = lag_program_model(program);
+ *     const LagKernel *kernel;  lag_model_kernel(model, 4, LAG_BACKEND_AUTO, &kernel);     compiled once
+ *     LagIntegrator *it;  lag_integrator_new(kernel, LAG_METHOD_GGL, &it);
+ *     lag_integrator_start(it, 0.0, q, pi);  lag_integrator_advance(it, h, steps, 1, rows);
+ *
+ * Nothing here prints, exits, or keeps global state. A function that can fail returns a LagStatus and leaves its outputs
+ * untouched on failure. Errors of the user's text are diagnostics (data with file, line, column and caret); numerical
+ * failures are statuses with step, time and residual. Numbers are double; units are the caller's own. Text is UTF-8.
+ *
+ * Threads: a session, a program and an integrator serve one thread at a time. A model and its kernels never change once
+ * made (lag_model_kernel locks) and may be used by any number of threads. Nothing depends on the locale. */
+#ifndef LAG_H
+#define LAG_H
+
+#include "lag_kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define LAG_API __attribute__((visibility("default")))
+#else
+#define LAG_API
+#endif
+
+#define LAG_VERSION "0.1.0"
+
+typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
+typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
+typedef struct LagModel LagModel;           /* a Lagrangian with its derivatives and facts */
+typedef struct LagIntegrator LagIntegrator; /* a trajectory in progress */
+
+typedef enum LagStatus {
+    LAG_OK = 0,
+    LAG_ERROR_TEXT,        /* the text has errors: see lag_diagnostic */
+    LAG_ERROR_MEMORY,      /* out of memory */
+    LAG_ERROR_ARGUMENT,    /* an argument is out of its range */
+    LAG_ERROR_VALUE,       /* a parameter has no value */
+    LAG_ERROR_BACKEND,     /* the backend asked for could not make code */
+    LAG_ERROR_NEWTON,      /* a step's equations did not converge */
+    LAG_ERROR_SINGULAR,    /* the mass matrix, or a step's Jacobian, is singular */
+    LAG_ERROR_NOT_FINITE,  /* a state or a residual is infinite or not a number */
+    LAG_INTERRUPTED,       /* the caller's own stop */
+    LAG_STATUS_COUNT
+} LagStatus;
+
+/* A sentence in English for a status; never NULL, static. */
+LAG_API const char *lag_status_text(LagStatus status);
+
+/* ---- Diagnostics ---------------------------------------------------------------------------------------------- */
+
+typedef enum LagSeverity { LAG_NOTE, LAG_WARNING, LAG_ERROR } LagSeverity;
+
+/* One thing to say about the user's text. Strings belong to the session and live until its next lag_read. */
+typedef struct LagDiagnostic {
+    LagSeverity severity;
+    const char *file;    /* as given to lag_read */
+    uint32_t line;       /* from 1 */
+    uint32_t column;     /* from 1, in characters */
+    uint32_t width;      /* characters to underline, at least 1 */
+    const char *message; /* what is wrong */
+    const char *hint;    /* what to do, or NULL */
+    const char *source;  /* the whole line of the source */
+} LagDiagnostic;
+
+/* Diagnostics of the session's last lag_read, in the order of the text. */
+LAG_API size_t lag_diagnostic_count(const LagSession *session);
+LAG_API const LagDiagnostic *lag_diagnostic(const LagSession *session, size_t index);
+
+/* The diagnostic as a person reads it (message, source line, caret and hint, newline at the end), with terminal colours if
+ * asked. Writes at most `size` bytes, NUL included; returns the length of the whole text. */
+LAG_API size_t lag_diagnostic_format(const LagDiagnostic *diagnostic, bool colour, char *buffer, size_t size);
+
+/* ---- Sessions and programs ------------------------------------------------------------------------------------ */
+
+/* Seconds by phase. A phase that did not happen is 0. */
+typedef struct LagTimings {
+    double parse;         /* text to statements and graph */
+    double differentiate; /* Lambda to A, B, their derivatives, checks and facts */
+    double emit;          /* graph to tape to IR */
+    double optimise;      /* IR passes */
+    double codegen;       /* IR to machine code */
+    double link;          /* machine code into memory */
+    double integrate;     /* steps */
+} LagTimings;
+
+typedef enum LagBackend {
+    LAG_BACKEND_AUTO,
+    LAG_BACKEND_INTERPRETER,
+    LAG_BACKEND_LLVM,
+} LagBackend;
+
+typedef enum LagMethod {
+    LAG_METHOD_GGL, /* Galerkin-Gauss-Lobatto, order 2r + 2 */
+    LAG_METHOD_RK2, /* explicit midpoint, on q'' from the same derivatives */
+    LAG_METHOD_RK4, /* the classical fourth-order rule */
+} LagMethod;
+
+typedef enum LagVerb {
+    LAG_VERB_DEFINE,     /* NAME = VALUE:       word is the parameter, item[0] its value */
+    LAG_VERB_NAME,       /* NAME = EXPR, NAME(ARGS) = EXPR, coord, param: nothing to carry out */
+    LAG_VERB_LAGRANGIAN, /* EXPR:               model is what it was compiled to */
+    LAG_VERB_START,      /* start:              items of kind COORDINATE, VELOCITY, MOMENTUM, TIME */
+    LAG_VERB_INTEGRATE,  /* integrate:          items of kind R, DT, STEPS, UNTIL, EVERY, METHOD */
+    LAG_VERB_METHOD,     /* method:             the same */
+    LAG_VERB_SAVE,       /* save "FILE":        word is the file's name */
+    LAG_VERB_SHOW,       /* show WHAT:          word is what */
+} LagVerb;
+
+typedef enum LagItemKind {
+    LAG_ITEM_VALUE,      /* the value of a definition */
+    LAG_ITEM_COORDINATE, /* index: which coordinate */
+    LAG_ITEM_VELOCITY,
+    LAG_ITEM_MOMENTUM,
+    LAG_ITEM_TIME,
+    LAG_ITEM_R,
+    LAG_ITEM_DT,
+    LAG_ITEM_STEPS,
+    LAG_ITEM_UNTIL,
+    LAG_ITEM_EVERY,
+    LAG_ITEM_METHOD, /* index: a LagMethod */
+} LagItemKind;
+
+typedef struct LagItem {
+    LagItemKind kind;
+    uint32_t index;      /* see kind */
+    uint32_t expression; /* for lag_program_value */
+} LagItem;
+
+/* One statement of a program, checked. Everything it points at belongs to the program. */
+typedef struct LagStatement {
+    LagVerb verb;
+    uint32_t line;         /* of the text, from 1 */
+    const char *word;      /* see LagVerb, or NULL */
+    const LagModel *model; /* the Lagrangian in force here, or NULL */
+    uint32_t item_count;
+    const LagItem *item;
+} LagStatement;
+
+/* A new session with no definitions. Caller frees it with lag_session_free (NULL allowed). */
+LAG_API LagStatus lag_session_new(LagSession **session);
+LAG_API void lag_session_free(LagSession *session);
+
+/* Reads a text of the lag language (see grammar/README.md) of `size` bytes; `file` is its name in diagnostics. On LAG_OK
+ * the session's definitions are extended by the text's, and *program holds its statements, checked, with a model for each
+ * Lagrangian; nothing has been carried out. On LAG_ERROR_TEXT the session's definitions are as before. Diagnostics are
+ * there in both cases (notes and warnings may come with success). The caller frees the program; it must not outlive the
+ * session. */
+LAG_API LagStatus lag_read(LagSession *session, const char *file, const char *text, size_t size, LagProgram **program);
+LAG_API void lag_program_free(LagProgram *program);
+
+/* True if `text` stops inside a bracket or after an operator or a comma, so that a statement goes on with the next line. */
+LAG_API bool lag_text_continues(const char *text, size_t size);
+
+LAG_API size_t lag_program_count(const LagProgram *program);
+LAG_API const LagStatement *lag_program_statement(const LagProgram *program, size_t index);
+
+/* The last Lagrangian that the session has read, or NULL. */
+LAG_API const LagModel *lag_program_model(const LagProgram *program);
+
+/* The value of an item's expression under the session's current parameter values. LAG_ERROR_VALUE if a parameter that it
+ * needs has none, LAG_ERROR_NOT_FINITE if the value is not finite. */
+LAG_API LagStatus lag_program_value(const LagProgram *program, const LagItem *item, double *value);
+
+/* Parameter values of a session. A value set by lag_session_override wins over every later lag_session_set (`--set`).
+ * lag_session_get: LAG_ERROR_VALUE if the name has no value. */
+LAG_API LagStatus lag_session_set(LagSession *session, const char *name, double value);
+LAG_API LagStatus lag_session_override(LagSession *session, const char *name, double value);
+LAG_API LagStatus lag_session_get(const LagSession *session, const char *name, double *value);
+
+/* The current values of a model's parameters, value[lag_model_parameter_count]. LAG_ERROR_VALUE if one has none. */
+LAG_API LagStatus lag_session_parameters(const LagSession *session, const LagModel *model, double *value);
+
+/* ---- Models and kernels --------------------------------------------------------------------------------------- */
+
+/* Programs own their models: a model lives as long as one program or one holder has it. */
+LAG_API const LagModel *lag_model_hold(const LagModel *model);
+LAG_API void lag_model_release(const LagModel *model);
+
+LAG_API uint32_t lag_model_dof(const LagModel *model);
+LAG_API const char *lag_model_coordinate(const LagModel *model, uint32_t index);
+LAG_API uint32_t lag_model_parameter_count(const LagModel *model);
+LAG_API const char *lag_model_parameter(const LagModel *model, uint32_t index);
+LAG_API const char *lag_model_text(const LagModel *model); /* the Lagrangian, as it was typed, on one line */
+LAG_API const LagFacts *lag_model_facts(const LagModel *model);
+
+/* Native code for a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. LAG_BACKEND_AUTO
+ * falls back to the interpreter where no code can be made. The kernel belongs to the model. Every backend gives the same
+ * bits (a NaN may differ in sign and payload). Thread-safe. */
+LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
+
+/* Seconds spent so far on a model by phase (integrate is 0), the reading of its text included. */
+LAG_API void lag_model_timings(const LagModel *model, LagTimings *timings);
+
+/* What can be shown of a model or of a program. */
+typedef enum LagView {
+    LAG_VIEW_LAGRANGIAN, /* as typed, expanded */
+    LAG_VIEW_EQUATIONS,  /* the equations of motion */
+    LAG_VIEW_ENERGY,     /* the energy of the conservative part */
+    LAG_VIEW_KERNEL,     /* dimensions, facts, timings */
+    LAG_VIEW_TOKENS,
+    LAG_VIEW_TREE,
+    LAG_VIEW_GRAPH,
+    LAG_VIEW_LAGRANGE, /* A, B and their derivatives */
+    LAG_VIEW_DISCRETE, /* the step's residual and Jacobian, as a tape */
+    LAG_VIEW_TAPE,     /* the pointwise functions, as a tape */
+    LAG_VIEW_LLVM,
+    LAG_VIEW_ASM,
+    LAG_VIEW_COUNT
+} LagView;
+
+/* The view of that name ("equations", "llvm" ...), or LAG_VIEW_COUNT. */
+LAG_API LagView lag_view_named(const char *name);
+
+/* A view as text, NUL-terminated. `r` and `backend` say which kernel, where it matters. The caller frees *text with
+ * lag_text_free. The views of a text (tokens, tree) are a program's, the others a model's: the other call answers
+ * LAG_ERROR_ARGUMENT. */
+LAG_API LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, char **text);
+LAG_API LagStatus lag_program_view(const LagProgram *program, LagView view, char **text);
+LAG_API void lag_text_free(char *text);
+
+/* Momentum pi[d] = B(q, v, t) and energy of the conservative part, for parameters c[m]; q[d], v[d]. These allocate. */
+LAG_API LagStatus lag_kernel_momentum(const LagKernel *kernel, const double *c, double t, const double *q, const double *v,
+                                      double *pi);
+LAG_API LagStatus lag_kernel_energy(const LagKernel *kernel, const double *c, double t, const double *q, const double *v,
+                                    double *energy);
+
+/* ---- Integration ---------------------------------------------------------------------------------------------- */
+
+/* Where lag_integrator_advance puts the rows it keeps: row i is t[i], q[i*d .. ], pi[i*d ..]. Any pointer may be NULL.
+ * The caller owns the arrays; each must have room for `capacity` rows. `count` is how many rows have been written. */
+typedef struct LagRows {
+    size_t capacity, count;
+    double *t;      /* [capacity] */
+    double *q;      /* [capacity, d] */
+    double *pi;     /* [capacity, d] */
+    double *energy; /* [capacity], of the conservative part */
+} LagRows;
+
+typedef struct LagReport {
+    LagStatus status;
+    uint64_t steps;      /* done since lag_integrator_start */
+    double t;            /* reached */
+    double residual;     /* of the step that failed, max norm; 0 on success */
+    uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4) */
+    double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
+    double energy;
+    double seconds; /* spent in advance */
+} LagReport;
+
+/* An integrator of a kernel. It allocates all it needs here: a step allocates, prints and locks nothing. The kernel must
+ * outlive it. Caller frees it with lag_integrator_free (NULL allowed). */
+LAG_API LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator);
+LAG_API void lag_integrator_free(LagIntegrator *integrator);
+
+/* Parameters c[m], copied. Before the first start they are all 0. A change holds from the next step on. */
+LAG_API void lag_integrator_parameters(LagIntegrator *integrator, const double *c);
+
+/* The start: time t, coordinates q[d], and momenta pi[d] or velocities v[d] (then pi = B(q, v, t)). The state's numbers
+ * must be finite (LAG_ERROR_NOT_FINITE). rk2 and rk4 solve B(q, v, t) = pi for v (LAG_ERROR_SINGULAR). */
+LAG_API LagStatus lag_integrator_start(LagIntegrator *integrator, double t, const double *q, const double *pi);
+LAG_API LagStatus lag_integrator_start_velocity(LagIntegrator *integrator, double t, const double *q, const double *v);
+
+/* Takes `steps` steps of h (h may be negative, not 0). Step n since the start ends at t_start + n h as long as h stays the
+ * same. Of the steps of this call, each `every`-th is appended to `rows` while there is room (rows may be NULL); the start
+ * itself is not. On failure the state is that after the last good step, and what was kept stays kept. */
+LAG_API LagStatus lag_integrator_advance(LagIntegrator *integrator, double h, uint64_t steps, uint64_t every, LagRows *rows);
+
+/* The current state as one row (appended to rows), and the report so far. */
+LAG_API void lag_integrator_state(const LagIntegrator *integrator, LagRows *rows);
+LAG_API void lag_integrator_report(const LagIntegrator *integrator, LagReport *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,111 @@
+/* lag_kernel.h: what a compiled Lagrangian looks like to whoever runs it.
+ *
+ * A kernel is plain data: dimensions, facts, the Lobatto tables and a few native programs. The compiler fills it, the
+ * integrators of runtime/ only read it, and either can be tested without the other (a kernel can be written by hand).
+ *
+ * Every program has one signature. It is given a table of arrays, indexed by LagArray; it reads the inputs and the
+ * tables, and writes its outputs and LAG_WORK. All arrays are of double, row-major, and belong to the caller; sizes are
+ * in LagKernel.size. Programs are pure: no allocation, no lock, no global, so that one kernel serves any number of
+ * threads, each with arrays of its own. Symbols as in the method (Tsang, Galley, Stein & Turner 2015, ApJL 809 L9):
+ *
+ *     d  degrees of freedom      r  interior nodes      s = r + 2  nodes      n = (r + 1) d  unknowns of a step
+ *
+ * With nodes c_i, weights b_i and derivative matrix D on the unit interval (c_0 = 0, c_{r+1} = 1, sum of b = 1):
+ *
+ *     q_i = q + z_i,  z_0 = 0      v_i = (1/h) sum_j D_ij z_j      t_i = t + c_i h
+ *     F_i = h b_i A_i + sum_j b_j D_ji B_j
+ *
+ * and a step solves  F_i = 0 (i = 1 .. r),  pi + F_0 = 0  for z_1 .. z_{r+1}. Then q' = q + z_{r+1}, and, since the
+ * rows of D sum to zero,  pi' = F_{r+1} = pi + h sum_i b_i A_i  exactly. */
+#ifndef LAG_KERNEL_H
+#define LAG_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The arrays that a program is given, and their shapes. */
+typedef enum LagArray {
+    /* inputs */
+    LAG_TIME,      /* [2]       t at the step's start, and the step h (a pointwise program reads t alone) */
+    LAG_PARAMETER, /* [m]       parameters, in the model's order */
+    LAG_Q,         /* [d]       coordinates: at the step's start, or at the point */
+    LAG_V,         /* [d]       velocities at the point (pointwise programs only) */
+    LAG_PI,        /* [d]       generalised momenta at the step's start */
+    LAG_Z,         /* [r+1, d]  unknowns z_i = q_i - q of nodes 1 .. r+1 */
+    /* outputs of the pointwise programs */
+    LAG_A,  /* [d]     force     A_k = [dL/dq_k + dL/dq-_k], physical limit */
+    LAG_B,  /* [d]     momentum  B_k = [dL/dv_k + dL/dv-_k], physical limit */
+    LAG_AQ, /* [d, d]  dA_k/dq_l */
+    LAG_AV, /* [d, d]  dA_k/dv_l */
+    LAG_BQ, /* [d, d]  dB_k/dq_l */
+    LAG_BV, /* [d, d]  dB_k/dv_l, the mass matrix */
+    LAG_BT, /* [d]     dB_k/dt */
+    LAG_ENERGY, /* [1] sum_k v_k dL/dv_k - L of the conservative part */
+    /* outputs of the step's programs */
+    LAG_RESIDUAL, /* [n]    rows: interior nodes 1 .. r, then node 0; d rows a node */
+    LAG_IMPULSE,  /* [d]    h sum_i b_i A_i */
+    LAG_VELOCITY, /* [s, d] v_i at the nodes */
+    LAG_JACOBIAN, /* [n, n] d residual / d z */
+    /* tables */
+    LAG_NODE,      /* [s]    c_i */
+    LAG_WEIGHT,    /* [s]    b_i */
+    LAG_DERIVE,    /* [s, s] D_ij */
+    LAG_GATHER,    /* [s, s] G_ij = b_j D_ji */
+    LAG_STIFFNESS, /* [s, s] S_im = sum_j b_j D_ji D_jm */
+    /* scratch */
+    LAG_WORK, /* [size] anything; holds nothing between calls */
+    LAG_ARRAY_COUNT
+} LagArray;
+
+/* The native programs of a kernel, and what each reads and writes. */
+typedef enum LagRoutine {
+    LAG_POINT,          /* TIME PARAMETER Q V -> A B */
+    LAG_POINT_JACOBIAN, /* TIME PARAMETER Q V -> A B AQ AV BQ BV BT */
+    LAG_POINT_ENERGY,   /* TIME PARAMETER Q V -> ENERGY */
+    LAG_STEP_RESIDUAL,  /* TIME PARAMETER Q PI Z and tables -> RESIDUAL IMPULSE VELOCITY */
+    LAG_STEP_JACOBIAN,  /* the same -> RESIDUAL IMPULSE VELOCITY JACOBIAN */
+    LAG_ROUTINE_COUNT
+} LagRoutine;
+
+/* A native program: `code` is LagProcedure.code, `array` has LAG_ARRAY_COUNT pointers (those not used may be NULL). */
+typedef void LagNative(const void *code, double *const *array);
+
+typedef struct LagProcedure {
+    LagNative *run;
+    const void *code; /* the program itself where an interpreter runs it; else NULL */
+} LagProcedure;
+
+/* What is known of a Lagrangian without running it. Each is decided by exact algebra; false means "not shown", except
+ * for `singular`, which is decided at random points and stops compilation. */
+typedef struct LagFacts {
+    bool autonomous;         /* time does not appear */
+    bool quadratic;          /* A and B are linear in q and v (inhomogeneous terms may be there) */
+    bool constant_mass;      /* the mass matrix depends on parameters alone */
+    bool forces_free_of_velocity; /* A does not depend on v */
+    bool conservative;       /* no coupling K */
+    const bool *cyclic;      /* [d] A_k = 0: the momentum of coordinate k is conserved */
+} LagFacts;
+
+#define LAG_KERNEL_ABI 1
+#define LAG_R_MAX 200 /* most interior nodes of a step */
+
+typedef struct LagKernel {
+    uint32_t abi;             /* LAG_KERNEL_ABI of the compiler that filled it */
+    uint32_t dof;             /* d */
+    uint32_t parameter_count; /* m */
+    uint32_t r;
+    LagFacts facts;
+    size_t size[LAG_ARRAY_COUNT];            /* doubles in each array */
+    const double *table[LAG_ARRAY_COUNT];    /* the tables; NULL for every other array */
+    LagProcedure procedure[LAG_ROUTINE_COUNT];
+} LagKernel;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,252 @@
+/* integrate.c: trajectories (lag.h, "Integration"), and momentum and energy at a point.
+ *
+ * The state is what the frame's LAG_Q and LAG_PI hold; rk2 and rk4 keep q and v and let pi follow. The time of a step is the
+ * start's plus so many h, rounded once: nothing is added up. */
+#include "linear.h"
+#include "runge_kutta.h"
+#include "step.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct LagIntegrator {
+    Frame frame;
+    LagMethod method;
+    Stepper stepper; /* of LAG_METHOD_GGL */
+    RungeKutta rk;   /* of the others */
+    bool started;
+    double t;
+    double t_start, h; /* t = t_start + count * h */
+    uint64_t count;
+    double *spare; /* [2, d] the state before a start */
+    double energy_start;
+    uint64_t steps;
+    LagStatus status; /* of the last start or advance */
+    double residual, seconds;
+};
+
+static const char *const status_text[LAG_STATUS_COUNT] = {
+    [LAG_OK] = "all is well",
+    [LAG_ERROR_TEXT] = "the text has errors",
+    [LAG_ERROR_MEMORY] = "out of memory",
+    [LAG_ERROR_ARGUMENT] = "an argument is out of its range",
+    [LAG_ERROR_VALUE] = "a parameter has no value",
+    [LAG_ERROR_BACKEND] = "the backend could not make code",
+    [LAG_ERROR_NEWTON] = "the step's equations did not converge",
+    [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
+    [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",
+    [LAG_INTERRUPTED] = "interrupted",
+};
+
+const char *lag_status_text(LagStatus status) {
+    return (unsigned)status < LAG_STATUS_COUNT ? status_text[status] : "an unknown status";
+}
+
+/* ---- At a point ---- */
+
+static LagStatus point_frame(Frame *f, const LagKernel *kernel, const double *c, double t, const double *q,
+                             const double *v) {
+    if (kernel && kernel->dof && (!q || !v || (kernel->parameter_count && !c))) return LAG_ERROR_ARGUMENT;
+    LagStatus status = frame_init(f, kernel, false);
+    if (status != LAG_OK) return status;
+    f->array[LAG_TIME][0] = t;
+    if (kernel->parameter_count) memcpy(f->array[LAG_PARAMETER], c, kernel->parameter_count * sizeof *c);
+    memcpy(f->array[LAG_Q], q, f->d * sizeof *q);
+    memcpy(f->array[LAG_V], v, f->d * sizeof *v);
+    return LAG_OK;
+}
+
+LagStatus lag_kernel_momentum(const LagKernel *kernel, const double *c, double t, const double *q, const double *v,
+                              double *pi) {
+    Frame f;
+    LagStatus status = point_frame(&f, kernel, c, t, q, v);
+    if (status != LAG_OK) return status;
+    frame_run(&f, LAG_POINT);
+    if (linear_finite(f.array[LAG_B], f.d))
+        memcpy(pi, f.array[LAG_B], f.d * sizeof *pi);
+    else
+        status = LAG_ERROR_NOT_FINITE;
+    frame_free(&f);
+    return status;
+}
+
+LagStatus lag_kernel_energy(const LagKernel *kernel, const double *c, double t, const double *q, const double *v,
+                            double *energy) {
+    Frame f;
+    LagStatus status = point_frame(&f, kernel, c, t, q, v);
+    if (status != LAG_OK) return status;
+    frame_run(&f, LAG_POINT_ENERGY);
+    if (linear_finite(f.array[LAG_ENERGY], 1))
+        *energy = f.array[LAG_ENERGY][0];
+    else
+        status = LAG_ERROR_NOT_FINITE;
+    frame_free(&f);
+    return status;
+}
+
+/* ---- Integrators ---- */
+
+LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator) {
+    bool ggl = method == LAG_METHOD_GGL;
+    if (!kernel || !integrator || (!ggl && method != LAG_METHOD_RK2 && method != LAG_METHOD_RK4)) return LAG_ERROR_ARGUMENT;
+    LagIntegrator *it = calloc(1, sizeof *it);
+    if (!it) return LAG_ERROR_MEMORY;
+    it->method = method;
+    it->energy_start = NAN;
+    LagStatus status = frame_init(&it->frame, kernel, ggl);
+    if (status == LAG_OK)
+        status =
+            ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
+    if (status == LAG_OK && !(it->spare = calloc(2 * (size_t)it->frame.d, sizeof *it->spare))) status = LAG_ERROR_MEMORY;
+    if (status == LAG_OK)
+        *integrator = it;
+    else
+        lag_integrator_free(it);
+    return status;
+}
+
+void lag_integrator_free(LagIntegrator *it) {
+    if (!it) return;
+    stepper_free(&it->stepper);
+    runge_kutta_free(&it->rk);
+    frame_free(&it->frame);
+    free(it->spare);
+    free(it);
+}
+
+/* Energy of the present state. Only scratch arrays of the frame change. */
+static double energy_of(const LagIntegrator *it) {
+    const Frame *f = &it->frame;
+    bool ggl = it->method == LAG_METHOD_GGL;
+    f->array[LAG_TIME][0] = it->t;
+    memcpy(f->array[LAG_V], ggl ? it->stepper.v : it->rk.v, f->d * sizeof(double));
+    if (ggl && point_velocity(f) != LAG_OK) return NAN;
+    frame_run(f, LAG_POINT_ENERGY);
+    return f->array[LAG_ENERGY][0];
+}
+
+void lag_integrator_parameters(LagIntegrator *it, const double *c) {
+    if (it->frame.kernel->parameter_count)
+        memcpy(it->frame.array[LAG_PARAMETER], c, it->frame.kernel->parameter_count * sizeof *c);
+    if (it->method == LAG_METHOD_GGL) stepper_forget(&it->stepper);
+    if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
+}
+
+/* ---- Starts ---- */
+
+/* The state that the frame's Q, PI and V hold is the start, V being right already if `velocity_known`. */
+static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
+    Frame *f = &it->frame;
+    size_t size = f->d * sizeof(double);
+    if (it->method != LAG_METHOD_GGL) {
+        LagStatus status = velocity_known ? LAG_OK : point_velocity(f);
+        if (status != LAG_OK) return status;
+        memcpy(it->rk.q, f->array[LAG_Q], size);
+        memcpy(it->rk.v, f->array[LAG_V], size);
+    } else {
+        memcpy(it->stepper.v, f->array[LAG_V], size);
+        stepper_forget(&it->stepper);
+        it->stepper.iterations = 0;
+    }
+    it->t = it->t_start = t;
+    it->started = true;
+    it->h = it->residual = it->seconds = 0;
+    it->count = it->steps = 0;
+    it->status = LAG_OK;
+    it->energy_start = f->kernel->facts.autonomous ? energy_of(it) : NAN;
+    return LAG_OK;
+}
+
+/* Sets q, and pi or v; puts back what stood there if the start is refused. */
+static LagStatus start(LagIntegrator *it, double t, const double *q, const double *pi, const double *v) {
+    Frame *f = &it->frame;
+    size_t d = f->d, size = d * sizeof(double);
+    double *Q = f->array[LAG_Q], *PI = f->array[LAG_PI], *V = f->array[LAG_V];
+    if (!q || (!pi && !v)) return LAG_ERROR_ARGUMENT;
+    if (!isfinite(t) || !linear_finite(q, d) || !linear_finite(pi ? pi : v, d)) return LAG_ERROR_NOT_FINITE;
+    memcpy(it->spare, Q, size);
+    memcpy(it->spare + d, PI, size);
+    memcpy(Q, q, size);
+    memset(V, 0, size);
+    if (v) memcpy(V, v, size);
+    f->array[LAG_TIME][0] = t;
+    if (v) frame_run(f, LAG_POINT);
+    memcpy(PI, v ? f->array[LAG_B] : pi, size);
+    LagStatus status = linear_finite(PI, d) ? begin(it, t, v) : LAG_ERROR_NOT_FINITE;
+    if (status == LAG_OK) return LAG_OK;
+    memcpy(Q, it->spare, size);
+    memcpy(PI, it->spare + d, size);
+    return status;
+}
+
+LagStatus lag_integrator_start(LagIntegrator *it, double t, const double *q, const double *pi) {
+    return start(it, t, q, pi, NULL);
+}
+
+LagStatus lag_integrator_start_velocity(LagIntegrator *it, double t, const double *q, const double *v) {
+    return start(it, t, q, NULL, v);
+}
+
+/* ---- Steps ---- */
+
+void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
+    if (!rows || !it->started || rows->count >= rows->capacity) return;
+    const Frame *f = &it->frame;
+    size_t row = rows->count++, d = f->d;
+    if (rows->t) rows->t[row] = it->t;
+    if (rows->q) memcpy(rows->q + row * d, f->array[LAG_Q], d * sizeof *rows->q);
+    if (rows->pi) memcpy(rows->pi + row * d, f->array[LAG_PI], d * sizeof *rows->pi);
+    if (rows->energy) rows->energy[row] = energy_of(it);
+}
+
+/* A step of rk2 or rk4: pi follows q and v. */
+static LagStatus explicit_step(LagIntegrator *it, double h) {
+    Frame *f = &it->frame;
+    LagStatus status = runge_kutta_step(&it->rk, it->t, h);
+    if (status == LAG_OK) memcpy(f->array[LAG_PI], f->array[LAG_B], f->d * sizeof(double));
+    return status;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, uint64_t every, LagRows *rows) {
+    if (!it->started || !isfinite(h) || h == 0 || (every == 0 && rows)) return LAG_ERROR_ARGUMENT;
+    bool ggl = it->method == LAG_METHOD_GGL;
+    double before = seconds_now();
+    if (h != it->h) it->t_start = it->t, it->count = 0;
+    it->h = h;
+    it->residual = it->stepper.residual = 0;
+    LagStatus status = LAG_OK;
+    for (uint64_t n = 1; n <= steps; n++) {
+        double t = it->t_start + (double)(it->count + 1) * h;
+        status = !isfinite(t) ? LAG_ERROR_NOT_FINITE : ggl ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+        if (status != LAG_OK) break;
+        it->t = t;
+        it->count++;
+        it->steps++;
+        if (rows && n % every == 0) lag_integrator_state(it, rows);
+    }
+    if (status != LAG_OK && ggl) it->residual = it->stepper.residual;
+    it->status = status;
+    it->seconds += seconds_now() - before;
+    return status;
+}
+
+void lag_integrator_report(const LagIntegrator *it, LagReport *report) {
+    *report = (LagReport){
+        .status = it->status,
+        .steps = it->steps,
+        .t = it->t,
+        .residual = it->residual,
+        .iterations = it->method == LAG_METHOD_GGL ? it->stepper.iterations : 0,
+        .energy_start = it->energy_start,
+        .energy = it->started && it->frame.kernel->facts.autonomous ? energy_of(it) : NAN,
+        .seconds = it->seconds,
+    };
+}

@@ -1,0 +1,52 @@
+/* diag.h: texts with positions, and what is to be said about them. The lowest layer reports, so that any may. */
+#ifndef LAG_BASE_DIAG_H
+#define LAG_BASE_DIAG_H
+
+#include "base/memory.h"
+#include "lag.h"
+
+/* A text of the user's: what a file or a line at the prompt held. Immutable once added. */
+typedef struct Source {
+    const char *name;  /* for "name:line:col" */
+    const char *bytes; /* NUL-terminated copy */
+    uint32_t size;
+} Source;
+
+/* A piece of a source, in bytes. */
+typedef struct Span {
+    const Source *source;
+    uint32_t begin, end;
+} Span;
+
+Span span_join(Span first, Span last);
+
+/* A copy of the bytes and the name in the arena; NULL when there is no memory. */
+const Source *source_new(Arena *arena, const char *name, const char *bytes, size_t size);
+
+/* The 1-based line, and the 1-based column in characters, of a byte. */
+void source_position(const Source *source, uint32_t at, uint32_t *line, uint32_t *column);
+
+/* A list of diagnostics; zero-initialised is empty. What is said twice at one place is kept once. */
+typedef struct Diagnostics {
+    Arena arena;
+    LagDiagnostic *item;
+    Span *span; /* of each item */
+    uint32_t count, capacity, span_capacity;
+    uint32_t errors;
+    bool failed;
+} Diagnostics;
+
+enum { DIAG_MOST = 1000 }; /* after so many, the rest is counted but not kept */
+
+/* Says something about a span. `hint` is a whole sentence or NULL, copied. */
+void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void diag_sort(Diagnostics *list); /* by source order of addition, then position; stable */
+void diag_clear(Diagnostics *list);
+void diag_free(Diagnostics *list);
+
+#define diag_error(list, span, hint, ...) diag_add(list, LAG_ERROR, span, hint, __VA_ARGS__)
+#define diag_warning(list, span, hint, ...) diag_add(list, LAG_WARNING, span, hint, __VA_ARGS__)
+#define diag_note(list, span, hint, ...) diag_add(list, LAG_NOTE, span, hint, __VA_ARGS__)
+
+#endif

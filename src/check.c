@@ -1,0 +1,415 @@
+/* check.c: the meaning of statements. Goes through a tree's statements in order, as carrying them out would, with the session's
+ * state as it will then be: so that what is wrong anywhere in a text is said before any of it runs. */
+#include "compile.h"
+#include "session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Checker {
+    LagProgram *program;
+    SessionState *state;
+    Names *names;
+    const Tree *tree;
+    Diagnostics *diag;
+    LagStatement *out; /* the statement at hand */
+    LagItem *item;     /* its items */
+    bool failed;
+    bool no_model; /* the last Lagrangian was wrong: what needs one is not complained about */
+} Checker;
+
+/* ---- Help for messages ---- */
+
+/* The candidate nearest to a word within tolerance, or NULL. */
+static const char *nearest(const char *word, const char *const *candidate, uint32_t count) {
+    uint32_t best = names_tolerance(word) + 1;
+    const char *found = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t distance = names_distance(word, candidate[i], best);
+        if (distance < best) best = distance, found = candidate[i];
+    }
+    return found;
+}
+
+static void unknown(Checker *c, Span span, const char *what, const char *word, const char *const *candidate, uint32_t count,
+                    const char *otherwise) {
+    char hint[100];
+    const char *near = nearest(word, candidate, count);
+    snprintf(hint, sizeof hint, "did you mean '%.64s'?", near ? near : "");
+    diag_error(c->diag, span, near ? hint : otherwise, "%s '%s'", what, word);
+}
+
+static bool needs_model(Checker *c, const TreeStatement *s, const char *what) {
+    if (c->state->model) return true;
+    if (!c->no_model)
+        diag_error(c->diag, s->word, "type one first, as in m*qd^2/2 - k*q^2/2", "%s needs a Lagrangian", what);
+    return false;
+}
+
+/* ---- Values ---- */
+
+/* An expression of a statement as a node of program->values. */
+static NodeId value_node(Checker *c, TreeId value) {
+    Lowering lowering = {
+        .graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
+    NodeId node = lower_expression(&lowering, c->tree, value);
+    lowering_free(&lowering);
+    return node;
+}
+
+/* The same, and its value as things stand here; false after an error. */
+static bool value_now(Checker *c, TreeId value, NodeId *node, double *now) {
+    uint32_t errors = c->diag->errors;
+    *node = value_node(c, value);
+    if (c->diag->errors != errors) return false;
+    NameId missing = NAME_NONE;
+    LagStatus status = session_evaluate(c->program, c->state, *node, now, &missing);
+    Span span = tree_span(c->tree, value);
+    if (status == LAG_ERROR_VALUE)
+        diag_error(c->diag, span, "give it one above: NAME = VALUE", "'%s' has no value", names_text(c->names, missing));
+    else if (status == LAG_ERROR_NOT_FINITE) diag_error(c->diag, span, NULL, "this value is not a finite number");
+    else if (status != LAG_OK) c->failed = true;
+    return status == LAG_OK;
+}
+
+/* ---- Definitions ---- */
+
+static bool may_be_named(Checker *c, NameId name, Span span) {
+    const char *text = names_text(c->names, name);
+    const char *why = strcmp(text, "t") == 0    ? "'t' is the time"
+                      : strcmp(text, "pi") == 0 ? "'pi' is the number pi"
+                      : lower_is_function(text) ? "this is a function of the language"
+                                                : NULL;
+    if (why) diag_error(c->diag, span, "take another name", "%s and can't be given another meaning", why);
+    return !why;
+}
+
+static Definition definition_from(const Checker *c, const TreeStatement *s) {
+    bool constant = s->verb == TREE_DEFINE && lower_is_constant(c->tree, c->names, s->value);
+    return (Definition){
+        .kind = s->verb == TREE_FUNCTION ? DEFINITION_FUNCTION : constant ? DEFINITION_PARAMETER : DEFINITION_EXPRESSION,
+        .tree = c->tree,
+        .value = s->value,
+        .item = s->item,
+        .item_count = s->item_count,
+        .span = s->word,
+    };
+}
+
+/* What a text defines anywhere in it is defined throughout, unless it already was. */
+static void define_ahead(Checker *c) {
+    for (uint32_t i = 0; i < c->tree->statement_count; i++) {
+        const TreeStatement *s = &c->tree->statement[i];
+        if (s->verb != TREE_DEFINE && s->verb != TREE_FUNCTION) continue;
+        if (definition_of(&c->state->definitions, s->name).kind == DEFINITION_NONE)
+            c->failed |= !definition_set(&c->state->definitions, s->name, definition_from(c, s));
+    }
+}
+
+static void check_definition(Checker *c, const TreeStatement *s) {
+    if (!may_be_named(c, s->name, s->word)) return;
+    Definition d = definition_from(c, s);
+    c->failed |= !definition_set(&c->state->definitions, s->name, d);
+    if (d.kind == DEFINITION_PARAMETER) {
+        NodeId node;
+        double value;
+        bool good = value_now(c, s->value, &node, &value);
+        c->failed |= !session_value_set(c->state, s->name, good ? value : 1, false); /* so that it is complained about once */
+        if (!good) return;
+        c->out->verb = LAG_VERB_DEFINE;
+        c->item[c->out->item_count++] = (LagItem){LAG_ITEM_VALUE, 0, node};
+        return;
+    }
+    Lowering lowering = {
+        .graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
+    if (d.kind == DEFINITION_FUNCTION) lower_function_body(&lowering, &d);
+    else lower_expression(&lowering, c->tree, s->value);
+    lowering_free(&lowering);
+}
+
+static void check_declaration(Checker *c, const TreeStatement *s) {
+    NameList *list = s->verb == TREE_COORD ? &c->state->coord : &c->state->param;
+    const NameList *other = s->verb == TREE_COORD ? &c->state->param : &c->state->coord;
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        const TreeItem *item = &c->tree->item[s->item + i];
+        if (!may_be_named(c, item->name, item->name_span)) continue;
+        if (name_list_has(other, item->name))
+            diag_error(c->diag, item->name_span, NULL, "'%s' was declared a %s", names_text(c->names, item->name),
+                       s->verb == TREE_COORD ? "parameter" : "coordinate");
+        else if (!name_list_has(list, item->name)) c->failed |= !name_list_add(list, item->name);
+    }
+}
+
+/* ---- The Lagrangian ---- */
+
+static void check_lagrangian(Checker *c, const TreeStatement *s) {
+    SessionState *state = c->state;
+    Declared declared = {state->coord.name, state->param.name, state->coord.count, state->param.count};
+    LagModel *model = compile_model(c->tree, s->value, c->names, &state->definitions, declared, c->diag);
+    c->no_model = !model;
+    lag_model_release(state->model);
+    state->model = model;
+    state->started = state->integrated = false;
+}
+
+/* ---- start ---- */
+
+enum { START_NAMES = 3 * 256 + 1 };
+
+/* What a name of `start` sets; false if nothing. */
+static bool start_target(const LagModel *model, const char *name, LagItem *item) {
+    if (strcmp(name, "t") == 0) {
+        item->kind = LAG_ITEM_TIME;
+        return true;
+    }
+    for (uint32_t k = 0; k < model->mech.dof; k++) {
+        const char *x = lag_model_coordinate(model, k);
+        size_t size = strlen(x);
+        item->index = k;
+        item->kind = strcmp(name, x) == 0                                                       ? LAG_ITEM_COORDINATE
+                     : strncmp(name, x, size) == 0 && strcmp(name + size, "d") == 0             ? LAG_ITEM_VELOCITY
+                     : strncmp(name, "pi_", 3) == 0 && strcmp(name + 3, x) == 0                 ? LAG_ITEM_MOMENTUM
+                                                                                                : LAG_ITEM_VALUE;
+        if (item->kind != LAG_ITEM_VALUE) return true;
+    }
+    return false;
+}
+
+static void unknown_start(Checker *c, Span span, const char *name) {
+    const LagModel *model = c->state->model;
+    static const char *const suffix[] = {"", "d"};
+    char spelt[START_NAMES][72];
+    const char *candidate[START_NAMES];
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < model->mech.dof && count + 3 < START_NAMES; k++) {
+        for (int i = 0; i < 2; i++, count++)
+            snprintf(spelt[count], sizeof spelt[count], "%.64s%s", lag_model_coordinate(model, k), suffix[i]);
+        snprintf(spelt[count], sizeof spelt[count], "pi_%.64s", lag_model_coordinate(model, k));
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) candidate[i] = spelt[i];
+    unknown(c, span, "nothing to start called", name, candidate, count,
+            "a start names coordinates, their velocities or momenta pi_NAME, and t");
+}
+
+static void check_start(Checker *c, const TreeStatement *s) {
+    if (!needs_model(c, s, "start")) {
+        for (uint32_t i = 0; i < s->item_count; i++) value_node(c, c->tree->item[s->item + i].value);
+        return;
+    }
+    const TreeItem *velocity = NULL, *momentum = NULL;
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        const TreeItem *item = &c->tree->item[s->item + i];
+        LagItem target = {0};
+        double value;
+        const char *name = names_text(c->names, item->name);
+        bool known = start_target(c->state->model, name, &target);
+        if (!known) unknown_start(c, item->name_span, name);
+        bool good = value_now(c, item->value, &target.expression, &value);
+        if (!known || !good) continue;
+        for (uint32_t j = 0; j < c->out->item_count; j++)
+            if (c->item[j].kind == target.kind && c->item[j].index == target.index)
+                diag_error(c->diag, item->name_span, NULL, "'%s' is started twice", name);
+        if (target.kind == LAG_ITEM_VELOCITY && !velocity) velocity = item;
+        if (target.kind == LAG_ITEM_MOMENTUM && !momentum) momentum = item;
+        c->item[c->out->item_count++] = target;
+    }
+    if (velocity && momentum)
+        diag_error(c->diag, (velocity > momentum ? velocity : momentum)->name_span, "give all velocities, or all momenta",
+                   "a start takes velocities or momenta, not both");
+    c->state->started = true;
+}
+
+/* ---- integrate, method ---- */
+
+static const char *const setting_name[] = {"r", "dt", "steps", "until", "every", "method"};
+static const char *const method_name[] = {"ggl", "rk2", "rk4"};
+enum { SETTINGS = 6, METHODS = 3 };
+#define SETTING_MOST 1e15 /* steps and every: doubles count them exactly */
+
+static uint32_t index_of(const char *word, const char *const *list, uint32_t count) {
+    uint32_t i = 0;
+    while (i < count && strcmp(word, list[i]) != 0) i++;
+    return i;
+}
+
+static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
+    Span span = tree_span(c->tree, item->value);
+    const TreeNode *node = &c->tree->node[item->value];
+    const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
+    uint32_t method = index_of(word, method_name, METHODS);
+    if (method == METHODS && !*word) diag_error(c->diag, span, "ggl, rk2 or rk4", "a method is a name");
+    else if (method == METHODS) unknown(c, span, "unknown method", word, method_name, METHODS, "ggl, rk2 or rk4");
+    else *out = (LagItem){LAG_ITEM_METHOD, method, 0};
+}
+
+/* What is wrong with a setting's value, or NULL. */
+static const char *setting_fault(LagItemKind kind, double value) {
+    bool whole = value == floor(value);
+    switch (kind) {
+    case LAG_ITEM_R: return whole && value >= 0 && value <= LAG_R_MAX ? NULL : "r is a whole number from 0 to 200";
+    case LAG_ITEM_DT: return value != 0 ? NULL : "dt can't be 0";
+    case LAG_ITEM_STEPS: return whole && value >= 1 && value <= SETTING_MOST ? NULL : "steps is a whole number from 1 to 1e15";
+    case LAG_ITEM_EVERY: return whole && value >= 1 && value <= SETTING_MOST ? NULL : "every is a whole number from 1 to 1e15";
+    default: return NULL;
+    }
+}
+
+static void check_setting(Checker *c, const TreeItem *item) {
+    const char *name = names_text(c->names, item->name);
+    uint32_t which = index_of(name, setting_name, SETTINGS);
+    if (which == SETTINGS) {
+        if (strcmp(name, "tol") == 0)
+            diag_error(c->diag, item->name_span, "give r and dt", "'tol' does not exist yet");
+        else
+            unknown(c, item->name_span, "unknown setting", name, setting_name, SETTINGS,
+                    "the settings are r, dt, steps, until, every and method");
+        value_node(c, item->value);
+        return;
+    }
+    LagItem out = {.kind = (LagItemKind)(LAG_ITEM_R + which)};
+    if (out.kind == LAG_ITEM_METHOD) {
+        out.kind = LAG_ITEM_VALUE;
+        check_method(c, item, &out);
+        if (out.kind == LAG_ITEM_VALUE) return;
+    } else {
+        double value;
+        if (!value_now(c, item->value, &out.expression, &value)) return;
+        const char *fault = setting_fault(out.kind, value);
+        if (fault) {
+            diag_error(c->diag, tree_span(c->tree, item->value), NULL, "%s", fault);
+            return;
+        }
+    }
+    for (uint32_t j = 0; j < c->out->item_count; j++)
+        if (c->item[j].kind == out.kind) diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", name);
+    c->item[c->out->item_count++] = out;
+}
+
+/* Parameters without a value, each where the Lagrangian first names it. */
+static void check_parameters(Checker *c) {
+    const LagModel *model = c->state->model;
+    for (uint32_t i = 0; i < model->mech.parameter_count; i++) {
+        const Parameter *p = &model->mech.parameter[i];
+        const char *name = names_text(&model->names, p->name);
+        NameId id = names_find(c->names, name, strlen(name));
+        if (id < c->state->value_count && c->state->value[id].known) continue;
+        char hint[100];
+        snprintf(hint, sizeof hint, "give it one: %.64s = VALUE", name);
+        diag_error(c->diag, p->span, hint, "parameter '%s' has no value, and integrating needs it", name);
+    }
+}
+
+static bool among_items(const Checker *c, const TreeStatement *s, const char *name) {
+    for (uint32_t i = 0; i < s->item_count; i++)
+        if (strcmp(names_text(c->names, c->tree->item[s->item + i].name), name) == 0) return true;
+    return false;
+}
+
+static void check_integrate(Checker *c, const TreeStatement *s) {
+    for (uint32_t i = 0; i < s->item_count; i++) check_setting(c, &c->tree->item[s->item + i]);
+    c->state->integrated = c->state->integrated || s->verb == TREE_INTEGRATE;
+    bool steps = among_items(c, s, "steps"), until = among_items(c, s, "until");
+    if (steps && until) diag_error(c->diag, s->word, NULL, "give steps or until, not both");
+    c->state->has_dt = c->state->has_dt || among_items(c, s, "dt");
+    c->state->has_length = c->state->has_length || steps || until;
+    if (s->verb == TREE_METHOD) return;
+    if (!c->state->has_dt) diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs dt");
+    if (!c->state->has_length)
+        diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
+    if (!needs_model(c, s, "integrate")) return;
+    if (!c->state->started)
+        diag_error(c->diag, s->word, "as in: start q = 1, qd = 0", "integrate needs a start for this Lagrangian");
+    check_parameters(c);
+}
+
+/* ---- save, show ---- */
+
+static void check_save(Checker *c, const TreeStatement *s) {
+    size_t size = s->text ? strlen(s->text) : 0;
+    const char *end = size > 4 ? s->text + size - 4 : "";
+    if (strcmp(end, ".csv") != 0 && strcmp(end, ".npy") != 0)
+        diag_error(c->diag, s->text_span, "the name ends in .csv or .npy", "can't tell what kind of file to save");
+    if (!c->state->integrated && !c->no_model)
+        diag_error(c->diag, s->word, "integrate first", "there is no trajectory to save");
+    c->out->word = s->text;
+}
+
+static void check_show(Checker *c, const TreeStatement *s) {
+    static const char *const other[] = {"parameters", "lagrangian", "equations", "energy", "kernel", "tokens", "tree",
+                                        "graph",      "lagrange",   "discrete",  "tape",   "llvm",   "asm"};
+    const char *what = names_text(c->names, s->name);
+    c->out->word = what;
+    LagView view = lag_view_named(what);
+    if (strcmp(what, "c") == 0) {
+        diag_error(c->diag, s->text_span, NULL, "'c' does not exist yet");
+    } else if (view == LAG_VIEW_COUNT && strcmp(what, "parameters") != 0) {
+        unknown(c, s->text_span, "nothing to show called", what, other, sizeof other / sizeof *other,
+                "lagrangian, equations, energy, parameters, kernel, or a dump's name");
+    } else if (view != LAG_VIEW_TOKENS && view != LAG_VIEW_TREE) {
+        needs_model(c, s, "show");
+    }
+}
+
+/* ---- All statements ---- */
+
+/* After a mistake of syntax: what the statement seems to have meant is taken as said, so that nothing is complained about
+ * for lack of it. */
+static void assume(Checker *c, const TreeStatement *s) {
+    bool settings = s->meant == TREE_INTEGRATE || s->meant == TREE_METHOD;
+    if (s->meant == TREE_LAGRANGIAN) c->no_model = !c->state->model;
+    if (s->meant == TREE_START) c->state->started = true;
+    if (settings) c->state->has_dt = c->state->has_length = true;
+    if (s->meant == TREE_INTEGRATE) c->state->integrated = true;
+    if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
+}
+
+static void check_statement(Checker *c, const TreeStatement *s) {
+    static const LagVerb verb[] = {
+        [TREE_DEFINE] = LAG_VERB_NAME,         [TREE_FUNCTION] = LAG_VERB_NAME, [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
+        [TREE_COORD] = LAG_VERB_NAME,          [TREE_PARAM] = LAG_VERB_NAME,    [TREE_START] = LAG_VERB_START,
+        [TREE_INTEGRATE] = LAG_VERB_INTEGRATE, [TREE_METHOD] = LAG_VERB_METHOD, [TREE_SAVE] = LAG_VERB_SAVE,
+        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_ABSENT] = LAG_VERB_NAME, [TREE_BROKEN] = LAG_VERB_NAME,
+    };
+    uint32_t column;
+    c->out->verb = verb[s->verb];
+    source_position(c->tree->source, s->span.begin, &c->out->line, &column);
+    switch (s->verb) {
+    case TREE_DEFINE:
+    case TREE_FUNCTION:
+        c->out->word = names_text(c->names, s->name);
+        check_definition(c, s);
+        break;
+    case TREE_COORD:
+    case TREE_PARAM: check_declaration(c, s); break;
+    case TREE_LAGRANGIAN: check_lagrangian(c, s); break;
+    case TREE_START: check_start(c, s); break;
+    case TREE_INTEGRATE:
+    case TREE_METHOD: check_integrate(c, s); break;
+    case TREE_SAVE: check_save(c, s); break;
+    case TREE_SHOW: check_show(c, s); break;
+    case TREE_ABSENT: break; /* the parser has said so */
+    case TREE_BROKEN: assume(c, s); break;
+    }
+    c->out->model = c->state->model;
+}
+
+bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) {
+    const Tree *tree = program->tree;
+    Checker c = {.program = program, .state = state, .names = &program->session->names, .tree = tree, .diag = diag};
+    program->statement = arena_new(&program->arena, (tree->statement_count + 1) * sizeof *program->statement);
+    if (!program->statement) return false;
+    define_ahead(&c);
+    for (uint32_t i = 0; i < tree->statement_count && !c.failed; i++) {
+        const TreeStatement *s = &tree->statement[i];
+        c.out = &program->statement[i];
+        c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item);
+        if (!c.item) return false;
+        c.out->item = c.item;
+        check_statement(&c, s);
+        lag_model_hold(c.out->model); /* released with the program */
+        program->count++;
+    }
+    return !c.failed && !c.names->failed && !program->values.failed;
+}

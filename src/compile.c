@@ -1,0 +1,158 @@
+/* compile.c: from a Lagrangian's tree to something that runs, as two straight lists of passes. */
+#include "compile.h"
+
+#include "base/clock.h"
+#include "mech/discrete.h"
+#include "mech/lobatto.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+const char *const compile_routine_name[LAG_ROUTINE_COUNT] = {
+    [LAG_POINT] = "point",
+    [LAG_POINT_JACOBIAN] = "point_jacobian",
+    [LAG_POINT_ENERGY] = "point_energy",
+    [LAG_STEP_RESIDUAL] = "step_residual",
+    [LAG_STEP_JACOBIAN] = "step_jacobian",
+};
+
+/* ---- Lambda to mechanics ---- */
+
+/* The expression's text with white space and comments folded, for people and for file headers. */
+static char *one_line(const Tree *tree, TreeId root) {
+    Span span = tree_span(tree, root);
+    char *line = memory_new(span.end - span.begin + 1);
+    uint32_t n = 0;
+    bool comment = false;
+    for (uint32_t i = span.begin; line && i < span.end; i++) {
+        unsigned char c = (unsigned char)tree->source->bytes[i];
+        comment = c == '#' || (comment && c != '\n');
+        if (!comment && c > ' ') line[n++] = (char)c;
+        else if (n && line[n - 1] != ' ') line[n++] = ' ';
+    }
+    return line;
+}
+
+static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
+    if (m->dof) return true;
+    diag_error(diag, span, "a coordinate x is known by its velocity xd or by doubled variables, as in m*xd^2/2 - k*x^2/2",
+               "there is no coordinate in this Lagrangian");
+    return false;
+}
+
+LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
+                        Diagnostics *diag) {
+    LagModel *model = memory_new(sizeof *model);
+    if (!model) return NULL;
+    atomic_init(&model->holders, 1);
+    pthread_mutex_init(&model->lock, NULL);
+    Mechanics *m = &model->mech;
+    *m = (Mechanics){.graph = &model->graph, .names = &model->names};
+    Lowering lowering = {.graph = m->graph, .names = m->names, .definitions = definitions, .diag = diag};
+    Span span = tree_span(tree, root);
+    uint32_t errors = diag->errors;
+
+    double start = clock_seconds();
+    bool good = names_copy(m->names, names) && graph_init(m->graph);
+    model->text = one_line(tree, root);
+    if (good) m->lambda = lower_expression(&lowering, tree, root);
+    good = good && diag->errors == errors && model->text;
+    double lowered = clock_seconds();
+    good = good && mechanics_variables(m, &lowering, declared, diag);
+    good = good && has_motion(m, span, diag);
+    good = good && mechanics_check_coupling(m, &lowering, tree, root, diag);
+    good = good && mechanics_derive(m);
+    good = good && mechanics_facts(m, span, diag);
+    model->timings.parse = lowered - start;
+    model->timings.differentiate = clock_seconds() - lowered;
+
+    if (!good && diag->errors == errors)
+        diag_error(diag, span, NULL, m->graph->too_large ? "this Lagrangian's derivatives are too large" : "out of memory");
+    lowering_free(&lowering);
+    if (good) return model;
+    lag_model_release(model);
+    return NULL;
+}
+
+/* ---- Mechanics to code ---- */
+
+/* The tables of the step, in one block that the kernel points into. */
+static bool make_tables(ModelKernel *k, uint32_t r) {
+    static const LagArray order[] = {LAG_NODE, LAG_WEIGHT, LAG_DERIVE, LAG_GATHER, LAG_STIFFNESS};
+    size_t total = 0;
+    for (int i = 0; i < 5; i++) total += k->kernel.size[order[i]];
+    double *block = k->tables = memory_new(total * sizeof *k->tables);
+    if (!block) return false;
+    for (int i = 0; i < 5; i++) {
+        k->kernel.table[order[i]] = block;
+        block += k->kernel.size[order[i]];
+    }
+    double *base = k->tables;
+    size_t s = (size_t)r + 2;
+    return lobatto_tables(r, base, base + s, base + 2 * s, base + 2 * s + s * s, base + 2 * s + 2 * s * s);
+}
+
+static bool make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
+    bool good = true;
+    for (int i = 0; i < LAG_ROUTINE_COUNT && good; i++) {
+        discrete_tape(&model->mech, (LagRoutine)i, r, &k->tape[i]);
+        good = !k->tape[i].failed;
+    }
+    return good;
+}
+
+static LagStatus make_llvm(LagModel *model, ModelKernel *k) {
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    LagNative *run[LAG_ROUTINE_COUNT];
+    char why[256];
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
+    LlvmJob job = {tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+    LagStatus status = llvm_compile(&job, &model->timings, &k->llvm, run, why, sizeof why);
+    for (int i = 0; i < LAG_ROUTINE_COUNT && status == LAG_OK; i++) {
+        k->kernel.procedure[i] = (LagProcedure){run[i], NULL};
+        if (k->tape[i].work > k->kernel.size[LAG_WORK]) k->kernel.size[LAG_WORK] = k->tape[i].work;
+    }
+    return status;
+}
+
+static LagStatus make_interpreter(ModelKernel *k) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
+        uint32_t work = 0;
+        k->interp[i] = interp_new(&k->tape[i], &work);
+        if (!k->interp[i]) return LAG_ERROR_MEMORY;
+        k->kernel.procedure[i] = (LagProcedure){interp_run, k->interp[i]};
+        if (work > k->kernel.size[LAG_WORK]) k->kernel.size[LAG_WORK] = work;
+    }
+    return LAG_OK;
+}
+
+LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
+    ModelKernel *k = memory_new(sizeof *k);
+    if (!k) return LAG_ERROR_MEMORY;
+    Mechanics *m = &model->mech;
+    k->backend = backend;
+    k->kernel = (LagKernel){
+        .abi = LAG_KERNEL_ABI, .dof = m->dof, .parameter_count = m->parameter_count, .r = r, .facts = m->facts};
+
+    double start = clock_seconds();
+    discrete_sizes(m, r, k->kernel.size);
+    LagStatus status = make_tables(k, r) && make_tapes(model, k, r) ? LAG_OK : LAG_ERROR_MEMORY;
+    model->timings.emit += clock_seconds() - start;
+    if (status == LAG_OK && backend != LAG_BACKEND_INTERPRETER) status = make_llvm(model, k);
+    if (backend == LAG_BACKEND_INTERPRETER || (status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO))
+        status = status == LAG_ERROR_MEMORY ? status : make_interpreter(k);
+
+    if (status == LAG_OK) *kernel = k;
+    else compile_kernel_free(k);
+    return status;
+}
+
+void compile_kernel_free(ModelKernel *k) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
+        interp_free(k->interp[i]);
+        tape_free(&k->tape[i]);
+    }
+    if (k->llvm) llvm_free(k->llvm);
+    memory_free(k->tables);
+    memory_free(k);
+}

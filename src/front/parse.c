@@ -1,0 +1,362 @@
+/* parse.c: drives the grammar over a text, and holds its actions.
+ *
+ * Line ends end a statement unless it goes on: inside brackets, or after an operator, a comma or '='. After a mistake the rest
+ * of the line is passed over, so that each statement says one thing. */
+#include "front/parse.h"
+#include "lag.tab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Nodes ---- */
+
+static TreeId node(Parser *p, TreeNode new) {
+    Tree *tree = p->tree;
+    void *data = tree->node;
+    if (!memory_grow(&data, &tree->node_capacity, tree->node_count + 1, sizeof *tree->node)) {
+        tree->failed = true;
+        return 0;
+    }
+    tree->node = data;
+    if (new.first == TREE_NONE) new.first = tree->node_count;
+    tree->node[tree->node_count] = new;
+    return tree->node_count++;
+}
+
+static ParseValue value_of(const Parser *p, TreeId id) {
+    if (p->tree->failed) return (ParseValue){0};
+    return (ParseValue){p->tree->node[id].begin, p->tree->node[id].end, id};
+}
+
+static TreeNode at(const Parser *p, TreeId id) { return p->tree->failed ? (TreeNode){0} : p->tree->node[id]; }
+
+ParseValue parse_leaf(Parser *p, TreeKind kind, ParseValue t) {
+    return value_of(p, node(p, (TreeNode){kind, TREE_NONE, t.begin, t.end, t.begin, t.id, 0}));
+}
+
+ParseValue parse_call(Parser *p, ParseValue name, TreeId last, ParseValue close) {
+    TreeId first = last;
+    while (first != TREE_NONE && !p->tree->failed && p->tree->node[first].b != TREE_NONE) first = p->tree->node[first].b;
+    TreeId begin = first == TREE_NONE ? TREE_NONE : at(p, first).first;
+    return value_of(p, node(p, (TreeNode){TREE_CALL, begin, name.begin, close.end, name.begin, name.id, last}));
+}
+
+ParseValue parse_argument(Parser *p, TreeId expression, TreeId before) {
+    TreeNode e = at(p, expression);
+    return value_of(p, node(p, (TreeNode){TREE_ARGUMENT, e.first, e.begin, e.end, e.begin, expression, before}));
+}
+
+ParseValue parse_group(Parser *p, ParseValue open, TreeId inner, ParseValue close) {
+    return value_of(p, node(p, (TreeNode){TREE_GROUP, at(p, inner).first, open.begin, close.end, open.begin, inner, 0}));
+}
+
+ParseValue parse_negate(Parser *p, ParseValue sign, TreeId operand) {
+    TreeNode o = at(p, operand);
+    return value_of(p, node(p, (TreeNode){TREE_NEGATE, o.first, sign.begin, o.end, sign.begin, operand, 0}));
+}
+
+ParseValue parse_binary(Parser *p, TreeKind kind, TreeId a, ParseValue sign, TreeId b) {
+    TreeNode x = at(p, a), y = at(p, b);
+    return value_of(p, node(p, (TreeNode){kind, x.first, x.begin, y.end, sign.begin, a, b}));
+}
+
+/* ---- Statements ---- */
+
+static Span span_of(const Parser *p, ParseValue v) { return (Span){p->tree->source, v.begin, v.end}; }
+
+static void add_statement(Parser *p, TreeStatement s) {
+    Tree *tree = p->tree;
+    void *data = tree->statement;
+    if (!memory_grow(&data, &tree->statement_capacity, tree->statement_count + 1, sizeof *tree->statement)) {
+        tree->failed = true;
+        return;
+    }
+    tree->statement = data;
+    s.span = (Span){tree->source, p->begin, p->before_end > p->begin ? p->before_end : p->value.end};
+    tree->statement[tree->statement_count++] = s;
+}
+
+void parse_item(Parser *p, ParseValue name, TreeId value) {
+    Tree *tree = p->tree;
+    void *data = tree->item;
+    if (!memory_grow(&data, &tree->item_capacity, tree->item_count + 1, sizeof *tree->item)) {
+        tree->failed = true;
+        return;
+    }
+    tree->item = data;
+    tree->item[tree->item_count++] = (TreeItem){name.id, span_of(p, name), value};
+}
+
+void parse_statement(Parser *p, TreeVerb verb, ParseValue word) {
+    add_statement(p, (TreeStatement){.verb = verb,
+                                     .word = span_of(p, word),
+                                     .name = NAME_NONE,
+                                     .value = TREE_NONE,
+                                     .item = p->first_item,
+                                     .item_count = p->tree->item_count - p->first_item});
+}
+
+void parse_lagrangian(Parser *p, TreeId value, ParseValue word) {
+    add_statement(p, (TreeStatement){.verb = TREE_LAGRANGIAN, .word = span_of(p, word), .name = NAME_NONE, .value = value});
+}
+
+/* The arguments of `f(x, y) = ...`, which must be different names, as items; false after a mistake. */
+static bool define_arguments(Parser *p, const TreeNode *call) {
+    for (TreeId id = call->b; id != TREE_NONE; id = p->tree->node[id].b) {
+        TreeNode argument = p->tree->node[p->tree->node[id].a];
+        Span span = {p->tree->source, argument.begin, argument.end};
+        if (argument.kind != TREE_NAME) {
+            diag_error(p->diag, span, NULL, "the arguments of a function that is defined are names");
+            return false;
+        }
+        for (uint32_t i = p->first_item; i < p->tree->item_count; i++)
+            if (p->tree->item[i].name == argument.a) {
+                diag_error(p->diag, span, NULL, "'%s' is an argument twice", names_text(p->names, argument.a));
+                return false;
+            }
+        parse_item(p, (ParseValue){argument.begin, argument.end, argument.a}, TREE_NONE);
+    }
+    for (uint32_t i = p->first_item, j = p->tree->item_count; i + 1 < j; i++) { /* they were met from the last to the first */
+        TreeItem swap = p->tree->item[i];
+        p->tree->item[i] = p->tree->item[--j];
+        p->tree->item[j] = swap;
+    }
+    return true;
+}
+
+void parse_define(Parser *p, TreeId left, TreeId right, ParseValue sign) {
+    if (p->tree->failed) return;
+    TreeNode l = p->tree->node[left];
+    Span span = {p->tree->source, l.begin, l.end};
+    if (l.kind != TREE_NAME && l.kind != TREE_CALL) {
+        diag_error(p->diag, span, NULL, "only a name or a function of names can be given a value");
+        return parse_broken(p);
+    }
+    if (l.kind == TREE_CALL && (l.b == TREE_NONE || !define_arguments(p, &l))) {
+        if (l.b == TREE_NONE) diag_error(p->diag, span, "without arguments: NAME = EXPRESSION", "a function has arguments");
+        return parse_broken(p);
+    }
+    (void)sign;
+    uint32_t size = (uint32_t)strlen(names_text(p->names, l.a));
+    add_statement(p, (TreeStatement){.verb = l.kind == TREE_NAME ? TREE_DEFINE : TREE_FUNCTION,
+                                     .word = {p->tree->source, l.begin, l.begin + size},
+                                     .name = l.a,
+                                     .value = right,
+                                     .item = p->first_item,
+                                     .item_count = p->tree->item_count - p->first_item});
+}
+
+void parse_save(Parser *p, ParseValue word, ParseValue file) {
+    const char *bytes = p->tree->source->bytes + file.begin + 1;
+    uint32_t size = file.end - file.begin - 2, n = 0;
+    char *text = arena_text(&p->tree->arena, bytes, size);
+    for (uint32_t i = 0; text && i < size; i++) text[n++] = bytes[i] == '\\' ? bytes[++i] : bytes[i];
+    if (text) text[n] = 0;
+    p->tree->failed |= !text;
+    add_statement(p, (TreeStatement){.verb = TREE_SAVE,
+                                     .word = span_of(p, word),
+                                     .name = NAME_NONE,
+                                     .value = TREE_NONE,
+                                     .text = text,
+                                     .text_span = span_of(p, file)});
+}
+
+void parse_show(Parser *p, ParseValue word, ParseValue what) {
+    add_statement(p, (TreeStatement){.verb = TREE_SHOW,
+                                     .word = span_of(p, word),
+                                     .name = what.id,
+                                     .value = TREE_NONE,
+                                     .text_span = span_of(p, what)});
+}
+
+/* ---- Mistakes ---- */
+
+static bool expects(const int *expected, int count, int token) {
+    for (int i = 0; i < count; i++)
+        if (expected[i] == token) return true;
+    return false;
+}
+
+/* What could stand here, in words. */
+static void wish(const int *expected, int count, char *out, size_t size) {
+    static const struct {
+        int token;
+        const char *text;
+    } words[] = {{NUMBER, "an expression"}, {'+', "an operator"}, {')', "')'"}, {',', "','"}, {'=', "'='"}, {STRING, "a file's name in quotes"},
+                 {END, "the statement's end"}};
+    const char *list[8];
+    int n = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (expects(expected, count, words[i].token)) list[n++] = words[i].text;
+    if (!n && expects(expected, count, NAME)) list[n++] = "a name";
+    size_t used = (size_t)snprintf(out, size, "%s", n ? "here stands " : "");
+    for (int i = 0; i < n; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", list[i]);
+}
+
+static const char *hint_for(const Parser *p, const int *expected, int count, char *hint, size_t size) {
+    bool value = p->token == NAME || p->token == NUMBER || p->token == '(';
+    bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')';
+    if (value && after_value && expects(expected, count, '+')) return "nothing is multiplied by being side by side: write '*'";
+    wish(expected, count, hint, size);
+    return *hint ? hint : NULL;
+}
+
+void parse_unexpected(Parser *p, const int *expected, int count) {
+    char hint[200];
+    bool reserved = p->token >= LAGRANGIAN && p->token <= ABSENT;
+    p->skipping = true;
+    if (p->token == BAD) return; /* the scanner has said it */
+    bool ends = p->token == 0 || p->token == END;
+    if (ends && p->depth) {
+        diag_error(p->diag, ((Span){p->tree->source, p->open, p->open + 1}), NULL, "this '(' is never closed");
+        return;
+    }
+    Span span = ends ? (Span){p->tree->source, p->before_end, p->before_end + 1} : span_of(p, p->value);
+    const char *help = hint_for(p, expected, count, hint, sizeof hint);
+    uint32_t size = p->value.end - p->value.begin;
+    if (ends) diag_error(p->diag, span, help, "the statement is not finished");
+    else if (reserved && expects(expected, count, NAME))
+        diag_error(p->diag, span, "take another name", "'%.*s' is a statement's word and can't be a name", (int)size,
+                   p->tree->source->bytes + p->value.begin);
+    else diag_error(p->diag, span, help, "unexpected '%.*s'", (int)(size > 60 ? 60 : size), p->tree->source->bytes + p->value.begin);
+}
+
+void parse_too_deep(Parser *p) {
+    p->too_deep = true;
+    diag_error(p->diag, span_of(p, p->value), NULL, "nested too deeply: more than %d symbols wait for what comes here",
+               PARSE_DEPTH_MOST);
+}
+
+static TreeVerb meant(const Parser *p) {
+    switch (p->first) {
+    case COORD: return TREE_COORD;
+    case PARAM: return TREE_PARAM;
+    case START: return TREE_START;
+    case INTEGRATE: return TREE_INTEGRATE;
+    case METHOD: return TREE_METHOD;
+    case SAVE: return TREE_SAVE;
+    case SHOW: return TREE_SHOW;
+    case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
+    default: return TREE_LAGRANGIAN;
+    }
+}
+
+void parse_broken(Parser *p) {
+    p->tree->item_count = p->first_item;
+    add_statement(p, (TreeStatement){.verb = TREE_BROKEN,
+                                     .meant = meant(p),
+                                     .word = span_of(p, p->first_value),
+                                     .name = p->first == NAME ? p->first_value.id : NAME_NONE,
+                                     .value = TREE_NONE});
+}
+
+/* ---- The drive ---- */
+
+/* After such a token a line end ends nothing. */
+static bool goes_on_after(int token) {
+    return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' || token == '(';
+}
+
+static bool is_newline(const Lexer *lexer, int token, LexValue value) {
+    return token == END && lexer->source->bytes[value.begin] == '\n';
+}
+
+static void begin_statement(Parser *p) {
+    p->first_item = p->tree->item_count;
+    p->first_node = p->tree->node_count;
+    p->first = p->second = 0;
+    p->depth = 0;
+    p->skipping = false;
+}
+
+/* One that the language will have: said, and passed over. */
+static void absent_statement(Parser *p) {
+    p->begin = p->value.begin;
+    diag_error(p->diag, span_of(p, p->value), NULL, "'%.*s' does not exist yet", (int)(p->value.end - p->value.begin),
+               p->tree->source->bytes + p->value.begin);
+    add_statement(p, (TreeStatement){.verb = TREE_ABSENT, .word = span_of(p, p->value), .name = NAME_NONE, .value = TREE_NONE});
+    p->skipping = true;
+}
+
+/* Whether the token goes to the grammar; keeps count of brackets and of the statement's first tokens. */
+static bool take_token(Parser *p) {
+    bool newline = is_newline(&p->lexer, p->token, p->value);
+    if (newline && !p->skipping && (p->depth || goes_on_after(p->before))) return false;
+    if (p->token == END || p->token == 0) return true;
+    if (p->skipping) return false;
+    if (p->token == ABSENT && p->first == 0) {
+        absent_statement(p);
+        return false;
+    }
+    if (p->first == 0) {
+        p->first = p->token;
+        p->first_value = p->value;
+        p->begin = p->value.begin;
+    } else if (p->second == 0) {
+        p->second = p->token;
+    }
+    if (p->token == '(' && p->depth++ == 0) p->open = p->value.begin;
+    if (p->token == ')' && p->depth) p->depth--;
+    return true;
+}
+
+bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *diag) {
+    uint32_t errors = diag->errors;
+    *tree = (Tree){.source = source};
+    Parser p = {.tree = tree, .diag = diag, .names = names, .lexer = {source, names, diag, 0}};
+    if (source->size > LEX_TEXT_MOST) {
+        diag_error(diag, ((Span){source, 0, 1}), NULL, "this text has more than %d bytes", LEX_TEXT_MOST);
+        return false;
+    }
+    yypstate *state = yypstate_new();
+    int status = YYPUSH_MORE;
+    if (!state) tree->failed = true;
+    begin_statement(&p);
+    while (state && status == YYPUSH_MORE && !tree->failed && !p.too_deep) {
+        p.token = lex_token(&p.lexer, &p.value);
+        if (take_token(&p)) {
+            bool ends = p.token == END || p.token == 0;
+            status = yypush_parse(state, p.token, &p.value, &p);
+            if (ends) begin_statement(&p);
+        }
+        if (p.token != END) p.before_end = p.value.end;
+        p.before = p.token;
+    }
+    if (state) yypstate_delete(state);
+    return diag->errors == errors && !tree->failed && !names->failed;
+}
+
+bool parse_continues(const char *text, size_t size) {
+    Arena arena = {0};
+    const Source *source = size <= LEX_TEXT_MOST ? source_new(&arena, "", text, size) : NULL;
+    Lexer lexer = {.source = source};
+    LexValue value;
+    uint32_t depth = 0;
+    int before = END, token;
+    while (source && (token = lex_token(&lexer, &value)) != 0) {
+        bool newline = is_newline(&lexer, token, value);
+        if (token == '(') depth++;
+        if (token == ')' && depth) depth--;
+        if (newline && (depth || goes_on_after(before))) continue;
+        if (token == END) depth = 0;
+        before = token;
+    }
+    arena_free(&arena);
+    return source && (depth > 0 || goes_on_after(before));
+}
+
+void parse_print_tokens(const Source *source, Buffer *out) {
+    Lexer lexer = {.source = source};
+    LexValue value;
+    int token;
+    do {
+        uint32_t line, column;
+        token = lex_token(&lexer, &value);
+        source_position(source, value.begin, &line, &column);
+        buffer_print(out, "%u:%u %s", line, column, lex_token_name(token));
+        if (token == NAME || token == NUMBER || token == STRING)
+            buffer_print(out, " %.*s", (int)(value.end - value.begin), source->bytes + value.begin);
+        buffer_text(out, "\n");
+    } while (token != 0);
+}

@@ -1,0 +1,94 @@
+/* tree.h: the syntax tree of a text: expressions as a flat array of nodes, operands before users, and statements as a list.
+ * The parser makes it; nothing here knows what a name means. */
+#ifndef LAG_FRONT_TREE_H
+#define LAG_FRONT_TREE_H
+
+#include "base/diag.h"
+#include "base/names.h"
+
+typedef uint32_t TreeId; /* the number of a node */
+enum { TREE_NONE = UINT32_MAX };
+
+typedef enum TreeKind {
+    TREE_NUMBER,   /* the text of its span, a decimal literal */
+    TREE_NAME,     /* a = NameId */
+    TREE_ARGUMENT, /* a = expression, b = the argument before it or TREE_NONE */
+    TREE_CALL,     /* a = NameId of the function, b = last TREE_ARGUMENT or TREE_NONE; head is the name's span */
+    TREE_NEGATE,   /* a */
+    TREE_ADD,      /* a, b */
+    TREE_SUBTRACT,
+    TREE_MULTIPLY,
+    TREE_DIVIDE,
+    TREE_POWER,
+    TREE_GROUP, /* a, in brackets: keeps the span with its brackets; means what a means */
+} TreeKind;
+
+typedef struct TreeNode {
+    TreeKind kind;
+    TreeId first;        /* the subtree of node n is the nodes first .. n, all of them */
+    uint32_t begin, end; /* its text, in bytes of the tree's source */
+    uint32_t head;       /* where its operator or its function's name begins */
+    uint32_t a, b;
+} TreeNode;
+
+/* `NAME = EXPR`, `NAME`, or `EXPR`, one of a statement's comma-separated list. */
+typedef struct TreeItem {
+    NameId name; /* NAME_NONE where there is none */
+    Span name_span;
+    TreeId value; /* TREE_NONE where there is none */
+} TreeItem;
+
+typedef enum TreeVerb {
+    TREE_DEFINE,     /* name = value */
+    TREE_FUNCTION,   /* name(items) = value */
+    TREE_LAGRANGIAN, /* value */
+    TREE_COORD,      /* items: names */
+    TREE_PARAM,      /* items: names */
+    TREE_START,      /* items: name = value */
+    TREE_INTEGRATE,  /* items: name = value */
+    TREE_METHOD,     /* items: name = value */
+    TREE_SAVE,       /* text */
+    TREE_SHOW,       /* name, what to show */
+    TREE_ABSENT,     /* a statement of the language that does not exist yet: word; the rest of it was skipped */
+    TREE_BROKEN,     /* a statement with a mistake: `meant` is what it seems to be, name what it would have defined */
+} TreeVerb;
+
+typedef struct TreeStatement {
+    TreeVerb verb;
+    Span span; /* the whole statement */
+    Span word; /* its keyword; the name for DEFINE and FUNCTION; the expression for a bare LAGRANGIAN */
+    NameId name;
+    TreeId value; /* TREE_NONE where there is none */
+    uint32_t item, item_count; /* in Tree.item */
+    TreeVerb meant;
+    const char *text;          /* of a string, unescaped, in the tree's arena */
+    Span text_span;
+} TreeStatement;
+
+/* Zero-initialised is empty. Grown by the parser, then read-only. */
+typedef struct Tree {
+    Arena arena;
+    const Source *source;
+    TreeNode *node;
+    TreeItem *item;
+    TreeStatement *statement;
+    uint32_t node_count, item_count, statement_count;
+    uint32_t node_capacity, item_capacity, statement_capacity;
+    bool failed;
+} Tree;
+
+Span tree_span(const Tree *tree, TreeId node);
+
+/* Reads a source. Every mistake of its syntax is added to `diag`, each once, and the statements that are right are kept.
+ * True if there was none (and memory sufficed: else tree->failed). */
+bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *diag);
+
+/* True if the text stops inside brackets or after an operator or a comma. */
+bool parse_continues(const char *text, size_t size);
+
+/* Dumps: one token a line with its position; one node a line. */
+void parse_print_tokens(const Source *source, Buffer *out);
+void tree_print(const Tree *tree, const Names *names, Buffer *out);
+void tree_free(Tree *tree);
+
+#endif

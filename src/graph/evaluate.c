@@ -1,0 +1,82 @@
+/* evaluate.c: see evaluate.h. One MPFR number a node that is needed, in the order of the nodes. */
+#include "graph/evaluate.h"
+
+static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
+    switch (code) {
+    case GRAPH_ABS: mpfr_abs(out, a, MPFR_RNDN); return;
+    case GRAPH_SIGN:
+        if (mpfr_nan_p(a)) mpfr_set_nan(out);
+        else mpfr_set_si(out, mpfr_sgn(a), MPFR_RNDN);
+        return;
+    default: /* min and max of MPFR pass over a NaN; lag's do not */
+        if (mpfr_nan_p(a) || mpfr_nan_p(b)) mpfr_set_nan(out);
+        else if (code == GRAPH_MIN) mpfr_min(out, a, b, MPFR_RNDN);
+        else mpfr_max(out, a, b, MPFR_RNDN);
+    }
+}
+
+static void function(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
+    switch (code) {
+    case GRAPH_CBRT: mpfr_cbrt(out, a, MPFR_RNDN); return;
+    case GRAPH_EXP: mpfr_exp(out, a, MPFR_RNDN); return;
+    case GRAPH_LOG: mpfr_log(out, a, MPFR_RNDN); return;
+    case GRAPH_SIN: mpfr_sin(out, a, MPFR_RNDN); return;
+    case GRAPH_COS: mpfr_cos(out, a, MPFR_RNDN); return;
+    case GRAPH_TAN: mpfr_tan(out, a, MPFR_RNDN); return;
+    case GRAPH_ASIN: mpfr_asin(out, a, MPFR_RNDN); return;
+    case GRAPH_ACOS: mpfr_acos(out, a, MPFR_RNDN); return;
+    case GRAPH_ATAN: mpfr_atan(out, a, MPFR_RNDN); return;
+    case GRAPH_ATAN2: mpfr_atan2(out, a, b, MPFR_RNDN); return;
+    case GRAPH_SINH: mpfr_sinh(out, a, MPFR_RNDN); return;
+    case GRAPH_COSH: mpfr_cosh(out, a, MPFR_RNDN); return;
+    case GRAPH_TANH: mpfr_tanh(out, a, MPFR_RNDN); return;
+    case GRAPH_ASINH: mpfr_asinh(out, a, MPFR_RNDN); return;
+    case GRAPH_ACOSH: mpfr_acosh(out, a, MPFR_RNDN); return;
+    case GRAPH_ATANH: mpfr_atanh(out, a, MPFR_RNDN); return;
+    case GRAPH_ERF: mpfr_erf(out, a, MPFR_RNDN); return;
+    case GRAPH_HYPOT: mpfr_hypot(out, a, b, MPFR_RNDN); return;
+    case GRAPH_POW: mpfr_pow(out, a, b, MPFR_RNDN); return;
+    default: selection(out, code, a, b);
+    }
+}
+
+static void node_value(Graph *graph, NodeId a, mpfr_t *value, const uint32_t *place) {
+    const GraphNode *node = &graph->node[a];
+    mpfr_ptr out = value[place[a]];
+    switch (node->code) {
+    case GRAPH_CONST: mpfr_set_q(out, graph_value(graph, a), MPFR_RNDN); return;
+    case GRAPH_PI: mpfr_const_pi(out, MPFR_RNDN); return;
+    case GRAPH_NAME: mpfr_set_nan(out); return;
+    default: break;
+    }
+    mpfr_srcptr x = value[place[node->a]];
+    mpfr_srcptr y = graph_operands((GraphCode)node->code) > 1 ? value[place[node->b]] : x;
+    switch (node->code) {
+    case GRAPH_ADD: mpfr_add(out, x, y, MPFR_RNDN); return;
+    case GRAPH_MUL: mpfr_mul(out, x, y, MPFR_RNDN); return;
+    default: function(out, (GraphCode)node->code, x, y);
+    }
+}
+
+bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *name, mpfr_t *value, uint32_t names,
+                    mpfr_t *out) {
+    if (!graph_reach(graph, root, roots)) return false;
+    uint32_t count = graph->list_count;
+    mpfr_t *number = memory_new(count * sizeof *number);
+    uint32_t *place = memory_new(graph->count * sizeof *place);
+    if (number && place) {
+        for (uint32_t i = 0; i < count; i++) {
+            mpfr_init2(number[i], roots ? mpfr_get_prec(out[0]) : MPFR_PREC_MIN);
+            place[graph->list[i]] = i;
+            node_value(graph, graph->list[i], number, place);
+            for (uint32_t j = 0; graph->node[graph->list[i]].code == GRAPH_NAME && j < names; j++)
+                if (name[j] == graph->list[i]) mpfr_set(number[i], value[j], MPFR_RNDN);
+        }
+        for (uint32_t i = 0; i < roots; i++) mpfr_set(out[i], number[place[root[i]]], MPFR_RNDN);
+        for (uint32_t i = 0; i < count; i++) mpfr_clear(number[i]);
+    }
+    bool done = number && place;
+    memory_free(number);
+    memory_free(place);
+    return done;
+}

@@ -1,0 +1,14 @@
+/* evaluate.h: values of expressions in high-precision arithmetic (MPFR), for what algebra alone does not decide. */
+#ifndef LAG_GRAPH_EVALUATE_H
+#define LAG_GRAPH_EVALUATE_H
+
+#include "graph/graph.h"
+
+#include <mpfr.h>
+
+/* out[i] = root[i], each operation rounded to out's precision, with the NAME nodes name[j] having value[j]; a name that is not
+ * there is NaN. The caller has initialised out and value. False when out of memory. */
+bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *name, mpfr_t *value, uint32_t names,
+                    mpfr_t *out);
+
+#endif

@@ -1,0 +1,228 @@
+/* graph.c: nodes, constants, and reachability. The rules of simplification are in simplify.c. */
+#include "graph/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *text;
+    uint8_t operands, parity, function;
+} code_table[GRAPH_CODE_COUNT] = {
+    [GRAPH_CONST] = {"const", 0, GRAPH_NEITHER, 0},
+    [GRAPH_PI] = {"pi", 0, GRAPH_NEITHER, 0},
+    [GRAPH_NAME] = {"name", 0, GRAPH_NEITHER, 0},
+    [GRAPH_ADD] = {"add", 2, GRAPH_NEITHER, 0},
+    [GRAPH_MUL] = {"mul", 2, GRAPH_NEITHER, 0},
+#define SELECTION(OP, text, operands, PARITY) [GRAPH_##OP] = {text, operands, GRAPH_##PARITY, 1},
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [GRAPH_##OP] = {text, operands, GRAPH_##PARITY, 1},
+#include "../../grammar/ops.def"
+};
+
+uint32_t graph_operands(GraphCode code) { return code_table[code].operands; }
+GraphParity graph_parity(GraphCode code) { return (GraphParity)code_table[code].parity; }
+const char *graph_code_text(GraphCode code) { return code_table[code].text; }
+
+GraphCode graph_function(const char *name, size_t size, uint32_t *operands) {
+    for (int code = 0; code < GRAPH_CODE_COUNT; code++) {
+        const char *text = code_table[code].text;
+        if (!code_table[code].function || strlen(text) != size || memcmp(text, name, size) != 0) continue;
+        *operands = code_table[code].operands;
+        return (GraphCode)code;
+    }
+    return GRAPH_CODE_COUNT;
+}
+
+bool graph_init(Graph *graph) {
+    *graph = (Graph){0};
+    graph_integer(graph, 0); /* node 0, the answer of a failed graph */
+    return !graph->failed;
+}
+
+void graph_free(Graph *graph) {
+    for (uint32_t i = 0; i < graph->constant_count; i++) mpq_clear(graph->constant[i]);
+    memory_free(graph->constant);
+    memory_free(graph->node);
+    memory_free(graph->slot);
+    memory_free(graph->mark);
+    memory_free(graph->list);
+    *graph = (Graph){0};
+}
+
+/* ---- Hash-consing ---- */
+
+static uint64_t hash_integer(uint64_t hash, mpz_srcptr z) {
+    hash = memory_hash(hash, (uint64_t)mpz_sgn(z));
+    for (size_t i = 0, n = mpz_size(z); i < n; i++) hash = memory_hash(hash, mpz_getlimbn(z, i));
+    return hash;
+}
+
+static uint64_t hash_rational(mpq_srcptr q) { return hash_integer(hash_integer(7, mpq_numref(q)), mpq_denref(q)); }
+
+static uint64_t hash_node(const Graph *graph, const GraphNode *node) {
+    if (node->code == GRAPH_CONST) return hash_rational(graph->constant[node->a]);
+    return memory_hash(memory_hash(memory_hash(1, node->code), node->a), node->b);
+}
+
+/* Slots are kept at most half full, so that a free one is always found. */
+static bool room_for_one(Graph *graph) {
+    if (graph->failed) return false;
+    if (graph->count >= GRAPH_MOST) {
+        graph->too_large = graph->failed = true;
+        return false;
+    }
+    void *data = graph->node;
+    if (!memory_grow(&data, &graph->capacity, graph->count + 1, sizeof *graph->node)) return !(graph->failed = true);
+    graph->node = data;
+    if (2 * (graph->count + 1) <= graph->slots) return true;
+    uint32_t slots = graph->slots ? 2 * graph->slots : 256;
+    NodeId *slot = memory_new(slots * sizeof *slot);
+    if (!slot) return !(graph->failed = true);
+    for (NodeId id = 0; id < graph->count; id++) {
+        uint32_t i = (uint32_t)hash_node(graph, &graph->node[id]) & (slots - 1);
+        while (slot[i]) i = (i + 1) & (slots - 1);
+        slot[i] = id + 1;
+    }
+    memory_free(graph->slot);
+    graph->slot = slot;
+    graph->slots = slots;
+    return true;
+}
+
+static NodeId append(Graph *graph, uint32_t slot, GraphNode node) {
+    graph->node[graph->count] = node;
+    graph->slot[slot] = graph->count + 1;
+    return graph->count++;
+}
+
+NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
+    if (!room_for_one(graph)) return 0;
+    GraphNode node = {code, a, b};
+    uint32_t i = (uint32_t)hash_node(graph, &node) & (graph->slots - 1);
+    for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {
+        const GraphNode *old = &graph->node[graph->slot[i] - 1];
+        if (old->code == code && old->a == a && old->b == b) return graph->slot[i] - 1;
+    }
+    return append(graph, i, node);
+}
+
+NodeId graph_rational(Graph *graph, const mpq_t value) {
+    if (mpz_sizeinbase(mpq_numref(value), 2) > GRAPH_BITS || mpz_sizeinbase(mpq_denref(value), 2) > GRAPH_BITS)
+        graph->too_large = graph->failed = true;
+    if (!room_for_one(graph)) return 0;
+    uint32_t i = (uint32_t)hash_rational(value) & (graph->slots - 1);
+    for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {
+        const GraphNode *old = &graph->node[graph->slot[i] - 1];
+        if (old->code == GRAPH_CONST && mpq_equal(graph->constant[old->a], value)) return graph->slot[i] - 1;
+    }
+    void *data = graph->constant;
+    if (!memory_grow(&data, &graph->constant_capacity, graph->constant_count + 1, sizeof *graph->constant)) {
+        graph->failed = true;
+        return 0;
+    }
+    graph->constant = data;
+    mpq_init(graph->constant[graph->constant_count]);
+    mpq_set(graph->constant[graph->constant_count], value);
+    return append(graph, i, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
+}
+
+NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {
+    mpq_t q;
+    mpq_init(q);
+    mpq_set_si(q, numerator, denominator);
+    mpq_canonicalize(q);
+    NodeId node = graph_rational(graph, q);
+    mpq_clear(q);
+    return node;
+}
+
+NodeId graph_integer(Graph *graph, long value) { return graph_ratio(graph, value, 1); }
+NodeId graph_pi(Graph *graph) { return graph_node(graph, GRAPH_PI, 0, 0); }
+NodeId graph_name(Graph *graph, NameId name) { return graph_node(graph, GRAPH_NAME, name, 0); }
+
+/* ---- Questions ---- */
+
+mpq_srcptr graph_value(const Graph *graph, NodeId a) { return graph->constant[graph->node[a].a]; }
+
+bool graph_equals(const Graph *graph, NodeId a, long value) {
+    return graph_is_const(graph, a) && mpq_cmp_si(graph_value(graph, a), value, 1) == 0;
+}
+
+bool graph_is_integer(const Graph *graph, NodeId a, long *value) {
+    if (!graph_is_const(graph, a)) return false;
+    mpq_srcptr q = graph_value(graph, a);
+    if (mpz_cmp_ui(mpq_denref(q), 1) != 0 || !mpz_fits_slong_p(mpq_numref(q))) return false;
+    *value = mpz_get_si(mpq_numref(q));
+    return true;
+}
+
+void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest) {
+    GraphNode node = graph->node[a];
+    if (node.code == GRAPH_CONST) {
+        *factor = a;
+        *rest = graph_integer(graph, 1);
+    } else if (node.code == GRAPH_MUL && graph_is_const(graph, node.a)) {
+        *factor = node.a;
+        *rest = node.b;
+    } else {
+        *factor = graph_integer(graph, 1);
+        *rest = a;
+    }
+}
+
+/* ---- Reachability ---- */
+
+static bool list_push(Graph *graph, NodeId a) {
+    void *data = graph->list;
+    if (!memory_grow(&data, &graph->list_capacity, graph->list_count + 1, sizeof *graph->list)) return false;
+    graph->list = data;
+    graph->list[graph->list_count++] = a;
+    graph->mark[a] = graph->stamp;
+    return true;
+}
+
+static int compare_nodes(const void *a, const void *b) {
+    NodeId x = *(const NodeId *)a, y = *(const NodeId *)b;
+    return (x > y) - (x < y);
+}
+
+/* Orders the list: by a sweep over the marks where it is dense, by sorting where it is sparse. */
+static void list_order(Graph *graph) {
+    NodeId least = NODE_NONE, most = 0;
+    for (uint32_t i = 0; i < graph->list_count; i++) {
+        if (graph->list[i] < least) least = graph->list[i];
+        if (graph->list[i] > most) most = graph->list[i];
+    }
+    if (graph->list_count == 0) return;
+    if ((most - least) / 16 > graph->list_count) {
+        qsort(graph->list, graph->list_count, sizeof *graph->list, compare_nodes);
+        return;
+    }
+    uint32_t n = 0;
+    for (NodeId a = least; a <= most; a++)
+        if (graph->mark[a] == graph->stamp) graph->list[n++] = a;
+}
+
+bool graph_reach(Graph *graph, const NodeId *root, uint32_t count) {
+    void *data = graph->mark;
+    uint32_t before = graph->mark_capacity;
+    if (graph->failed || !memory_grow(&data, &graph->mark_capacity, graph->count, sizeof *graph->mark)) goto fail;
+    graph->mark = data;
+    if (graph->mark_capacity > before)
+        memset(graph->mark + before, 0, (graph->mark_capacity - before) * sizeof *graph->mark);
+    graph->stamp++;
+    graph->list_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (graph->mark[root[i]] != graph->stamp && !list_push(graph, root[i])) goto fail;
+    for (uint32_t i = 0; i < graph->list_count; i++) { /* the list is its own queue */
+        const GraphNode *node = &graph->node[graph->list[i]];
+        uint32_t operands = graph_operands((GraphCode)node->code), b = node->b;
+        if (operands > 0 && graph->mark[node->a] != graph->stamp && !list_push(graph, node->a)) goto fail;
+        if (operands > 1 && graph->mark[b] != graph->stamp && !list_push(graph, b)) goto fail;
+    }
+    list_order(graph);
+    return true;
+fail:
+    graph->failed = true;
+    graph->list_count = 0;
+    return false;
+}

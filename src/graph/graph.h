@@ -1,0 +1,123 @@
+/* graph.h: the expression graph: append-only, hash-consed nodes, operands before users, exact rational constants.
+ *
+ * Equal expressions are one node, so comparing is comparing numbers. The constructors simplify as they build; a rule may
+ * change how a value is rounded, and may give a value where the expression as written had none (x/x at 0), but never
+ * changes a value that it had. Passes are loops over node numbers. A graph that ran out of memory or grew past GRAPH_MOST
+ * is `failed`: constructors then answer node 0, and the driver reports it. */
+#ifndef LAG_GRAPH_GRAPH_H
+#define LAG_GRAPH_GRAPH_H
+
+#include "base/memory.h"
+#include "base/names.h"
+
+#include <gmp.h>
+
+typedef uint32_t NodeId;
+enum { NODE_NONE = UINT32_MAX };
+
+typedef enum GraphCode {
+    GRAPH_CONST, /* the rational graph_rational(a) */
+    GRAPH_PI,
+    GRAPH_NAME, /* a = NameId: a coordinate, a velocity, t, a parameter */
+    GRAPH_ADD,  /* a + b; a constant stands first */
+    GRAPH_MUL,  /* a * b; a constant stands first */
+#define SELECTION(OP, text, operands, PARITY) GRAPH_##OP,
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) GRAPH_##OP,
+#include "../../grammar/ops.def"
+    GRAPH_CODE_COUNT /* x - y is x + (-1) y, x / y is x y^(-1), sqrt(x) is x^(1/2) */
+} GraphCode;
+
+typedef enum GraphParity { GRAPH_NEITHER, GRAPH_ODD, GRAPH_EVEN } GraphParity;
+
+typedef struct GraphNode {
+    uint32_t code; /* a GraphCode */
+    uint32_t a, b; /* operands, 0 where there is none; see GraphCode */
+} GraphNode;
+
+enum {
+    GRAPH_MOST = 8 * 1000 * 1000, /* nodes */
+    GRAPH_BITS = 65536            /* most bits of a constant's numerator or denominator */
+};
+
+typedef struct Graph {
+    GraphNode *node;
+    uint32_t count, capacity;
+    mpq_t *constant;
+    uint32_t constant_count, constant_capacity;
+    NodeId *slot; /* open addressing: node + 1, or 0 */
+    uint32_t slots;
+    uint32_t *mark; /* scratch of graph_reach, one a node: equal to `stamp` if reached */
+    uint32_t mark_capacity, stamp;
+    NodeId *list; /* the last graph_reach */
+    uint32_t list_count, list_capacity;
+    bool failed;
+    bool too_large; /* why it failed: GRAPH_MOST */
+} Graph;
+
+bool graph_init(Graph *graph); /* false when out of memory */
+void graph_free(Graph *graph);
+
+/* Leaves. */
+NodeId graph_rational(Graph *graph, const mpq_t value);
+NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator);
+NodeId graph_integer(Graph *graph, long value);
+NodeId graph_pi(Graph *graph);
+NodeId graph_name(Graph *graph, NameId name);
+
+/* Expressions, simplified. */
+NodeId graph_add(Graph *graph, NodeId a, NodeId b);
+NodeId graph_subtract(Graph *graph, NodeId a, NodeId b);
+NodeId graph_negate(Graph *graph, NodeId a);
+NodeId graph_multiply(Graph *graph, NodeId a, NodeId b);
+NodeId graph_divide(Graph *graph, NodeId a, NodeId b);
+NodeId graph_power(Graph *graph, NodeId base, NodeId exponent);
+NodeId graph_power_ratio(Graph *graph, NodeId base, long numerator, unsigned long denominator);
+NodeId graph_sqrt(Graph *graph, NodeId a);
+NodeId graph_call(Graph *graph, GraphCode code, NodeId a, NodeId b); /* a SELECTION or ELEMENTARY function; b = 0 if unary */
+
+/* The node as given, hash-consed without simplification. For the simplifier and the normal form. */
+NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b);
+
+/* Questions. */
+static inline bool graph_is_const(const Graph *graph, NodeId a) { return graph->node[a].code == GRAPH_CONST; }
+mpq_srcptr graph_value(const Graph *graph, NodeId a); /* of a GRAPH_CONST */
+bool graph_equals(const Graph *graph, NodeId a, long value);
+bool graph_is_integer(const Graph *graph, NodeId a, long *value); /* a constant that is a small whole number */
+uint32_t graph_operands(GraphCode code);                          /* 0, 1 or 2 */
+GraphParity graph_parity(GraphCode code);
+const char *graph_code_text(GraphCode code); /* "sin" */
+GraphCode graph_function(const char *name, size_t size, uint32_t *operands); /* GRAPH_CODE_COUNT if there is none */
+
+/* Splits a term into its constant factor and the rest (1 where it is a constant): a = factor * rest. */
+void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest);
+
+/* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory. */
+bool graph_reach(Graph *graph, const NodeId *root, uint32_t count);
+
+/* What follows is each in a file of its own. */
+
+/* differentiate.c: out[i] = d y / d x[i] for the NAME nodes x, in one reverse sweep. */
+void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, NodeId *out);
+
+/* substitute.c: the roots with every NAME node from[i] replaced by to[i]. `root` and `out` may be the same. */
+void graph_substitute(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *from, const NodeId *to, uint32_t count,
+                      NodeId *out);
+
+/* substitute.c: whether a needs any of the NAME nodes x. */
+bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
+
+/* normal.c: the normal form: expanded into monomials over atoms, equal terms collected, functions' signs pulled out by
+ * parity. NODE_NONE where it would grow past the budget. *polynomial (may be NULL) says that the atoms are names alone, so
+ * that the normal form is 0 only if the expression is. */
+NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial);
+
+/* evaluate.c: values of the roots in MPFR arithmetic of `bits`, as doubles and as a verdict (see evaluate.h). */
+
+/* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is
+ * cut with "...". In products the NAME nodes late[count] stand behind other names: the variables behind the parameters. */
+void graph_print(const Graph *graph, const Names *names, const NodeId *late, uint32_t count, NodeId a, uint32_t most,
+                 Buffer *out);
+/* print.c: one node a line, of everything the roots need. */
+void graph_dump(Graph *graph, const Names *names, const NodeId *root, uint32_t roots, Buffer *out);
+
+#endif

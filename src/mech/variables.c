@@ -1,0 +1,198 @@
+/* variables.c: which names of a Lagrangian are coordinates, which parameters.
+ *
+ * Needs the free names in the order met. A name x is a coordinate when a companion of it is there: its velocity xd or a
+ * doubled variable x_p, x_m, xd_p, xd_m. A name that has a value, or was declared, is what it was said to be. */
+#include "mech/mechanics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef enum Role { ROLE_PLAIN, ROLE_VELOCITY, ROLE_DOUBLED, ROLE_DOUBLED_VELOCITY } Role;
+
+typedef struct Reader {
+    Mechanics *m;
+    const Lowering *lowering;
+    Declared declared;
+    Diagnostics *diag;
+} Reader;
+
+static bool among(NameId name, const NameId *list, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i] == name) return true;
+    return false;
+}
+
+/* Said or given a value: never a coordinate's name. */
+static bool is_given(const Reader *r, NameId name) {
+    return definition_of(r->lowering->definitions, name).kind != DEFINITION_NONE ||
+           among(name, r->declared.param, r->declared.param_count);
+}
+
+static bool is_declared_coordinate(const Reader *r, NameId name) {
+    return among(name, r->declared.coord, r->declared.coord_count);
+}
+
+static bool is_used(const Reader *r, NameId name) {
+    for (uint32_t i = 0; name != NAME_NONE && i < r->lowering->use_count; i++)
+        if (r->lowering->use[i].name == name) return true;
+    return false;
+}
+
+/* The name without its last `cut` bytes. */
+static NameId stem(const Reader *r, const char *text, size_t cut) {
+    return names_intern(r->m->names, text, strlen(text) - cut);
+}
+
+static bool ends_in_d(const char *text, size_t size) { return size > 1 && text[size - 1] == 'd'; }
+
+/* What a name is, and of which coordinate. */
+static Role role_of(const Reader *r, NameId name, NameId *coordinate) {
+    const char *text = names_text(r->m->names, name);
+    size_t size = strlen(text);
+    *coordinate = name;
+    if (is_given(r, name) || is_declared_coordinate(r, name)) return ROLE_PLAIN;
+    bool doubled = size > 2 && text[size - 2] == '_' && (text[size - 1] == 'p' || text[size - 1] == 'm');
+    size_t cut = doubled ? 2 : 0;
+    NameId body = stem(r, text, cut);
+    if (ends_in_d(text, size - cut) && !is_declared_coordinate(r, body)) {
+        NameId position = stem(r, text, cut + 1);
+        if (!is_given(r, position)) {
+            *coordinate = position;
+            return doubled ? ROLE_DOUBLED_VELOCITY : ROLE_VELOCITY;
+        }
+    }
+    if (!doubled) return ROLE_PLAIN;
+    *coordinate = body;
+    return ROLE_DOUBLED;
+}
+
+static NodeId variable(Reader *r, NameId name, const char *suffix) {
+    char text[160];
+    int size = snprintf(text, sizeof text, "%.128s%s", names_text(r->m->names, name), suffix);
+    return graph_name(r->m->graph, names_intern(r->m->names, text, (size_t)size));
+}
+
+static bool add_coordinate(Reader *r, NameId name, Span span) {
+    Mechanics *m = r->m;
+    for (uint32_t i = 0; i < m->dof; i++)
+        if (m->coordinate[i].name == name) return true;
+    void *data = m->coordinate;
+    if (!memory_grow(&data, &m->coordinate_capacity, m->dof + 1, sizeof *m->coordinate)) return false;
+    m->coordinate = data;
+    m->coordinate[m->dof++] = (Coordinate){
+        .name = name,
+        .q = graph_name(m->graph, name),
+        .v = variable(r, name, "d"),
+        .q_plus = variable(r, name, "_p"),
+        .v_plus = variable(r, name, "d_p"),
+        .q_minus = variable(r, name, "_m"),
+        .v_minus = variable(r, name, "d_m"),
+        .span = span,
+    };
+    return true;
+}
+
+/* xdd beside xd: an acceleration, or a coordinate whose name ends in d. */
+static void refuse_acceleration(Reader *r, LowerUse use, NameId coordinate) {
+    const char *text = names_text(r->m->names, coordinate);
+    char hint[240];
+    snprintf(hint, sizeof hint, "a Lagrangian holds velocities at most; if '%.64s' is a coordinate, say: coord %.64s", text, text);
+    diag_error(r->diag, use.span, hint, "'%s' would be an acceleration", names_text(r->m->names, use.name));
+}
+
+static void classify(Reader *r, LowerUse use) {
+    NameId coordinate;
+    Role role = role_of(r, use.name, &coordinate);
+    const char *text = names_text(r->m->names, use.name), *of = names_text(r->m->names, coordinate);
+    if (role == ROLE_PLAIN) return;
+    if (strcmp(of, "t") == 0 || strcmp(of, "pi") == 0) {
+        diag_error(r->diag, use.span, NULL, "'%s' is no variable: '%s' is not a coordinate", text, of);
+        return;
+    }
+    if (is_given(r, coordinate)) {
+        diag_error(r->diag, use.span, "a doubled variable belongs to a coordinate", "'%s' doubles '%s', which is a parameter", text, of);
+        return;
+    }
+    NameId below;
+    bool velocity = role == ROLE_VELOCITY || role == ROLE_DOUBLED_VELOCITY;
+    if (velocity && is_used(r, coordinate) && !is_declared_coordinate(r, coordinate) &&
+        role_of(r, coordinate, &below) == ROLE_VELOCITY) {
+        refuse_acceleration(r, use, coordinate);
+        return;
+    }
+    if (!add_coordinate(r, coordinate, use.span)) r->m->graph->failed = true;
+}
+
+/* A coordinate that its velocity alone has made: said, since it may be a parameter that merely ends in d. */
+static void note_lonely(Reader *r, const Coordinate *c) {
+    const Graph *g = r->m->graph;
+    NameId velocity = g->node[c->v].a;
+    if (is_declared_coordinate(r, c->name) || !is_used(r, velocity)) return;
+    const NodeId others[] = {c->q, c->q_plus, c->q_minus, c->v_plus, c->v_minus};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (is_used(r, g->node[others[i]].a)) return;
+    const char *x = names_text(r->m->names, c->name), *xd = names_text(r->m->names, velocity);
+    char hint[240];
+    snprintf(hint, sizeof hint, "if it is a parameter, say: param %.64s; to say that it is meant: coord %.64s", xd, x);
+    diag_note(r->diag, c->span, hint, "'%s' is taken as the velocity of a coordinate '%s' that stands nowhere else", xd, x);
+}
+
+static bool is_variable(const Mechanics *m, NodeId node) {
+    for (uint32_t i = 0; i < m->dof; i++) {
+        const Coordinate *c = &m->coordinate[i];
+        if (node == c->q || node == c->v || node == c->q_plus || node == c->v_plus || node == c->q_minus || node == c->v_minus)
+            return true;
+    }
+    return node == m->time;
+}
+
+static bool collect_parameters(Reader *r) {
+    Mechanics *m = r->m;
+    m->parameter = memory_new((r->lowering->use_count + 1) * sizeof *m->parameter);
+    if (!m->parameter) return false;
+    for (uint32_t i = 0; i < r->lowering->use_count; i++) {
+        LowerUse use = r->lowering->use[i];
+        NodeId node = graph_name(m->graph, use.name);
+        if (!is_variable(m, node)) m->parameter[m->parameter_count++] = (Parameter){use.name, node, use.span};
+    }
+    return true;
+}
+
+static bool list_state(Reader *r) {
+    Mechanics *m = r->m;
+    uint32_t d = m->dof;
+    m->state = memory_new((3 * (size_t)d + 1) * sizeof *m->state);
+    if (!m->state) return false;
+    for (uint32_t k = 0; k < d; k++) {
+        m->state[2 * k] = m->coordinate[k].q, m->state[2 * k + 1] = m->coordinate[k].v;
+        m->state[2 * d + 1 + k] = variable(r, m->coordinate[k].name, "dd");
+    }
+    m->state[2 * d] = m->time;
+    return true;
+}
+
+bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declared, Diagnostics *diag) {
+    Reader r = {m, lowering, declared, diag};
+    uint32_t errors = diag->errors;
+    m->time = graph_name(m->graph, names_intern(m->names, "t", 1));
+    for (uint32_t i = 0; i < declared.coord_count; i++) /* those that are there, in the order declared */
+        for (uint32_t j = 0; j < lowering->use_count; j++) {
+            NameId coordinate;
+            role_of(&r, lowering->use[j].name, &coordinate);
+            if (coordinate != declared.coord[i]) continue;
+            if (!add_coordinate(&r, coordinate, lowering->use[j].span)) m->graph->failed = true;
+            break;
+        }
+    for (uint32_t i = 0; i < lowering->use_count; i++) classify(&r, lowering->use[i]);
+    if (diag->errors != errors || !collect_parameters(&r) || !list_state(&r)) return false;
+    for (uint32_t i = 0; i < m->dof; i++) note_lonely(&r, &m->coordinate[i]);
+    return !m->graph->failed;
+}
+
+void mechanics_free(Mechanics *m) {
+    memory_free(m->coordinate);
+    memory_free(m->parameter);
+    memory_free(m->state);
+    memory_free(m->A); /* one block, see lagrange.c */
+    memory_free(m->cyclic);
+}

@@ -1,0 +1,59 @@
+/* elementary.c: the elementary functions, from SLEEF's deterministic family: the same bits on every CPU with fused
+ * multiply-add (finz), and a second set of bits, the same on all others (cinz). */
+#include "native/native.h"
+
+#include <sleef.h>
+
+/* Debian's header declares the deterministic functions for vectors only. */
+#define FUNCTION_1(sleef, ulp)                                                                                                   \
+    double Sleef_finz_##sleef##d1_##ulp##purecfma(double);                                                                       \
+    double Sleef_cinz_##sleef##d1_##ulp##purec(double);
+#define FUNCTION_2(sleef, ulp)                                                                                                   \
+    double Sleef_finz_##sleef##d1_##ulp##purecfma(double, double);                                                               \
+    double Sleef_cinz_##sleef##d1_##ulp##purec(double, double);
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) FUNCTION_##operands(sleef, ulp)
+#include "../../grammar/ops.def"
+
+typedef union Function {
+    NativeFunction1 *one;
+    NativeFunction2 *two;
+} Function;
+
+#define FIELD_1 one
+#define FIELD_2 two
+#define FIELD(operands) FIELD_##operands
+
+static const Function fused[TAPE_CODE_COUNT] = {
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                       \
+    [TAPE_##OP] = {.FIELD(operands) = Sleef_finz_##sleef##d1_##ulp##purecfma},
+#include "../../grammar/ops.def"
+};
+
+static const Function plain[TAPE_CODE_COUNT] = {
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                       \
+    [TAPE_##OP] = {.FIELD(operands) = Sleef_cinz_##sleef##d1_##ulp##purec},
+#include "../../grammar/ops.def"
+};
+
+static const char *const symbol[TAPE_CODE_COUNT] = {
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = "lag_" text,
+#include "../../grammar/ops.def"
+};
+
+static const Function *family(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_cpu_supports("fma") ? fused : plain;
+#else
+    return fused;
+#endif
+}
+
+const char *native_symbol(TapeCode code) { return symbol[code]; }
+
+NativeFunction1 *native_function1(TapeCode code) {
+    return symbol[code] && tape_operands(code) == 1 ? family()[code].one : NULL;
+}
+
+NativeFunction2 *native_function2(TapeCode code) {
+    return symbol[code] && tape_operands(code) == 2 ? family()[code].two : NULL;
+}

@@ -1,0 +1,303 @@
+/* llvm_emit.c: see llvm_emit.h. The IR says what the tape says, operation for operation: no flags that would let LLVM contract
+ * or reassociate, so the bits are those of the interpreter.
+ *
+ * A tape whose loops unroll to few operations is emitted as straight-line code: the loops run here, counters are known, and
+ * memory disappears: what is stored is remembered by element and given to later loads, the scratch array is never touched,
+ * and tables become constants. Otherwise loops become loops. */
+#include "native/llvm_emit.h"
+
+#include <string.h>
+
+enum {
+    UNROLL_MOST = 6000, /* operations up to which loops are unrolled */
+    DOT_MOST = 16,      /* terms up to which a dot product inside a loop is */
+};
+
+typedef struct Types {
+    LLVMTypeRef f64, i64, pointer, function;
+} Types;
+
+typedef struct Emitting {
+    const LlvmJob *job;
+    const Tape *tape;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    Types type;
+    LLVMValueRef self;
+    LLVMValueRef *value;                     /* by operation */
+    LLVMValueRef array[LAG_ARRAY_COUNT];     /* pointers, loaded at entry where used */
+    LLVMValueRef *element[LAG_ARRAY_COUNT];  /* unrolled: the last value of each element, NULL if not known */
+    size_t size[LAG_ARRAY_COUNT];
+    uint32_t depth;
+    uint32_t counter[TAPE_DEPTH + 1];        /* unrolled */
+    LLVMValueRef index[TAPE_DEPTH + 1];      /* looped: the phi of each loop */
+    LLVMBasicBlockRef header[TAPE_DEPTH + 1];
+    bool unrolled;
+} Emitting;
+
+static LLVMValueRef constant(const Emitting *e, double value) { return LLVMConstReal(e->type.f64, value); }
+static LLVMValueRef whole(const Emitting *e, uint64_t value) { return LLVMConstInt(e->type.i64, value, 0); }
+
+/* ---- Memory ---- */
+
+static size_t known_index(const Emitting *e, const TapeRef *ref, uint32_t extra) {
+    size_t at = ref->base;
+    for (uint32_t l = 0; l < e->depth; l++) at += (size_t)ref->stride[l] * e->counter[l];
+    return at + (size_t)extra * ref->stride[e->depth < TAPE_DEPTH ? e->depth : TAPE_DEPTH - 1];
+}
+
+/* The address of an element; `inner` is the counter of a dot product's own loop, or NULL. */
+static LLVMValueRef address(Emitting *e, const TapeRef *ref, LLVMValueRef inner) {
+    LLVMValueRef at = whole(e, ref->base);
+    for (uint32_t l = 0; l < e->depth; l++)
+        if (ref->stride[l])
+            at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, e->index[l], whole(e, ref->stride[l]), ""), "");
+    if (inner && ref->stride[e->depth])
+        at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, inner, whole(e, ref->stride[e->depth]), ""), "");
+    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[ref->array], &at, 1, "");
+}
+
+static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) {
+    LLVMValueRef index = whole(e, at);
+    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[array], &index, 1, "");
+}
+
+/* Term `extra` of a reference, its loops' counters known. */
+static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) {
+    size_t at = known_index(e, ref, extra);
+    if (e->job->table[ref->array]) return constant(e, e->job->table[ref->array][at]);
+    LLVMValueRef *element = &e->element[ref->array][at];
+    if (!*element)
+        *element = ref->array == LAG_WORK ? constant(e, 0)
+                                          : LLVMBuildLoad2(e->builder, e->type.f64, known_address(e, ref->array, at), "");
+    return *element;
+}
+
+static LLVMValueRef load(Emitting *e, const TapeRef *ref) {
+    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref, NULL), "");
+}
+
+static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
+    if (!e->unrolled) {
+        LLVMBuildStore(e->builder, value, address(e, ref, NULL));
+        return;
+    }
+    size_t at = known_index(e, ref, 0);
+    e->element[ref->array][at] = value;
+    if (ref->array != LAG_WORK) LLVMBuildStore(e->builder, value, known_address(e, ref->array, at));
+}
+
+/* ---- Loops ---- */
+
+/* Opens a loop: its counter from `first`, in a block of its own. */
+static LLVMValueRef loop_open(Emitting *e, uint64_t first, LLVMBasicBlockRef *header) {
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
+    *header = LLVMAppendBasicBlockInContext(e->context, e->self, "loop");
+    LLVMBuildBr(e->builder, *header);
+    LLVMPositionBuilderAtEnd(e->builder, *header);
+    LLVMValueRef counter = LLVMBuildPhi(e->builder, e->type.i64, ""), start = whole(e, first);
+    LLVMAddIncoming(counter, &start, &before, 1);
+    return counter;
+}
+
+static void loop_close(Emitting *e, LLVMValueRef counter, LLVMBasicBlockRef header, uint64_t count) {
+    LLVMValueRef next = LLVMBuildAdd(e->builder, counter, whole(e, 1), "");
+    LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntULT, next, whole(e, count), "");
+    LLVMBasicBlockRef last = LLVMGetInsertBlock(e->builder);
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->context, e->self, "after");
+    LLVMAddIncoming(counter, &next, &last, 1);
+    LLVMBuildCondBr(e->builder, more, header, after);
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
+/* ---- Dot products ---- */
+
+static LLVMValueRef dot_term(Emitting *e, TapeOp op, uint32_t j, LLVMValueRef inner) {
+    const TapeRef *x = &e->tape->ref[op.a], *y = &e->tape->ref[op.b];
+    if (e->unrolled) return LLVMBuildFMul(e->builder, load_known(e, x, j), load_known(e, y, j), "");
+    if (!inner) inner = whole(e, j);
+    LLVMValueRef a = LLVMBuildLoad2(e->builder, e->type.f64, address(e, x, inner), "");
+    LLVMValueRef b = LLVMBuildLoad2(e->builder, e->type.f64, address(e, y, inner), "");
+    return LLVMBuildFMul(e->builder, a, b, "");
+}
+
+static LLVMValueRef dot(Emitting *e, TapeOp op) {
+    LLVMValueRef sum = dot_term(e, op, 0, NULL);
+    if (e->unrolled || op.c <= DOT_MOST) {
+        for (uint32_t j = 1; j < op.c; j++) sum = LLVMBuildFAdd(e->builder, sum, dot_term(e, op, j, NULL), "");
+        return sum;
+    }
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header, last;
+    LLVMValueRef j = loop_open(e, 1, &header);
+    LLVMValueRef so_far = LLVMBuildPhi(e->builder, e->type.f64, "");
+    LLVMValueRef next = LLVMBuildFAdd(e->builder, so_far, dot_term(e, op, 0, j), "");
+    last = LLVMGetInsertBlock(e->builder);
+    LLVMAddIncoming(so_far, &sum, &before, 1);
+    LLVMAddIncoming(so_far, &next, &last, 1);
+    loop_close(e, j, header, op.c);
+    return next;
+}
+
+/* ---- Operations ---- */
+
+static void set_attribute(const Emitting *e, LLVMValueRef function, const char *name, uint64_t value) {
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(e->context, kind, value));
+}
+
+/* A function of doubles by name, declared on first use: pure, so that equal calls are one. */
+static LLVMValueRef call(Emitting *e, const char *name, LLVMValueRef *argument, unsigned count) {
+    LLVMTypeRef two[2] = {e->type.f64, e->type.f64}, type = LLVMFunctionType(e->type.f64, two, count, 0);
+    LLVMValueRef function = LLVMGetNamedFunction(e->module, name);
+    if (!function) {
+        function = LLVMAddFunction(e->module, name, type);
+        set_attribute(e, function, "nounwind", 0);
+        set_attribute(e, function, "willreturn", 0);
+        set_attribute(e, function, "memory", 0);
+    }
+    return LLVMBuildCall2(e->builder, type, function, argument, count, "");
+}
+
+/* x if it compares so with y, else otherwise. */
+static LLVMValueRef choose(Emitting *e, LLVMRealPredicate how, LLVMValueRef x, LLVMValueRef y, LLVMValueRef then,
+                           LLVMValueRef otherwise) {
+    return LLVMBuildSelect(e->builder, LLVMBuildFCmp(e->builder, how, x, y, ""), then, otherwise, "");
+}
+
+static LLVMValueRef operation(Emitting *e, TapeOp op) {
+    LLVMBuilderRef b = e->builder;
+    uint32_t operands = tape_operands((TapeCode)op.code);
+    LLVMValueRef x[2] = {e->value[op.a], operands > 1 ? e->value[op.b] : NULL}, zero = constant(e, 0);
+    switch (op.code) {
+    case TAPE_ADD: return LLVMBuildFAdd(b, x[0], x[1], "");
+    case TAPE_SUB: return LLVMBuildFSub(b, x[0], x[1], "");
+    case TAPE_MUL: return LLVMBuildFMul(b, x[0], x[1], "");
+    case TAPE_DIV: return LLVMBuildFDiv(b, x[0], x[1], "");
+    case TAPE_NEG: return LLVMBuildFNeg(b, x[0], "");
+    case TAPE_SQRT: return call(e, "llvm.sqrt.f64", x, 1);
+    case TAPE_ABS: return call(e, "llvm.fabs.f64", x, 1);
+    case TAPE_SIGN:
+        return choose(e, LLVMRealOGT, x[0], zero, constant(e, 1),
+                      choose(e, LLVMRealOLT, x[0], zero, constant(e, -1), x[0]));
+    case TAPE_MIN:
+        return choose(e, LLVMRealOLT, x[0], x[1], x[0],
+                      choose(e, LLVMRealOLE, x[1], x[0], x[1], LLVMBuildFAdd(b, x[0], x[1], "")));
+    case TAPE_MAX:
+        return choose(e, LLVMRealOGT, x[0], x[1], x[0],
+                      choose(e, LLVMRealOGE, x[1], x[0], x[1], LLVMBuildFAdd(b, x[0], x[1], "")));
+    default: return call(e, native_symbol((TapeCode)op.code), x, operands);
+    }
+}
+
+static void emit_loop(Emitting *e, TapeOp op) {
+    (void)op;
+    e->index[e->depth] = loop_open(e, 0, &e->header[e->depth]);
+    e->depth++;
+}
+
+static void emit_op(Emitting *e, uint32_t i) {
+    TapeOp op = e->tape->op[i];
+    switch (op.code) {
+    case TAPE_CONST: e->value[i] = constant(e, e->tape->constant[op.a]); break;
+    case TAPE_LOAD: e->value[i] = load(e, &e->tape->ref[op.a]); break;
+    case TAPE_STORE: store(e, &e->tape->ref[op.a], e->value[op.b]); break;
+    case TAPE_DOT: e->value[i] = dot(e, op); break;
+    default: e->value[i] = operation(e, op);
+    }
+}
+
+/* ---- Bodies ---- */
+
+static void emit_unrolled(Emitting *e) {
+    uint32_t begin[TAPE_DEPTH + 1];
+    for (uint32_t i = 0; i < e->tape->count; i++) {
+        uint32_t code = e->tape->op[i].code;
+        if (code == TAPE_LOOP) {
+            e->counter[e->depth] = 0;
+            begin[e->depth++] = i;
+        } else if (code == TAPE_END) {
+            uint32_t loop = begin[e->depth - 1];
+            if (++e->counter[e->depth - 1] < e->tape->op[loop].a) i = loop;
+            else e->depth--;
+        } else {
+            emit_op(e, i);
+        }
+    }
+}
+
+static void emit_looped(Emitting *e) {
+    uint32_t count[TAPE_DEPTH + 1];
+    for (uint32_t i = 0; i < e->tape->count; i++) {
+        TapeOp op = e->tape->op[i];
+        if (op.code == TAPE_LOOP) {
+            count[e->depth] = op.a;
+            emit_loop(e, op);
+        } else if (op.code == TAPE_END) {
+            e->depth--;
+            loop_close(e, e->index[e->depth], e->header[e->depth], count[e->depth]);
+        } else {
+            emit_op(e, i);
+        }
+    }
+}
+
+/* Pointers of the arrays that the tape uses, loaded once. */
+static void emit_pointers(Emitting *e) {
+    LLVMValueRef table = LLVMGetParam(e->self, 1);
+    for (uint32_t i = 0; i < e->tape->ref_count; i++) {
+        LagArray array = e->tape->ref[i].array;
+        if (e->array[array] || (e->unrolled && (array == LAG_WORK || e->job->table[array]))) continue;
+        LLVMValueRef at = whole(e, array), slot = LLVMBuildInBoundsGEP2(e->builder, e->type.pointer, table, &at, 1, "");
+        e->array[array] = LLVMBuildLoad2(e->builder, e->type.pointer, slot, "");
+    }
+}
+
+static bool elements_new(Emitting *e) {
+    for (int a = 0; a < LAG_ARRAY_COUNT && e->unrolled; a++) {
+        size_t size = a == LAG_WORK ? e->tape->work : e->job->size[a];
+        if (e->job->table[a]) continue;
+        e->element[a] = memory_new((size + 1) * sizeof *e->element[a]);
+        if (!e->element[a]) return false;
+    }
+    return true;
+}
+
+static bool emit_tape(Emitting *e, const char *name, uint64_t *straight) {
+    uint64_t unrolled = tape_unrolled(e->tape);
+    e->unrolled = unrolled <= UNROLL_MOST || unrolled <= e->tape->count; /* the second: there is no loop */
+    *straight += e->unrolled ? unrolled : e->tape->count;
+    e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
+    bool good = e->value && elements_new(e);
+    if (good) {
+        e->self = LLVMAddFunction(e->module, name, e->type.function);
+        set_attribute(e, e->self, "nounwind", 0);
+        LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->context, e->self, "entry"));
+        emit_pointers(e);
+        if (e->unrolled) emit_unrolled(e);
+        else emit_looped(e);
+        LLVMBuildRetVoid(e->builder);
+    }
+    memory_free(e->value);
+    for (int a = 0; a < LAG_ARRAY_COUNT; a++) memory_free(e->element[a]);
+    return good;
+}
+
+LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight) {
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("lag", context);
+    LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
+    Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0), NULL};
+    LLVMTypeRef parameters[2] = {type.pointer, type.pointer};
+    type.function = LLVMFunctionType(LLVMVoidTypeInContext(context), parameters, 2, 0);
+    bool good = true;
+    *straight = 0;
+    for (uint32_t i = 0; i < job->count && good; i++) {
+        Emitting e = {.job = job, .tape = job->tape[i], .context = context, .module = module, .builder = builder, .type = type};
+        if (job->tape[i]) good = emit_tape(&e, job->name[i], straight);
+    }
+    LLVMDisposeBuilder(builder);
+    if (good) return module;
+    LLVMDisposeModule(module);
+    return NULL;
+}

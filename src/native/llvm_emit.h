@@ -1,0 +1,13 @@
+/* llvm_emit.h: tapes as LLVM IR. Used by llvm.c alone. */
+#ifndef LAG_NATIVE_LLVM_EMIT_H
+#define LAG_NATIVE_LLVM_EMIT_H
+
+#include "native/native.h"
+
+#include <llvm-c/Core.h>
+
+/* A module with a function for each tape of the job: void name(const void *code, double *const *array). *straight is how many
+ * operations stand in it, in all. NULL when out of memory. The caller disposes of the module. */
+LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight);
+
+#endif

@@ -1,0 +1,36 @@
+/* emit.h: expressions of the graph written onto a tape. */
+#ifndef LAG_TAPE_EMIT_H
+#define LAG_TAPE_EMIT_H
+
+#include "graph/graph.h"
+#include "tape/tape.h"
+
+enum { TAPE_NO_VALUE = UINT32_MAX };
+
+/* Values on the tape of the nodes emitted so far. Zero-initialise, set the first two. What is emitted inside a loop may be
+ * used inside it only: the caller emits what does not depend on the loop before it. */
+typedef struct Emitter {
+    Tape *tape;
+    Graph *graph;
+    TapeValue *value; /* by node, TAPE_NO_VALUE where there is none */
+    uint32_t capacity;
+    struct EmitterSlot *slot; /* operations by (code, operands), so that equal ones are written once */
+    uint32_t slots, used;
+} Emitter;
+
+/* Says what value a NAME node has. */
+void emit_bind(Emitter *emitter, NodeId name, TapeValue value);
+
+/* Writes all that the roots need, is not there yet, and needs none of the nodes varying[count]. Other names must have been
+ * bound. So a first call with the variables of a loop as `varying` writes what belongs before it, a second with none the rest. */
+void emit_roots(Emitter *emitter, const NodeId *root, uint32_t roots, const NodeId *varying, uint32_t count);
+
+/* The value of a node that has been emitted. */
+TapeValue emit_value(const Emitter *emitter, NodeId node);
+
+void emitter_free(Emitter *emitter);
+
+/* trim.c: removes the operations that nothing stored depends on. */
+void tape_trim(Tape *tape);
+
+#endif

@@ -1,0 +1,141 @@
+/* main.c: the command. */
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t signalled; /* a signal handler has nothing but globals to write to */
+
+static void on_signal(int signal) {
+    (void)signal;
+    signalled = 1;
+}
+
+bool interrupted(void) { return signalled; }
+void interrupted_clear(void) { signalled = 0; }
+
+void complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("lag: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs("\n", stderr);
+    va_end(args);
+}
+
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+}
+
+/* All of a stream, NUL-terminated; NULL, with errno, if it can't be read. */
+static char *read_all(FILE *in, size_t *size) {
+    char *text = NULL;
+    size_t room = 0;
+    *size = 0;
+    for (;;) {
+        if (room - *size < 4096) {
+            room = room ? 2 * room : 1 << 16;
+            char *grown = realloc(text, room);
+            if (!grown) break;
+            text = grown;
+        }
+        size_t got = fread(text + *size, 1, room - *size - 1, in);
+        *size += got;
+        if (got) continue;
+        if (ferror(in)) break;
+        text[*size] = 0;
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+/* Joins the texts of -e by line ends. */
+static char *join(const Options *o, size_t *size) {
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+    if (!out) return NULL;
+    for (int i = 0; i < o->texts; i++) fprintf(out, "%s\n", o->text[i]);
+    fclose(out);
+    return text;
+}
+
+/* A session of its own for each text; the exit status. */
+static int run_text(const Options *o, const char *name, const char *text, size_t size) {
+    Tool tool;
+    if (tool_init(&tool, o)) {
+        tool_text(&tool, name, text, size);
+        tool_finish(&tool);
+    }
+    int status = tool.status;
+    tool_free(&tool);
+    return status;
+}
+
+static int run_stream(const Options *o, const char *name, FILE *in) {
+    size_t size;
+    char *text = in ? read_all(in, &size) : NULL;
+    if (!text) {
+        complain("%s: %s", name, strerror(errno));
+        return EXIT_USAGE;
+    }
+    int status = run_text(o, name, text, size);
+    free(text);
+    return status;
+}
+
+static int run_file(const Options *o, const char *path) {
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    int status = run_stream(o, path, in);
+    if (in && in != stdin) fclose(in);
+    return status;
+}
+
+static int run_prompt(const Options *o) {
+    Tool tool;
+    if (tool_init(&tool, o)) {
+        prompt_run(&tool);
+        tool_finish(&tool);
+    }
+    int status = tool.status;
+    tool_free(&tool);
+    return status;
+}
+
+static int run_all(const Options *o) {
+    int status = EXIT_GOOD;
+    if (o->texts) {
+        size_t size;
+        char *text = join(o, &size);
+        status = text ? run_text(o, "-e", text, size) : EXIT_TEXT;
+        free(text);
+    }
+    for (int i = 0; i < o->files && status != EXIT_INTERRUPTED; i++) {
+        int one = run_file(o, o->file[i]);
+        if (one > status) status = one;
+    }
+    if (o->texts || o->files) return status;
+    return isatty(STDIN_FILENO) ? run_prompt(o) : run_stream(o, "standard input", stdin);
+}
+
+int main(int argc, char **argv) {
+    Options options;
+    bool leave = false;
+    catch_signals();
+    int status = options_read(&options, argc, argv, &leave) ? EXIT_GOOD : EXIT_USAGE;
+    if (status == EXIT_GOOD && !leave) status = run_all(&options);
+    options_free(&options);
+    if (fflush(stdout) != 0 && status == EXIT_GOOD) {
+        complain("cannot write standard output: %s", strerror(errno));
+        status = EXIT_TEXT;
+    }
+    return status;
+}

@@ -1,0 +1,120 @@
+/* options.c: the command line. */
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "lag: compiles Lagrangians and integrates them\n"
+    "\n"
+    "    lag                       the prompt, on a terminal; else a text on standard input\n"
+    "    lag FILE.lag ...          run files\n"
+    "    lag -e 'STATEMENTS'       run text\n"
+    "\n"
+    "    -o FILE                   write the last trajectory as CSV; '-' for standard output\n"
+    "    --set NAME=VALUE          a parameter's value; wins over the file\n"
+    "    --check                   read, differentiate, check; run nothing\n"
+    "    --dump=PHASE,...          tokens tree graph lagrange discrete tape llvm asm\n"
+    "    --backend=NAME            auto, llvm, interp\n"
+    "    --timings                 seconds by phase\n"
+    "    --json                    one object a line for every statement with a result\n"
+    "    --quiet                   no summaries, notes or warnings\n"
+    "    --version  --help\n"
+    "\n"
+    "Exit status: 0; 1 the text has errors; 2 wrong usage; 3 a step failed; 130 interrupted.\n"
+    "\n"
+    "    lag -e 'k = 1; qd^2/2 - k*q^2/2; start q = 1; integrate dt = 0.1, steps = 100'\n";
+
+static bool wrong(const char *what, const char *value) {
+    complain("%s '%s' (lag --help shows the options)", what, value);
+    return false;
+}
+
+static bool read_dumps(Options *o, const char *list) {
+    char name[32];
+    while (*list) {
+        size_t size = strcspn(list, ",");
+        if (size >= sizeof name) return wrong("unknown dump", list);
+        memcpy(name, list, size);
+        name[size] = 0;
+        list += size + (list[size] == ',');
+        LagView view = lag_view_named(name);
+        if (strcmp(name, "c") == 0) return wrong("this dump does not exist yet:", name);
+        if (view < LAG_VIEW_TOKENS || view == LAG_VIEW_COUNT) return wrong("unknown dump", name);
+        if (o->dumps < LAG_VIEW_COUNT) o->dump[o->dumps++] = view;
+    }
+    return true;
+}
+
+static bool read_backend(Options *o, const char *name) {
+    if (strcmp(name, "auto") == 0) o->backend = LAG_BACKEND_AUTO;
+    else if (strcmp(name, "llvm") == 0) o->backend = LAG_BACKEND_LLVM;
+    else if (strcmp(name, "interp") == 0) o->backend = LAG_BACKEND_INTERPRETER;
+    else if (strcmp(name, "tcc") == 0) return wrong("this backend does not exist yet:", name);
+    else return wrong("unknown backend", name);
+    return true;
+}
+
+/* The value of an option that stands alone, or behind '='; NULL where argument is another option. */
+static const char *value_of(const char *option, const char *argument) {
+    size_t size = strlen(option);
+    if (strncmp(argument, option, size) != 0) return NULL;
+    return argument[size] == '=' ? argument + size + 1 : argument[size] == 0 ? "" : NULL;
+}
+
+/* An option with a value in the next argument, or NULL after saying that it lacks one. */
+static const char *next_value(int argc, char **argv, int *i) {
+    if (*i + 1 < argc) return argv[++*i];
+    complain("%s needs a value (lag --help shows the options)", argv[*i]);
+    return NULL;
+}
+
+static bool read_flag(Options *o, const char *argument) {
+    if (strcmp(argument, "--check") == 0) o->check = true;
+    else if (strcmp(argument, "--json") == 0) o->json = true;
+    else if (strcmp(argument, "--timings") == 0) o->timings = true;
+    else if (strcmp(argument, "--quiet") == 0) o->quiet = true;
+    else return wrong("unknown option", argument);
+    return true;
+}
+
+static bool read_option(Options *o, int argc, char **argv, int *i, bool *leave) {
+    const char *argument = argv[*i], *value;
+    if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+        fputs(help, stdout);
+        return *leave = true;
+    }
+    if (strcmp(argument, "--version") == 0) {
+        printf("lag %s\n", LAG_VERSION);
+        return *leave = true;
+    }
+    if (strcmp(argument, "-e") == 0) return (value = next_value(argc, argv, i)) && (o->text[o->texts++] = value);
+    if (strcmp(argument, "-o") == 0) return (o->output = next_value(argc, argv, i)) != NULL;
+    if ((value = value_of("--set", argument)))
+        return (*value || (value = next_value(argc, argv, i))) && (o->set[o->sets++] = value);
+    if ((value = value_of("--dump", argument)))
+        return (*value || (value = next_value(argc, argv, i))) && read_dumps(o, value);
+    if ((value = value_of("--backend", argument)))
+        return (*value || (value = next_value(argc, argv, i))) && read_backend(o, value);
+    return read_flag(o, argument);
+}
+
+bool options_read(Options *o, int argc, char **argv, bool *leave) {
+    *o = (Options){.file = calloc((size_t)argc, sizeof *o->file),
+                   .text = calloc((size_t)argc, sizeof *o->text),
+                   .set = calloc((size_t)argc, sizeof *o->set)};
+    bool good = o->file && o->text && o->set, only_files = false;
+    if (!good) complain("out of memory");
+    for (int i = 1; i < argc && good && !*leave; i++) {
+        if (strcmp(argv[i], "--") == 0 && !only_files) only_files = true;
+        else if (only_files || argv[i][0] != '-' || !argv[i][1]) o->file[o->files++] = argv[i];
+        else good = read_option(o, argc, argv, &i, leave);
+    }
+    return good;
+}
+
+void options_free(Options *o) {
+    free(o->file);
+    free(o->text);
+    free(o->set);
+}

@@ -1,0 +1,129 @@
+/* run.c: a text from reading to its end. */
+#include "tool.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFAULT_R = 8 };
+
+/* --set NAME=VALUE: the value is a constant expression of the language. */
+static bool apply_set(Tool *tool, const char *set) {
+    LagSession *scratch;
+    LagProgram *program = NULL;
+    double value = 0;
+    size_t size = strcspn(set, "=");
+    char *name = calloc(size + 1, 1);
+    bool good = false;
+    if (name && set[size] && lag_session_new(&scratch) == LAG_OK) {
+        memcpy(name, set, size);
+        const LagStatement *s = NULL;
+        if (lag_read(scratch, "--set", set, strlen(set), &program) == LAG_OK && lag_program_count(program) == 1)
+            s = lag_program_statement(program, 0);
+        good = s && s->verb == LAG_VERB_DEFINE && lag_program_value(program, &s->item[0], &value) == LAG_OK &&
+               lag_session_override(tool->session, s->word, value) == LAG_OK;
+        lag_program_free(program);
+        lag_session_free(scratch);
+    }
+    if (!good) complain("--set takes NAME=VALUE with a number for value, not '%s'", set);
+    free(name);
+    return good;
+}
+
+bool tool_init(Tool *tool, const Options *options) {
+    bool to_people = !(options->output && strcmp(options->output, "-") == 0) && !options->json;
+    *tool = (Tool){.options = options,
+                   .say = to_people ? stdout : stderr,
+                   .settings = {.r = DEFAULT_R, .dt = NAN, .until = NAN, .every = 1}};
+    if (lag_session_new(&tool->session) != LAG_OK) {
+        complain("out of memory");
+        tool->status = EXIT_TEXT;
+        return false;
+    }
+    for (int i = 0; i < options->sets; i++)
+        if (!apply_set(tool, options->set[i])) return tool->status = EXIT_USAGE, false;
+    return true;
+}
+
+void tool_free(Tool *tool) {
+    trajectory_free(&tool->last);
+    lag_model_release(tool->model);
+    free(tool->q);
+    lag_session_free(tool->session);
+}
+
+/* ---- Diagnostics ---- */
+
+static void print_diagnostics(const Tool *tool) {
+    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    for (size_t i = 0; i < lag_diagnostic_count(tool->session); i++) {
+        const LagDiagnostic *d = lag_diagnostic(tool->session, i);
+        if (d->severity != LAG_ERROR && tool->options->quiet) continue;
+        size_t size = lag_diagnostic_format(d, colour, NULL, 0) + 1;
+        char *text = malloc(size);
+        if (!text) continue;
+        lag_diagnostic_format(d, colour, text, size);
+        fputs(text, stderr);
+        free(text);
+    }
+}
+
+/* ---- Dumps ---- */
+
+/* The r that the program integrates with, for dumps of a step. */
+static uint32_t r_of(const Tool *tool, const LagProgram *program) {
+    for (size_t i = 0; i < lag_program_count(program); i++) {
+        const LagStatement *s = lag_program_statement(program, i);
+        for (uint32_t j = 0; j < s->item_count; j++) {
+            double value;
+            if (s->item[j].kind == LAG_ITEM_R && lag_program_value(program, &s->item[j], &value) == LAG_OK) return (uint32_t)value;
+        }
+    }
+    return tool->settings.r;
+}
+
+static void print_dumps(const Tool *tool, const LagProgram *program) {
+    static const char *const name[LAG_VIEW_COUNT] = {
+        [LAG_VIEW_TOKENS] = "tokens",     [LAG_VIEW_TREE] = "tree", [LAG_VIEW_GRAPH] = "graph", [LAG_VIEW_LAGRANGE] = "lagrange",
+        [LAG_VIEW_DISCRETE] = "discrete", [LAG_VIEW_TAPE] = "tape", [LAG_VIEW_LLVM] = "llvm",   [LAG_VIEW_ASM] = "asm"};
+    const LagModel *model = lag_program_model(program);
+    for (int i = 0; i < tool->options->dumps; i++) {
+        LagView view = tool->options->dump[i];
+        char *text = NULL;
+        bool of_text = view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE;
+        if (tool->options->dumps > 1) fprintf(tool->say, "== %s ==\n", name[view]);
+        LagStatus status = LAG_ERROR_ARGUMENT;
+        if (of_text) status = lag_program_view(program, view, &text);
+        else if (model) status = lag_model_view(model, view, r_of(tool, program), tool->options->backend, &text);
+        if (status == LAG_OK) fputs(text, tool->say);
+        else complain("no %s: %s", name[view], model || of_text ? lag_status_text(status) : "there is no Lagrangian");
+        lag_text_free(text);
+    }
+}
+
+/* ---- The text ---- */
+
+void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
+    LagProgram *program = NULL;
+    tool->name = name;
+    LagStatus status = lag_read(tool->session, name, text, size, &program);
+    print_diagnostics(tool);
+    if (status != LAG_OK) {
+        if (status != LAG_ERROR_TEXT) complain("%s: %s", name, lag_status_text(status));
+        tool->status = EXIT_TEXT;
+        return;
+    }
+    print_dumps(tool, program);
+    bool go_on = !tool->options->check;
+    for (size_t i = 0; i < lag_program_count(program) && go_on; i++)
+        go_on = verb_run(tool, program, lag_program_statement(program, i));
+    lag_program_free(program);
+}
+
+void tool_finish(Tool *tool) {
+    if (!tool->options->output || tool->options->check || tool->status == EXIT_TEXT || tool->status == EXIT_USAGE) return;
+    bool good = tool->last.rows && output_save(&tool->last, tool->options->output);
+    if (!tool->last.rows) complain("there is no trajectory to write to %s: nothing was integrated", tool->options->output);
+    if (!good && !tool->status) tool->status = EXIT_TEXT;
+}

@@ -1,0 +1,157 @@
+/* verbs.c: a small table, statement by statement. A new verb is a row and a function. */
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool run_define(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    double value;
+    if (lag_program_value(program, &s->item[0], &value) == LAG_OK) lag_session_set(tool->session, s->word, value);
+    return true;
+}
+
+static bool run_name(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    (void)tool, (void)program, (void)s;
+    return true;
+}
+
+/* ---- lagrangian ---- */
+
+/* What a person is told of a Lagrangian just typed: what it is, and what to type next. */
+static void introduce(const Tool *tool, const LagModel *model) {
+    char *equations = NULL;
+    uint32_t lacking = 0;
+    double ignored;
+    fputs("coordinates:", tool->say);
+    for (uint32_t k = 0; k < lag_model_dof(model); k++) fprintf(tool->say, " %s", lag_model_coordinate(model, k));
+    fputs("\n", tool->say);
+    if (lag_model_view(model, LAG_VIEW_EQUATIONS, 0, LAG_BACKEND_INTERPRETER, &equations) == LAG_OK) fputs(equations, tool->say);
+    lag_text_free(equations);
+    for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
+        const char *name = lag_model_parameter(model, i);
+        if (lag_session_get(tool->session, name, &ignored) == LAG_OK) continue;
+        fprintf(tool->say, "%s%s = ...", lacking++ ? "; " : "next: ", name);
+    }
+    const char *x = lag_model_coordinate(model, 0);
+    fprintf(tool->say, "%sstart %s = ..., %sd = ...; integrate dt = 0.1, steps = 1000\n", lacking ? "; " : "next: ", x, x);
+}
+
+static bool take_model(Tool *tool, const LagModel *model) {
+    size_t d = lag_model_dof(model);
+    double *q = calloc(2 * d, sizeof *q);
+    if (!q) return false;
+    lag_model_hold(model);
+    lag_model_release(tool->model);
+    free(tool->q);
+    tool->model = model;
+    tool->q = q;
+    tool->rate = q + d;
+    tool->started = false;
+    tool->reported = (LagTimings){0};
+    return true;
+}
+
+static bool run_lagrangian(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    (void)program;
+    if (!take_model(tool, s->model)) {
+        complain("out of memory");
+        return false;
+    }
+    if (tool->prompt && !tool->options->json && !tool->options->quiet) introduce(tool, s->model);
+    return true;
+}
+
+/* ---- start ---- */
+
+static bool run_start(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    uint32_t d = lag_model_dof(tool->model);
+    memset(tool->q, 0, 2 * (size_t)d * sizeof *tool->q);
+    tool->t = 0;
+    tool->rate_is_velocity = true; /* what is not named has velocity 0, unless momenta are named */
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        double value;
+        if (lag_program_value(program, &s->item[i], &value) != LAG_OK) {
+            fprintf(stderr, "%s:%u: start: a value is missing or not finite\n", tool->name, s->line);
+            tool->status = EXIT_TEXT;
+            return false;
+        }
+        switch (s->item[i].kind) {
+        case LAG_ITEM_TIME: tool->t = value; break;
+        case LAG_ITEM_COORDINATE: tool->q[s->item[i].index] = value; break;
+        case LAG_ITEM_MOMENTUM: tool->rate_is_velocity = false; /* fall through */
+        default: tool->rate[s->item[i].index] = value;
+        }
+    }
+    tool->started = true;
+    return true;
+}
+
+/* ---- save, show ---- */
+
+static bool run_save(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    (void)program;
+    if (!tool->last.rows || !output_save(&tool->last, s->word)) {
+        if (!tool->last.rows) complain("there is nothing to save in %s", s->word);
+        tool->status = tool->status ? tool->status : EXIT_TEXT;
+        return true;
+    }
+    if (tool->options->json) {
+        fputs("{\"do\":\"save\",\"file\":", stdout);
+        json_text(stdout, s->word);
+        printf(",\"rows\":%zu}\n", tool->last.rows);
+    } else if (!tool->options->quiet) {
+        fprintf(tool->say, "%zu rows in %s\n", tool->last.rows, s->word);
+    }
+    return true;
+}
+
+/* Parameters with their values, as statements that could be typed. Allocated. */
+static char *parameters_text(const Tool *tool, const LagModel *model) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
+        double value;
+        const char *name = lag_model_parameter(model, i);
+        if (lag_session_get(tool->session, name, &value) == LAG_OK) fprintf(out, "%s = %.17g\n", name, value);
+        else fprintf(out, "%s has no value\n", name);
+    }
+    if (!lag_model_parameter_count(model)) fputs("no parameters\n", out);
+    fclose(out);
+    return text;
+}
+
+static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    char *text = NULL;
+    LagView view = lag_view_named(s->word);
+    bool own = strcmp(s->word, "parameters") == 0;
+    LagStatus status = LAG_OK;
+    if (own) text = parameters_text(tool, s->model);
+    else if (view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE) status = lag_program_view(program, view, &text);
+    else status = lag_model_view(s->model, view, tool->settings.r, tool->options->backend, &text);
+    if (!text) {
+        complain("show %s: %s", s->word, lag_status_text(status == LAG_OK ? LAG_ERROR_MEMORY : status));
+    } else if (tool->options->json) {
+        fputs("{\"do\":\"show\",\"what\":", stdout);
+        json_text(stdout, s->word);
+        fputs(",\"text\":", stdout);
+        json_text(stdout, text);
+        fputs("}\n", stdout);
+    } else {
+        fputs(text, tool->say);
+    }
+    if (own) free(text);
+    else lag_text_free(text);
+    return true;
+}
+
+bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    static bool (*const run[])(Tool *, const LagProgram *, const LagStatement *) = {
+        [LAG_VERB_DEFINE] = run_define,         [LAG_VERB_NAME] = run_name,
+        [LAG_VERB_LAGRANGIAN] = run_lagrangian, [LAG_VERB_START] = run_start,
+        [LAG_VERB_INTEGRATE] = verb_integrate,  [LAG_VERB_METHOD] = verb_integrate,
+        [LAG_VERB_SAVE] = run_save,             [LAG_VERB_SHOW] = run_show,
+    };
+    return run[s->verb](tool, program, s);
+}

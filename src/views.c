@@ -1,0 +1,187 @@
+/* views.c: what can be shown of models and programs, as text. */
+#include "compile.h"
+#include "mech/discrete.h"
+#include "session.h"
+
+#include <string.h>
+
+enum { VIEW_WIDE = 100 * 1000 }; /* most bytes of one expression */
+
+static const char *const view_name[LAG_VIEW_COUNT] = {
+    [LAG_VIEW_LAGRANGIAN] = "lagrangian", [LAG_VIEW_EQUATIONS] = "equations", [LAG_VIEW_ENERGY] = "energy",
+    [LAG_VIEW_KERNEL] = "kernel",         [LAG_VIEW_TOKENS] = "tokens",       [LAG_VIEW_TREE] = "tree",
+    [LAG_VIEW_GRAPH] = "graph",           [LAG_VIEW_LAGRANGE] = "lagrange",   [LAG_VIEW_DISCRETE] = "discrete",
+    [LAG_VIEW_TAPE] = "tape",             [LAG_VIEW_LLVM] = "llvm",           [LAG_VIEW_ASM] = "asm",
+};
+
+LagView lag_view_named(const char *name) {
+    int view = 0;
+    while (view < LAG_VIEW_COUNT && strcmp(view_name[view], name) != 0) view++;
+    return (LagView)view;
+}
+
+static LagStatus finish(Buffer *out, char **text) {
+    buffer_text(out, "");
+    if (out->failed) {
+        buffer_free(out);
+        return LAG_ERROR_MEMORY;
+    }
+    *text = out->bytes;
+    return LAG_OK;
+}
+
+void lag_text_free(char *text) { memory_free(text); }
+
+/* ---- Models ---- */
+
+static void print_lagrangian(LagModel *model, Buffer *out) {
+    buffer_print(out, "%s\n", model->text);
+    Buffer expanded = {0};
+    mechanics_print(&model->mech, model->mech.lambda, VIEW_WIDE, &expanded);
+    if (expanded.bytes && strcmp(expanded.bytes, model->text) != 0) buffer_print(out, "= %s\n", expanded.bytes);
+    out->failed |= expanded.failed;
+    buffer_free(&expanded);
+}
+
+static void print_energy(LagModel *model, Buffer *out) {
+    mechanics_print(&model->mech, model->mech.energy, VIEW_WIDE, out);
+    buffer_text(out, "\n");
+}
+
+static void print_fact(Buffer *out, bool holds, const char *yes, const char *no) {
+    buffer_print(out, "  %s\n", holds ? yes : no);
+}
+
+static void print_names(LagModel *model, Buffer *out) {
+    const Mechanics *m = &model->mech;
+    buffer_text(out, "coordinates:");
+    for (uint32_t k = 0; k < m->dof; k++) buffer_print(out, " %s", names_text(&model->names, m->coordinate[k].name));
+    buffer_text(out, "\nparameters:");
+    for (uint32_t i = 0; i < m->parameter_count; i++)
+        buffer_print(out, " %s", names_text(&model->names, m->parameter[i].name));
+    buffer_text(out, m->parameter_count ? "\n" : " none\n");
+}
+
+static void print_facts(LagModel *model, Buffer *out) {
+    const Mechanics *m = &model->mech;
+    const LagFacts *f = &m->facts;
+    bool cyclic = false;
+    buffer_text(out, "facts:\n");
+    print_fact(out, f->autonomous, "autonomous: time does not appear", "depends on time");
+    print_fact(out, f->conservative, "conservative: no coupling", "not conservative");
+    if (m->coupling == COUPLING_EXACT) buffer_text(out, "  coupling odd in the minus variables: shown by its normal form\n");
+    if (m->coupling == COUPLING_RANDOM)
+        buffer_print(out, "  coupling odd in the minus variables: at %d random points, in %d-bit arithmetic\n", COUPLING_POINTS,
+                     COUPLING_BITS);
+    print_fact(out, f->quadratic, "quadratic: the equations are linear", "not quadratic");
+    print_fact(out, f->constant_mass, "constant mass matrix", "the mass matrix varies");
+    print_fact(out, f->forces_free_of_velocity, "forces free of velocity", "forces depend on velocity");
+    buffer_text(out, "  mass matrix regular at random points\n");
+    for (uint32_t k = 0; k < m->dof; k++) {
+        if (!m->cyclic[k]) continue;
+        buffer_print(out, "%s%s", cyclic ? " " : "  cyclic, their momentum conserved: ",
+                     names_text(&model->names, m->coordinate[k].name));
+        cyclic = true;
+    }
+    buffer_text(out, cyclic ? "\n" : "  no cyclic coordinate\n");
+}
+
+static void print_kernels(LagModel *model, Buffer *out) {
+    const LagTimings *t = &model->timings;
+    for (const ModelKernel *k = model->kernels; k; k = k->next) {
+        const LagKernel *kernel = &k->kernel;
+        buffer_print(out, "step r = %u: %u nodes, %u unknowns, order %u, %s", kernel->r, kernel->r + 2,
+                     (kernel->r + 1) * kernel->dof, 2 * kernel->r + 2, k->llvm ? "native code by LLVM" : "interpreted");
+        buffer_print(out, ", %llu operations a residual, %llu with its Jacobian\n",
+                     (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
+                     (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
+    }
+    buffer_print(out,
+                 "seconds: parse %.6f, differentiate %.6f, emit %.6f, optimise %.6f, codegen %.6f, link %.6f\n", t->parse,
+                 t->differentiate, t->emit, t->optimise, t->codegen, t->link);
+}
+
+static void print_graph(LagModel *model, Buffer *out) {
+    graph_dump(&model->graph, &model->names, &model->mech.lambda, 1, out);
+    buffer_print(out, "lambda = %%%u\n", model->mech.lambda);
+}
+
+static void print_tapes(const ModelKernel *k, LagRoutine first, LagRoutine last, Buffer *out) {
+    for (int i = (int)first; i <= (int)last; i++) {
+        buffer_print(out, "%s:\n", compile_routine_name[i]);
+        tape_print(&k->tape[i], out);
+    }
+}
+
+static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer *out) {
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
+    LlvmJob job = {tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+    return llvm_print(&job, assembly, out);
+}
+
+/* Views of the kernel of one r, which is made for it if it is not there. */
+static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, Buffer *out) {
+    const LagKernel *kernel;
+    if (view != LAG_VIEW_LLVM && view != LAG_VIEW_ASM && view != LAG_VIEW_KERNEL) backend = LAG_BACKEND_INTERPRETER;
+    if (view == LAG_VIEW_LLVM || view == LAG_VIEW_ASM) backend = LAG_BACKEND_INTERPRETER; /* its tapes are all that is needed */
+    LagStatus status = lag_model_kernel(model, r, backend, &kernel);
+    if (status != LAG_OK) return status;
+    LagModel *m = (LagModel *)(uintptr_t)model;
+    pthread_mutex_lock(&m->lock);
+    const ModelKernel *k = m->kernels;
+    while (&k->kernel != kernel) k = k->next;
+    switch (view) {
+    case LAG_VIEW_KERNEL:
+        print_names(m, out);
+        print_facts(m, out);
+        print_kernels(m, out);
+        break;
+    case LAG_VIEW_DISCRETE: print_tapes(k, LAG_STEP_RESIDUAL, LAG_STEP_JACOBIAN, out); break;
+    case LAG_VIEW_TAPE: print_tapes(k, LAG_POINT, LAG_POINT_ENERGY, out); break;
+    default: status = print_machine_code(k, view == LAG_VIEW_ASM, out);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, char **text) {
+    Buffer out = {0};
+    LagStatus status = LAG_OK;
+    LagModel *m = (LagModel *)(uintptr_t)model;
+    switch (view) {
+    case LAG_VIEW_KERNEL:
+    case LAG_VIEW_DISCRETE:
+    case LAG_VIEW_TAPE:
+    case LAG_VIEW_LLVM:
+    case LAG_VIEW_ASM: status = print_kernel_view(model, view, r, backend, &out); break;
+    case LAG_VIEW_LAGRANGIAN:
+    case LAG_VIEW_EQUATIONS:
+    case LAG_VIEW_ENERGY:
+    case LAG_VIEW_GRAPH:
+    case LAG_VIEW_LAGRANGE:
+        pthread_mutex_lock(&m->lock);
+        if (view == LAG_VIEW_LAGRANGIAN) print_lagrangian(m, &out);
+        else if (view == LAG_VIEW_EQUATIONS) mechanics_print_equations(&m->mech, &out);
+        else if (view == LAG_VIEW_ENERGY) print_energy(m, &out);
+        else if (view == LAG_VIEW_GRAPH) print_graph(m, &out);
+        else mechanics_print_lagrange(&m->mech, &out);
+        if (m->graph.failed) status = LAG_ERROR_MEMORY;
+        pthread_mutex_unlock(&m->lock);
+        break;
+    default: return LAG_ERROR_ARGUMENT;
+    }
+    if (status == LAG_OK) return finish(&out, text);
+    buffer_free(&out);
+    return status;
+}
+
+/* ---- Programs ---- */
+
+LagStatus lag_program_view(const LagProgram *program, LagView view, char **text) {
+    Buffer out = {0};
+    if (view == LAG_VIEW_TOKENS) parse_print_tokens(program->tree->source, &out);
+    else if (view == LAG_VIEW_TREE) tree_print(program->tree, &program->session->names, &out);
+    else return LAG_ERROR_ARGUMENT;
+    return finish(&out, text);
+}

@@ -1,0 +1,47 @@
+/* suite.h: the test suites, one function each, registered with CUnit by tests/main.c. */
+#ifndef LAG_TESTS_SUITE_H
+#define LAG_TESTS_SUITE_H
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+
+/* A suite and its tests: suite_add("graph/simplify", (SuiteTest[]){{"sums", test_sums}, {0}}). */
+typedef struct SuiteTest {
+    const char *name;
+    void (*run)(void);
+} SuiteTest;
+
+void suite_add(const char *name, const SuiteTest *tests);
+
+/* The path of a file of tests/, "golden/dho_r2.csv" say: a static buffer, good until the next call. */
+const char *suite_path(const char *file);
+
+/* How much longer randomised tests run than by default: LAG_TEST_MULTIPLIER, 1 if it is not set. */
+unsigned suite_multiplier(void);
+
+/* A generator for tests: the same numbers every day (splitmix64). */
+typedef struct SuiteRandom {
+    unsigned long long state;
+} SuiteRandom;
+
+unsigned long long suite_bits(SuiteRandom *random);
+double suite_uniform(SuiteRandom *random, double low, double high);
+
+/* |a - b| <= tolerance (1 + |b|) */
+bool suite_near(double a, double b, double tolerance);
+
+/* The suites. */
+void suite_base(void);
+void suite_tree(void);
+void suite_graph(void);
+void suite_tape(void);
+void suite_lobatto(void);
+void suite_mechanics(void);
+void suite_native(void);
+void suite_solve(void);
+void suite_session(void);
+void suite_golden(void);
+void suite_laws(void);
+void suite_random(void);
+
+#endif

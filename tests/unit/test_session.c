@@ -1,0 +1,149 @@
+/* test_session.c: reading, checking, values, kernels and their limits, through lag.h alone. */
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static LagStatus read_text(LagSession *session, const char *text) {
+    LagProgram *program = NULL;
+    LagStatus status = lag_read(session, "test", text, strlen(text), &program);
+    if (status == LAG_OK) lag_program_free(program);
+    return status;
+}
+
+static void test_values(void) {
+    Harness h = harness_read("a = 1/3; b = 0.1 + 0.2; c = sqrt(2)*pi; m = 1; m*qd^2/2 - a*q^2; start q = sin(b), qd = 2*c");
+    double value = 0;
+    CU_ASSERT(lag_session_get(h.session, "a", &value) == LAG_OK && value == 1. / 3);
+    CU_ASSERT(lag_session_get(h.session, "b", &value) == LAG_OK && value == 0.3); /* exact until it becomes a double */
+    CU_ASSERT(lag_session_get(h.session, "c", &value) == LAG_OK && value == 4.442882938158366);
+    CU_ASSERT(lag_session_get(h.session, "zz", &value) == LAG_ERROR_VALUE);
+    const LagStatement *start = lag_program_statement(h.program, lag_program_count(h.program) - 1);
+    CU_ASSERT_EQUAL(start->verb, LAG_VERB_START);
+    CU_ASSERT_EQUAL(start->item_count, 2);
+    CU_ASSERT(lag_program_value(h.program, &start->item[0], &value) == LAG_OK && fabs(value - sin(0.3)) < 1e-16);
+    CU_ASSERT(lag_session_set(h.session, "c", 1.5) == LAG_OK);
+    CU_ASSERT(lag_program_value(h.program, &start->item[1], &value) == LAG_OK && value == 3);
+    CU_ASSERT(lag_session_override(h.session, "c", 2) == LAG_OK && lag_session_set(h.session, "c", 5) == LAG_OK);
+    CU_ASSERT(lag_session_get(h.session, "c", &value) == LAG_OK && value == 2);
+    CU_ASSERT(lag_session_set(h.session, "c", NAN) == LAG_ERROR_NOT_FINITE);
+    harness_free(&h);
+}
+
+/* A text with errors leaves the session as it was. */
+static void test_undisturbed(void) {
+    LagSession *s;
+    double value;
+    CU_ASSERT_FATAL(lag_session_new(&s) == LAG_OK);
+    CU_ASSERT_EQUAL(read_text(s, "k = 2; qd^2/2 - k*q^2/2"), LAG_OK);
+    CU_ASSERT_EQUAL(read_text(s, "k = 3; sine(x)"), LAG_ERROR_TEXT);
+    CU_ASSERT(lag_session_get(s, "k", &value) == LAG_OK && value == 2);
+    CU_ASSERT_EQUAL(read_text(s, "start q = 1; integrate dt = 0.1, steps = 10"), LAG_OK);
+    CU_ASSERT_EQUAL(read_text(s, "integrate"), LAG_OK);
+    lag_session_free(s);
+}
+
+static void check_says(const char *text, const char *want) {
+    LagSession *s;
+    CU_ASSERT_FATAL(lag_session_new(&s) == LAG_OK);
+    CU_ASSERT_EQUAL(read_text(s, text), LAG_ERROR_TEXT);
+    char *said = harness_diagnostics(s);
+    if (!said || strcmp(said, want) != 0) printf("\n%s\nsays\n%snot\n%s", text, said ? said : "", want);
+    CU_ASSERT(said && strcmp(said, want) == 0);
+    free(said);
+    lag_session_free(s);
+}
+
+static void test_messages(void) {
+    check_says("c1*qd^2 - c2*sine(q)^2", "test:1:14: error: unknown function 'sine'\n"
+                                         "    c1*qd^2 - c2*sine(q)^2\n"
+                                         "                 ^~~~ did you mean 'sin'?\n");
+    check_says("m = 1\nm*qd^2/2 - k*q^2/2\nstart q = 1\nintegrate dt = 0.1, steps = 5",
+               "test:2:12: error: parameter 'k' has no value, and integrating needs it\n"
+               "    m*qd^2/2 - k*q^2/2\n"
+               "               ^ give it one: k = VALUE\n");
+    check_says("coord q; qd^2/2; start p = 1", "test:1:24: error: nothing to start called 'p'\n"
+                                      "    coord q; qd^2/2; start p = 1\n"
+                                      "                           ^ a start names coordinates, their velocities or momenta pi_NAME, and t\n");
+    check_says("start q = 1", "test:1:1: error: start needs a Lagrangian\n"
+                              "    start q = 1\n"
+                              "    ^~~~~ type one first, as in m*qd^2/2 - k*q^2/2\n");
+}
+
+/* One kernel a (r, backend): what changes afterwards are numbers. */
+static void test_kernels(void) {
+    Harness h = harness_read("k = 1; qd^2/2 - k*q^2/2");
+    const LagKernel *a, *b, *c;
+    CU_ASSERT_EQUAL(lag_model_kernel(h.model, 2, LAG_BACKEND_LLVM, &a), LAG_OK);
+    CU_ASSERT_EQUAL(lag_model_kernel(h.model, 2, LAG_BACKEND_LLVM, &b), LAG_OK);
+    CU_ASSERT_EQUAL(lag_model_kernel(h.model, 3, LAG_BACKEND_LLVM, &c), LAG_OK);
+    CU_ASSERT(a == b && a != c && a->r == 2 && c->r == 3 && a->abi == LAG_KERNEL_ABI);
+    CU_ASSERT_EQUAL(lag_model_kernel(h.model, LAG_R_MAX + 1, LAG_BACKEND_LLVM, &c), LAG_ERROR_ARGUMENT);
+    const double q = 0.5, v = 2, k = 3;
+    double pi, energy;
+    CU_ASSERT(lag_kernel_momentum(a, &k, 0, &q, &v, &pi) == LAG_OK && pi == 2);
+    CU_ASSERT(lag_kernel_energy(a, &k, 0, &q, &v, &energy) == LAG_OK && energy == 2.375);
+    harness_free(&h);
+}
+
+/* A model outlives its session in other hands. */
+static void test_hold(void) {
+    Harness h = harness_read("qd^2/2 - q^2/2");
+    const LagModel *model = lag_model_hold(h.model);
+    harness_free(&h);
+    const LagKernel *kernel;
+    CU_ASSERT_EQUAL(lag_model_kernel(model, 1, LAG_BACKEND_INTERPRETER, &kernel), LAG_OK);
+    CU_ASSERT_STRING_EQUAL(lag_model_coordinate(model, 0), "q");
+    lag_model_release(model);
+}
+
+static void test_views(void) {
+    Harness h = harness_read("k = 1; qd^2/2 - k*q^2/2 - 0.1*qd_p*q_m");
+    for (int view = 0; view < LAG_VIEW_COUNT; view++) {
+        char *text = NULL;
+        bool of_program = view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE;
+        LagStatus status = of_program ? lag_program_view(h.program, (LagView)view, &text)
+                                      : lag_model_view(h.model, (LagView)view, 2, LAG_BACKEND_LLVM, &text);
+        CU_ASSERT_EQUAL(status, LAG_OK);
+        CU_ASSERT(text && strlen(text) > 4);
+        lag_text_free(text);
+    }
+    CU_ASSERT_EQUAL(lag_view_named("equations"), LAG_VIEW_EQUATIONS);
+    CU_ASSERT_EQUAL(lag_view_named("nonsense"), LAG_VIEW_COUNT);
+    harness_free(&h);
+}
+
+/* A system of every kind of trouble gives a status with the step, and keeps what was integrated. */
+static void test_failures(void) {
+    Harness h = harness_read("qd^2/2 - sqrt(1 - q)"); /* runs over the edge at q = 1 */
+    const LagKernel *kernel;
+    LagIntegrator *it;
+    LagReport report;
+    const double q = 0, v = 3;
+    double kept[200];
+    LagRows rows = {.capacity = 200, .t = kept};
+    CU_ASSERT_FATAL(lag_model_kernel(h.model, 2, LAG_BACKEND_AUTO, &kernel) == LAG_OK);
+    CU_ASSERT_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it) == LAG_OK);
+    CU_ASSERT_EQUAL(lag_integrator_start_velocity(it, 0, &q, &v), LAG_OK);
+    LagStatus status = lag_integrator_advance(it, 0.05, 200, 1, &rows);
+    lag_integrator_report(it, &report);
+    CU_ASSERT(status == LAG_ERROR_NEWTON || status == LAG_ERROR_NOT_FINITE);
+    CU_ASSERT(report.status == status && report.steps == rows.count && report.steps < 20 && report.steps > 1);
+    const double bad = NAN;
+    CU_ASSERT_EQUAL(lag_integrator_start_velocity(it, 0, &bad, &v), LAG_ERROR_NOT_FINITE);
+    lag_integrator_free(it);
+    harness_free(&h);
+}
+
+void suite_session(void) {
+    suite_add("session", (SuiteTest[]){{"values", test_values},
+                                       {"errors leave everything as it was", test_undisturbed},
+                                       {"messages", test_messages},
+                                       {"kernels", test_kernels},
+                                       {"models outlive sessions", test_hold},
+                                       {"views", test_views},
+                                       {"failures", test_failures},
+                                       {0}});
+}
