@@ -15,7 +15,7 @@ typedef struct HAND(Tables) {
 } HAND(Tables);
 
 /* E_ij: the polynomial through the nodes of one step, minus its last value, at the nodes of the next. */
-static void HAND(tables)(HAND(Tables) *T, const LagKernel *kernel) {
+static void HAND(tables)(HAND(Tables) * T, const LagKernel *kernel) {
     enum { S = HAND(S) };
     for (int i = 0; i < S; i++) {
         T->c[i] = kernel->table[LAG_NODE][i];
@@ -33,8 +33,8 @@ static void HAND(tables)(HAND(Tables) *T, const LagKernel *kernel) {
         }
 }
 
-static void HAND(residual)(const HAND(Tables) *T, double z[HAND(S)][HAND(D)], const double *q, const double *pi, double t, double h,
-                           double v[HAND(S)][HAND(D)], double x[HAND(S)][HAND(D)], double *F, double *impulse) {
+static void HAND(residual)(const HAND(Tables) * T, double z[HAND(S)][HAND(D)], const double *q, const double *pi, double t,
+                           double h, double v[HAND(S)][HAND(D)], double x[HAND(S)][HAND(D)], double *F, double *impulse) {
     enum { S = HAND(S), D = HAND(D), R = HAND(R) };
     double A[S][D], B[S][D];
     for (int i = 0; i < S; i++) {
@@ -60,8 +60,8 @@ static void HAND(residual)(const HAND(Tables) *T, double z[HAND(S)][HAND(D)], co
     }
 }
 
-static void HAND(jacobian)(const HAND(Tables) *T, double v[HAND(S)][HAND(D)], double x[HAND(S)][HAND(D)], double t, double h,
-                           double J[HAND(N)][HAND(N)]) {
+static void HAND(jacobian)(const HAND(Tables) * T, double v[HAND(S)][HAND(D)], double x[HAND(S)][HAND(D)], double t,
+                           double h, double J[HAND(N)][HAND(N)]) {
     enum { S = HAND(S), D = HAND(D), R = HAND(R) };
     double AQ[S][D][D], AV[S][D][D], BQ[S][D][D], BV[S][D][D];
     for (int i = 0; i < S; i++) HAND_BLOCKS(x[i], v[i], t + T->c[i] * h, AQ[i], AV[i], BQ[i], BV[i]);

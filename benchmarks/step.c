@@ -42,7 +42,8 @@ static const double prd_GM = 39.478758435, prd_beta = 0.01153812, prd_c = 63241.
 
 static inline void prd_force(const double *q, const double *v, double t, double *A, double *B) {
     (void)t;
-    double r2 = q[0] * q[0] + q[1] * q[1], g = (1 - prd_beta) * prd_GM / (r2 * sqrt(r2)), w = prd_beta * prd_GM / (prd_c * r2);
+    double r2 = q[0] * q[0] + q[1] * q[1], g = (1 - prd_beta) * prd_GM / (r2 * sqrt(r2)),
+           w = prd_beta * prd_GM / (prd_c * r2);
     double vx = (v[0] * q[0] + v[1] * q[1]) / r2;
     for (int k = 0; k < 2; k++) {
         A[k] = -g * q[k] - w * (v[k] + vx * q[k]);
@@ -53,7 +54,8 @@ static inline void prd_force(const double *q, const double *v, double t, double 
 static inline void prd_blocks(const double *q, const double *v, double t, double AQ[2][2], double AV[2][2], double BQ[2][2],
                               double BV[2][2]) {
     (void)t;
-    double r2 = q[0] * q[0] + q[1] * q[1], g = (1 - prd_beta) * prd_GM / (r2 * sqrt(r2)), w = prd_beta * prd_GM / (prd_c * r2);
+    double r2 = q[0] * q[0] + q[1] * q[1], g = (1 - prd_beta) * prd_GM / (r2 * sqrt(r2)),
+           w = prd_beta * prd_GM / (prd_c * r2);
     double vx = (v[0] * q[0] + v[1] * q[1]) / r2;
     for (int k = 0; k < 2; k++)
         for (int l = 0; l < 2; l++) {
@@ -135,13 +137,13 @@ static inline void dp_blocks(const double *q, const double *v, double t, double 
 /* ---- The systems as text ---- */
 
 #define DHO "m = 1; k = 1; lam = 0.01; m/2*qd^2 - k/2*q^2 - lam*qd_p*q_m"
-#define PRD                                                                                                                      \
-    "GM = 39.478758435; beta = 0.01153812; c = 63241.3;"                                                                         \
-    "(xd^2 + yd^2)/2 + (1 - beta)*GM/sqrt(x^2 + y^2) - beta*GM/c/(x_p^2 + y_p^2)*(xd_p*x_m + yd_p*y_m"                           \
+#define PRD                                                                                                                 \
+    "GM = 39.478758435; beta = 0.01153812; c = 63241.3;"                                                                    \
+    "(xd^2 + yd^2)/2 + (1 - beta)*GM/sqrt(x^2 + y^2) - beta*GM/c/(x_p^2 + y_p^2)*(xd_p*x_m + yd_p*y_m"                      \
     " + (xd_p*x_p + yd_p*y_p)*(x_p*x_m + y_p*y_m)/(x_p^2 + y_p^2))"
-#define DP                                                                                                                       \
-    "m = 1; l = 1; g = 9.81;"                                                                                                    \
-    "m*((l/2*cos(a)*ad)^2 + (l/2*sin(a)*ad)^2 + (l*cos(a)*ad + l/2*cos(b)*bd)^2 + (l*sin(a)*ad + l/2*sin(b)*bd)^2)/2"            \
+#define DP                                                                                                                  \
+    "m = 1; l = 1; g = 9.81;"                                                                                               \
+    "m*((l/2*cos(a)*ad)^2 + (l/2*sin(a)*ad)^2 + (l*cos(a)*ad + l/2*cos(b)*bd)^2 + (l*sin(a)*ad + l/2*sin(b)*bd)^2)/2"       \
     " + m*l^2*(ad^2 + bd^2)/24 - m*g*(-l/2*cos(a) - l*cos(a) - l/2*cos(b)) - 2*t*ad_p*a_m"
 
 typedef void HandRun(const LagKernel *kernel, double *q, double *pi, double h, long steps);
@@ -210,10 +212,11 @@ static bool measure(size_t i, LagIntegrator *it, const LagKernel *kernel, const 
     }
     LagReport report;
     lag_integrator_report(it, &report);
-    double per_step = 1e9 / (double)systems[i].steps, lag_ns = median(lag_time) * per_step, hand_ns = median(hand_time) * per_step;
-    printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.1f %8.1f %6.2f | %4.2f | %7.1e%s\n", systems[i].name, kernel->r,
-           1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise, 1e3 * t->codegen, 1e3 * t->link, lag_ns,
-           hand_ns, lag_ns / hand_ns, (double)report.iterations / (double)report.steps, apart,
+    double per_step = 1e9 / (double)systems[i].steps, lag_ns = median(lag_time) * per_step,
+           hand_ns = median(hand_time) * per_step;
+    printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.1f %8.1f %6.2f | %4.2f | %7.1e%s\n", systems[i].name,
+           kernel->r, 1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise, 1e3 * t->codegen,
+           1e3 * t->link, lag_ns, hand_ns, lag_ns / hand_ns, (double)report.iterations / (double)report.steps, apart,
            apart <= TOLERANCE ? "" : "  VALUES DIFFER");
     return apart <= TOLERANCE;
 }
@@ -246,9 +249,10 @@ static bool benchmark(size_t i) {
 
 int main(void) {
     bool good = true;
-    printf("%-18s %2s | %-41s | %8s %8s %6s | %4s | %s\n", "", "", "milliseconds", "lag", "by hand", "", "its", "apart after");
-    printf("%-18s %2s | %6s %6s %6s %6s %6s %6s | %8s %8s %6s | %4s | %d steps\n", "system", "r", "parse", "diff", "emit", "optim",
-           "code", "link", "ns/step", "ns/step", "ratio", "/stp", CHECK_STEPS);
+    printf("%-18s %2s | %-41s | %8s %8s %6s | %4s | %s\n", "", "", "milliseconds", "lag", "by hand", "", "its",
+           "apart after");
+    printf("%-18s %2s | %6s %6s %6s %6s %6s %6s | %8s %8s %6s | %4s | %d steps\n", "system", "r", "parse", "diff", "emit",
+           "optim", "code", "link", "ns/step", "ns/step", "ratio", "/stp", CHECK_STEPS);
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) good = benchmark(i) && good;
     return good ? 0 : 1;
 }

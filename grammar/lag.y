@@ -35,7 +35,8 @@ static void yyerror(Parser *p, const char *message);
 
 %%
 
-text: line | text END line;
+text: line | text end line;
+end: END { yyerrok; }; /* else a mistake within three tokens of another would go unsaid */
 
 line: %empty | statement | error { parse_broken(p); };
 

@@ -37,15 +37,15 @@ typedef struct LagIntegrator LagIntegrator; /* a trajectory in progress */
 
 typedef enum LagStatus {
     LAG_OK = 0,
-    LAG_ERROR_TEXT,        /* the text has errors: see lag_diagnostic */
-    LAG_ERROR_MEMORY,      /* out of memory */
-    LAG_ERROR_ARGUMENT,    /* an argument is out of its range */
-    LAG_ERROR_VALUE,       /* a parameter has no value */
-    LAG_ERROR_BACKEND,     /* the backend asked for could not make code */
-    LAG_ERROR_NEWTON,      /* a step's equations did not converge */
-    LAG_ERROR_SINGULAR,    /* the mass matrix, or a step's Jacobian, is singular */
-    LAG_ERROR_NOT_FINITE,  /* a state or a residual is infinite or not a number */
-    LAG_INTERRUPTED,       /* the caller's own stop */
+    LAG_ERROR_TEXT,       /* the text has errors: see lag_diagnostic */
+    LAG_ERROR_MEMORY,     /* out of memory */
+    LAG_ERROR_ARGUMENT,   /* an argument is out of its range */
+    LAG_ERROR_VALUE,      /* a parameter has no value */
+    LAG_ERROR_BACKEND,    /* the backend asked for could not make code */
+    LAG_ERROR_NEWTON,     /* a step's equations did not converge */
+    LAG_ERROR_SINGULAR,   /* the mass matrix, or a step's Jacobian, is singular */
+    LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */
+    LAG_INTERRUPTED,      /* the caller's own stop */
     LAG_STATUS_COUNT
 } LagStatus;
 

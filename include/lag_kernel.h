@@ -38,13 +38,13 @@ typedef enum LagArray {
     LAG_PI,        /* [d]       generalised momenta at the step's start */
     LAG_Z,         /* [r+1, d]  unknowns z_i = q_i - q of nodes 1 .. r+1 */
     /* outputs of the pointwise programs */
-    LAG_A,  /* [d]     force     A_k = [dL/dq_k + dL/dq-_k], physical limit */
-    LAG_B,  /* [d]     momentum  B_k = [dL/dv_k + dL/dv-_k], physical limit */
-    LAG_AQ, /* [d, d]  dA_k/dq_l */
-    LAG_AV, /* [d, d]  dA_k/dv_l */
-    LAG_BQ, /* [d, d]  dB_k/dq_l */
-    LAG_BV, /* [d, d]  dB_k/dv_l, the mass matrix */
-    LAG_BT, /* [d]     dB_k/dt */
+    LAG_A,      /* [d]     force     A_k = [dL/dq_k + dL/dq-_k], physical limit */
+    LAG_B,      /* [d]     momentum  B_k = [dL/dv_k + dL/dv-_k], physical limit */
+    LAG_AQ,     /* [d, d]  dA_k/dq_l */
+    LAG_AV,     /* [d, d]  dA_k/dv_l */
+    LAG_BQ,     /* [d, d]  dB_k/dq_l */
+    LAG_BV,     /* [d, d]  dB_k/dv_l, the mass matrix */
+    LAG_BT,     /* [d]     dB_k/dt */
     LAG_ENERGY, /* [1] sum_k v_k dL/dv_k - L of the conservative part */
     /* outputs of the step's programs */
     LAG_RESIDUAL, /* [n]    rows: interior nodes 1 .. r, then node 0; d rows a node */
@@ -83,12 +83,12 @@ typedef struct LagProcedure {
 /* What is known of a Lagrangian without running it. Each is decided by exact algebra; false means "not shown", except
  * for `singular`, which is decided at random points and stops compilation. */
 typedef struct LagFacts {
-    bool autonomous;         /* time does not appear */
-    bool quadratic;          /* A and B are linear in q and v (inhomogeneous terms may be there) */
-    bool constant_mass;      /* the mass matrix depends on parameters alone */
+    bool autonomous;              /* time does not appear */
+    bool quadratic;               /* A and B are linear in q and v (inhomogeneous terms may be there) */
+    bool constant_mass;           /* the mass matrix depends on parameters alone */
     bool forces_free_of_velocity; /* A does not depend on v */
-    bool conservative;       /* no coupling K */
-    const bool *cyclic;      /* [d] A_k = 0: the momentum of coordinate k is conserved */
+    bool conservative;            /* no coupling K */
+    const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
 
 #define LAG_KERNEL_ABI 1
@@ -100,8 +100,8 @@ typedef struct LagKernel {
     uint32_t parameter_count; /* m */
     uint32_t r;
     LagFacts facts;
-    size_t size[LAG_ARRAY_COUNT];            /* doubles in each array */
-    const double *table[LAG_ARRAY_COUNT];    /* the tables; NULL for every other array */
+    size_t size[LAG_ARRAY_COUNT];         /* doubles in each array */
+    const double *table[LAG_ARRAY_COUNT]; /* the tables; NULL for every other array */
     LagProcedure procedure[LAG_ROUTINE_COUNT];
 } LagKernel;
 

@@ -1,5 +1,5 @@
-/* check.c: the meaning of statements. Goes through a tree's statements in order, as carrying them out would, with the session's
- * state as it will then be: so that what is wrong anywhere in a text is said before any of it runs. */
+/* check.c: the meaning of statements. Goes through a tree's statements in order, as carrying them out would, with the
+ * session's state as it will then be: so that what is wrong anywhere in a text is said before any of it runs. */
 #include "compile.h"
 #include "session.h"
 
@@ -13,8 +13,10 @@ typedef struct Checker {
     Names *names;
     const Tree *tree;
     Diagnostics *diag;
-    LagStatement *out; /* the statement at hand */
-    LagItem *item;     /* its items */
+    LagStatement *out;       /* the statement at hand */
+    LagItem *item;           /* its items */
+    Lowering lowering;       /* into program->values; begun anew when a definition changes */
+    uint32_t counted, lines; /* bytes of the text gone through, and line ends among them */
     bool failed;
     bool no_model; /* the last Lagrangian was wrong: what needs one is not complained about */
 } Checker;
@@ -50,12 +52,12 @@ static bool needs_model(Checker *c, const TreeStatement *s, const char *what) {
 /* ---- Values ---- */
 
 /* An expression of a statement as a node of program->values. */
-static NodeId value_node(Checker *c, TreeId value) {
-    Lowering lowering = {
-        .graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
-    NodeId node = lower_expression(&lowering, c->tree, value);
-    lowering_free(&lowering);
-    return node;
+static NodeId value_node(Checker *c, TreeId value) { return lower_expression(&c->lowering, c->tree, value); }
+
+static void begin_lowering(Checker *c) {
+    lowering_free(&c->lowering);
+    c->lowering =
+        (Lowering){.graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
 }
 
 /* The same, and its value as things stand here; false after an error. */
@@ -68,19 +70,26 @@ static bool value_now(Checker *c, TreeId value, NodeId *node, double *now) {
     Span span = tree_span(c->tree, value);
     if (status == LAG_ERROR_VALUE)
         diag_error(c->diag, span, "give it one above: NAME = VALUE", "'%s' has no value", names_text(c->names, missing));
-    else if (status == LAG_ERROR_NOT_FINITE) diag_error(c->diag, span, NULL, "this value is not a finite number");
-    else if (status != LAG_OK) c->failed = true;
+    else if (status == LAG_ERROR_NOT_FINITE)
+        diag_error(c->diag, span, NULL, "this value is not a finite number");
+    else if (status != LAG_OK)
+        c->failed = true;
     return status == LAG_OK;
 }
 
 /* ---- Definitions ---- */
 
-static bool may_be_named(Checker *c, NameId name, Span span) {
+/* Why a name can't be defined, or NULL. */
+static const char *taken(const Checker *c, NameId name) {
     const char *text = names_text(c->names, name);
-    const char *why = strcmp(text, "t") == 0    ? "'t' is the time"
-                      : strcmp(text, "pi") == 0 ? "'pi' is the number pi"
-                      : lower_is_function(text) ? "this is a function of the language"
-                                                : NULL;
+    return strcmp(text, "t") == 0    ? "'t' is the time"
+           : strcmp(text, "pi") == 0 ? "'pi' is the number pi"
+           : lower_is_function(text) ? "this is a function of the language"
+                                     : NULL;
+}
+
+static bool may_be_named(Checker *c, NameId name, Span span) {
+    const char *why = taken(c, name);
     if (why) diag_error(c->diag, span, "take another name", "%s and can't be given another meaning", why);
     return !why;
 }
@@ -88,7 +97,9 @@ static bool may_be_named(Checker *c, NameId name, Span span) {
 static Definition definition_from(const Checker *c, const TreeStatement *s) {
     bool constant = s->verb == TREE_DEFINE && lower_is_constant(c->tree, c->names, s->value);
     return (Definition){
-        .kind = s->verb == TREE_FUNCTION ? DEFINITION_FUNCTION : constant ? DEFINITION_PARAMETER : DEFINITION_EXPRESSION,
+        .kind = s->verb == TREE_FUNCTION ? DEFINITION_FUNCTION
+                : constant               ? DEFINITION_PARAMETER
+                                         : DEFINITION_EXPRESSION,
         .tree = c->tree,
         .value = s->value,
         .item = s->item,
@@ -101,7 +112,7 @@ static Definition definition_from(const Checker *c, const TreeStatement *s) {
 static void define_ahead(Checker *c) {
     for (uint32_t i = 0; i < c->tree->statement_count; i++) {
         const TreeStatement *s = &c->tree->statement[i];
-        if (s->verb != TREE_DEFINE && s->verb != TREE_FUNCTION) continue;
+        if ((s->verb != TREE_DEFINE && s->verb != TREE_FUNCTION) || taken(c, s->name)) continue;
         if (definition_of(&c->state->definitions, s->name).kind == DEFINITION_NONE)
             c->failed |= !definition_set(&c->state->definitions, s->name, definition_from(c, s));
     }
@@ -109,23 +120,24 @@ static void define_ahead(Checker *c) {
 
 static void check_definition(Checker *c, const TreeStatement *s) {
     if (!may_be_named(c, s->name, s->word)) return;
-    Definition d = definition_from(c, s);
+    Definition d = definition_from(c, s), before = definition_of(&c->state->definitions, s->name);
     c->failed |= !definition_set(&c->state->definitions, s->name, d);
+    if (before.tree != d.tree || before.value != d.value) begin_lowering(c);
     if (d.kind == DEFINITION_PARAMETER) {
         NodeId node;
         double value;
         bool good = value_now(c, s->value, &node, &value);
-        c->failed |= !session_value_set(c->state, s->name, good ? value : 1, false); /* so that it is complained about once */
+        c->failed |=
+            !session_value_set(c->state, s->name, good ? value : 1, false); /* so that it is complained about once */
         if (!good) return;
         c->out->verb = LAG_VERB_DEFINE;
         c->item[c->out->item_count++] = (LagItem){LAG_ITEM_VALUE, 0, node};
         return;
     }
-    Lowering lowering = {
-        .graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
-    if (d.kind == DEFINITION_FUNCTION) lower_function_body(&lowering, &d);
-    else lower_expression(&lowering, c->tree, s->value);
-    lowering_free(&lowering);
+    if (d.kind == DEFINITION_FUNCTION)
+        lower_function_body(&c->lowering, &d);
+    else
+        value_node(c, s->value);
 }
 
 static void check_declaration(Checker *c, const TreeStatement *s) {
@@ -137,7 +149,8 @@ static void check_declaration(Checker *c, const TreeStatement *s) {
         if (name_list_has(other, item->name))
             diag_error(c->diag, item->name_span, NULL, "'%s' was declared a %s", names_text(c->names, item->name),
                        s->verb == TREE_COORD ? "parameter" : "coordinate");
-        else if (!name_list_has(list, item->name)) c->failed |= !name_list_add(list, item->name);
+        else if (!name_list_has(list, item->name))
+            c->failed |= !name_list_add(list, item->name);
     }
 }
 
@@ -167,10 +180,10 @@ static bool start_target(const LagModel *model, const char *name, LagItem *item)
         const char *x = lag_model_coordinate(model, k);
         size_t size = strlen(x);
         item->index = k;
-        item->kind = strcmp(name, x) == 0                                                       ? LAG_ITEM_COORDINATE
-                     : strncmp(name, x, size) == 0 && strcmp(name + size, "d") == 0             ? LAG_ITEM_VELOCITY
-                     : strncmp(name, "pi_", 3) == 0 && strcmp(name + 3, x) == 0                 ? LAG_ITEM_MOMENTUM
-                                                                                                : LAG_ITEM_VALUE;
+        item->kind = strcmp(name, x) == 0                                           ? LAG_ITEM_COORDINATE
+                     : strncmp(name, x, size) == 0 && strcmp(name + size, "d") == 0 ? LAG_ITEM_VELOCITY
+                     : strncmp(name, "pi_", 3) == 0 && strcmp(name + 3, x) == 0     ? LAG_ITEM_MOMENTUM
+                                                                                    : LAG_ITEM_VALUE;
         if (item->kind != LAG_ITEM_VALUE) return true;
     }
     return false;
@@ -239,9 +252,12 @@ static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
     const TreeNode *node = &c->tree->node[item->value];
     const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
     uint32_t method = index_of(word, method_name, METHODS);
-    if (method == METHODS && !*word) diag_error(c->diag, span, "ggl, rk2 or rk4", "a method is a name");
-    else if (method == METHODS) unknown(c, span, "unknown method", word, method_name, METHODS, "ggl, rk2 or rk4");
-    else *out = (LagItem){LAG_ITEM_METHOD, method, 0};
+    if (method == METHODS && !*word)
+        diag_error(c->diag, span, "ggl, rk2 or rk4", "a method is a name");
+    else if (method == METHODS)
+        unknown(c, span, "unknown method", word, method_name, METHODS, "ggl, rk2 or rk4");
+    else
+        *out = (LagItem){LAG_ITEM_METHOD, method, 0};
 }
 
 /* What is wrong with a setting's value, or NULL. */
@@ -250,8 +266,10 @@ static const char *setting_fault(LagItemKind kind, double value) {
     switch (kind) {
     case LAG_ITEM_R: return whole && value >= 0 && value <= LAG_R_MAX ? NULL : "r is a whole number from 0 to 200";
     case LAG_ITEM_DT: return value != 0 ? NULL : "dt can't be 0";
-    case LAG_ITEM_STEPS: return whole && value >= 1 && value <= SETTING_MOST ? NULL : "steps is a whole number from 1 to 1e15";
-    case LAG_ITEM_EVERY: return whole && value >= 1 && value <= SETTING_MOST ? NULL : "every is a whole number from 1 to 1e15";
+    case LAG_ITEM_STEPS:
+        return whole && value >= 1 && value <= SETTING_MOST ? NULL : "steps is a whole number from 1 to 1e15";
+    case LAG_ITEM_EVERY:
+        return whole && value >= 1 && value <= SETTING_MOST ? NULL : "every is a whole number from 1 to 1e15";
     default: return NULL;
     }
 }
@@ -266,6 +284,7 @@ static void check_setting(Checker *c, const TreeItem *item) {
             unknown(c, item->name_span, "unknown setting", name, setting_name, SETTINGS,
                     "the settings are r, dt, steps, until, every and method");
         value_node(c, item->value);
+        c->state->has_dt = c->state->has_length = true; /* it may have been one of these */
         return;
     }
     LagItem out = {.kind = (LagItemKind)(LAG_ITEM_R + which)};
@@ -315,7 +334,8 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
     c->state->has_dt = c->state->has_dt || among_items(c, s, "dt");
     c->state->has_length = c->state->has_length || steps || until;
     if (s->verb == TREE_METHOD) return;
-    if (!c->state->has_dt) diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs dt");
+    if (!c->state->has_dt)
+        diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs dt");
     if (!c->state->has_length)
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
     if (!needs_model(c, s, "integrate")) return;
@@ -365,16 +385,21 @@ static void assume(Checker *c, const TreeStatement *s) {
     if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
 }
 
+/* The line of a statement: counted on from the one before. */
+static uint32_t line_of(Checker *c, const TreeStatement *s) {
+    for (; c->counted < s->span.begin; c->counted++) c->lines += c->tree->source->bytes[c->counted] == '\n';
+    return c->lines + 1;
+}
+
 static void check_statement(Checker *c, const TreeStatement *s) {
     static const LagVerb verb[] = {
         [TREE_DEFINE] = LAG_VERB_NAME,         [TREE_FUNCTION] = LAG_VERB_NAME, [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
         [TREE_COORD] = LAG_VERB_NAME,          [TREE_PARAM] = LAG_VERB_NAME,    [TREE_START] = LAG_VERB_START,
         [TREE_INTEGRATE] = LAG_VERB_INTEGRATE, [TREE_METHOD] = LAG_VERB_METHOD, [TREE_SAVE] = LAG_VERB_SAVE,
-        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_ABSENT] = LAG_VERB_NAME, [TREE_BROKEN] = LAG_VERB_NAME,
+        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_ABSENT] = LAG_VERB_NAME,   [TREE_BROKEN] = LAG_VERB_NAME,
     };
-    uint32_t column;
     c->out->verb = verb[s->verb];
-    source_position(c->tree->source, s->span.begin, &c->out->line, &column);
+    c->out->line = line_of(c, s);
     switch (s->verb) {
     case TREE_DEFINE:
     case TREE_FUNCTION:
@@ -401,15 +426,18 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
     program->statement = arena_new(&program->arena, (tree->statement_count + 1) * sizeof *program->statement);
     if (!program->statement) return false;
     define_ahead(&c);
+    begin_lowering(&c);
     for (uint32_t i = 0; i < tree->statement_count && !c.failed; i++) {
         const TreeStatement *s = &tree->statement[i];
         c.out = &program->statement[i];
         c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item);
-        if (!c.item) return false;
+        if (!c.item) c.failed = true;
+        if (c.failed) break;
         c.out->item = c.item;
         check_statement(&c, s);
         lag_model_hold(c.out->model); /* released with the program */
         program->count++;
     }
+    lowering_free(&c.lowering);
     return !c.failed && !c.names->failed && !program->values.failed;
 }

@@ -27,8 +27,10 @@ static char *one_line(const Tree *tree, TreeId root) {
     for (uint32_t i = span.begin; line && i < span.end; i++) {
         unsigned char c = (unsigned char)tree->source->bytes[i];
         comment = c == '#' || (comment && c != '\n');
-        if (!comment && c > ' ') line[n++] = (char)c;
-        else if (n && line[n - 1] != ' ') line[n++] = ' ';
+        if (!comment && c > ' ')
+            line[n++] = (char)c;
+        else if (n && line[n - 1] != ' ')
+            line[n++] = ' ';
     }
     return line;
 }
@@ -126,24 +128,39 @@ static LagStatus make_interpreter(ModelKernel *k) {
     return LAG_OK;
 }
 
+/* Operations past which making machine code costs more than it can give back; then `auto` interprets. */
+enum { NATIVE_MOST = 200 * 1000 };
+
+static bool is_worth_compiling(const ModelKernel *k) {
+    uint64_t operations = 0;
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) operations += k->tape[i].count;
+    return operations <= NATIVE_MOST;
+}
+
 LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
     ModelKernel *k = memory_new(sizeof *k);
     if (!k) return LAG_ERROR_MEMORY;
     Mechanics *m = &model->mech;
     k->backend = backend;
-    k->kernel = (LagKernel){
-        .abi = LAG_KERNEL_ABI, .dof = m->dof, .parameter_count = m->parameter_count, .r = r, .facts = m->facts};
+    k->kernel =
+        (LagKernel){.abi = LAG_KERNEL_ABI, .dof = m->dof, .parameter_count = m->parameter_count, .r = r, .facts = m->facts};
 
     double start = clock_seconds();
     discrete_sizes(m, r, k->kernel.size);
     LagStatus status = make_tables(k, r) && make_tapes(model, k, r) ? LAG_OK : LAG_ERROR_MEMORY;
     model->timings.emit += clock_seconds() - start;
-    if (status == LAG_OK && backend != LAG_BACKEND_INTERPRETER) status = make_llvm(model, k);
-    if (backend == LAG_BACKEND_INTERPRETER || (status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO))
-        status = status == LAG_ERROR_MEMORY ? status : make_interpreter(k);
+    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !is_worth_compiling(k));
+    if (status == LAG_OK && !interpret) {
+        status = make_llvm(model, k);
+        interpret = status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO;
+        if (interpret) status = LAG_OK;
+    }
+    if (status == LAG_OK && interpret) status = make_interpreter(k);
 
-    if (status == LAG_OK) *kernel = k;
-    else compile_kernel_free(k);
+    if (status == LAG_OK)
+        *kernel = k;
+    else
+        compile_kernel_free(k);
     return status;
 }
 

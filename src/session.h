@@ -52,7 +52,7 @@ struct LagSession {
 struct LagProgram {
     LagSession *session;
     const Tree *tree;
-    Arena arena;            /* items, words */
+    Arena arena;             /* items, words */
     LagStatement *statement; /* one for each of the tree's */
     uint32_t count;
     Graph values; /* the items' expressions, over the session's names */

@@ -116,7 +116,9 @@ static LagStatus set(LagSession *session, const char *name, double value, bool o
 }
 
 LagStatus lag_session_set(LagSession *session, const char *name, double value) { return set(session, name, value, false); }
-LagStatus lag_session_override(LagSession *session, const char *name, double value) { return set(session, name, value, true); }
+LagStatus lag_session_override(LagSession *session, const char *name, double value) {
+    return set(session, name, value, true);
+}
 
 LagStatus lag_session_get(const LagSession *session, const char *name, double *value) {
     NameId id = names_find(&session->names, name, strlen(name));

@@ -8,10 +8,18 @@
 enum { VIEW_WIDE = 100 * 1000 }; /* most bytes of one expression */
 
 static const char *const view_name[LAG_VIEW_COUNT] = {
-    [LAG_VIEW_LAGRANGIAN] = "lagrangian", [LAG_VIEW_EQUATIONS] = "equations", [LAG_VIEW_ENERGY] = "energy",
-    [LAG_VIEW_KERNEL] = "kernel",         [LAG_VIEW_TOKENS] = "tokens",       [LAG_VIEW_TREE] = "tree",
-    [LAG_VIEW_GRAPH] = "graph",           [LAG_VIEW_LAGRANGE] = "lagrange",   [LAG_VIEW_DISCRETE] = "discrete",
-    [LAG_VIEW_TAPE] = "tape",             [LAG_VIEW_LLVM] = "llvm",           [LAG_VIEW_ASM] = "asm",
+    [LAG_VIEW_LAGRANGIAN] = "lagrangian",
+    [LAG_VIEW_EQUATIONS] = "equations",
+    [LAG_VIEW_ENERGY] = "energy",
+    [LAG_VIEW_KERNEL] = "kernel",
+    [LAG_VIEW_TOKENS] = "tokens",
+    [LAG_VIEW_TREE] = "tree",
+    [LAG_VIEW_GRAPH] = "graph",
+    [LAG_VIEW_LAGRANGE] = "lagrange",
+    [LAG_VIEW_DISCRETE] = "discrete",
+    [LAG_VIEW_TAPE] = "tape",
+    [LAG_VIEW_LLVM] = "llvm",
+    [LAG_VIEW_ASM] = "asm",
 };
 
 LagView lag_view_named(const char *name) {
@@ -71,8 +79,8 @@ static void print_facts(LagModel *model, Buffer *out) {
     print_fact(out, f->conservative, "conservative: no coupling", "not conservative");
     if (m->coupling == COUPLING_EXACT) buffer_text(out, "  coupling odd in the minus variables: shown by its normal form\n");
     if (m->coupling == COUPLING_RANDOM)
-        buffer_print(out, "  coupling odd in the minus variables: at %d random points, in %d-bit arithmetic\n", COUPLING_POINTS,
-                     COUPLING_BITS);
+        buffer_print(out, "  coupling odd in the minus variables: at %d random points, in %d-bit arithmetic\n",
+                     COUPLING_POINTS, COUPLING_BITS);
     print_fact(out, f->quadratic, "quadratic: the equations are linear", "not quadratic");
     print_fact(out, f->constant_mass, "constant mass matrix", "the mass matrix varies");
     print_fact(out, f->forces_free_of_velocity, "forces free of velocity", "forces depend on velocity");
@@ -96,9 +104,8 @@ static void print_kernels(LagModel *model, Buffer *out) {
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
     }
-    buffer_print(out,
-                 "seconds: parse %.6f, differentiate %.6f, emit %.6f, optimise %.6f, codegen %.6f, link %.6f\n", t->parse,
-                 t->differentiate, t->emit, t->optimise, t->codegen, t->link);
+    buffer_print(out, "seconds: parse %.6f, differentiate %.6f, emit %.6f, optimise %.6f, codegen %.6f, link %.6f\n",
+                 t->parse, t->differentiate, t->emit, t->optimise, t->codegen, t->link);
 }
 
 static void print_graph(LagModel *model, Buffer *out) {
@@ -124,7 +131,8 @@ static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer 
 static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, Buffer *out) {
     const LagKernel *kernel;
     if (view != LAG_VIEW_LLVM && view != LAG_VIEW_ASM && view != LAG_VIEW_KERNEL) backend = LAG_BACKEND_INTERPRETER;
-    if (view == LAG_VIEW_LLVM || view == LAG_VIEW_ASM) backend = LAG_BACKEND_INTERPRETER; /* its tapes are all that is needed */
+    if (view == LAG_VIEW_LLVM || view == LAG_VIEW_ASM)
+        backend = LAG_BACKEND_INTERPRETER; /* its tapes are all that is needed */
     LagStatus status = lag_model_kernel(model, r, backend, &kernel);
     if (status != LAG_OK) return status;
     LagModel *m = (LagModel *)(uintptr_t)model;
@@ -161,11 +169,16 @@ LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBac
     case LAG_VIEW_GRAPH:
     case LAG_VIEW_LAGRANGE:
         pthread_mutex_lock(&m->lock);
-        if (view == LAG_VIEW_LAGRANGIAN) print_lagrangian(m, &out);
-        else if (view == LAG_VIEW_EQUATIONS) mechanics_print_equations(&m->mech, &out);
-        else if (view == LAG_VIEW_ENERGY) print_energy(m, &out);
-        else if (view == LAG_VIEW_GRAPH) print_graph(m, &out);
-        else mechanics_print_lagrange(&m->mech, &out);
+        if (view == LAG_VIEW_LAGRANGIAN)
+            print_lagrangian(m, &out);
+        else if (view == LAG_VIEW_EQUATIONS)
+            mechanics_print_equations(&m->mech, &out);
+        else if (view == LAG_VIEW_ENERGY)
+            print_energy(m, &out);
+        else if (view == LAG_VIEW_GRAPH)
+            print_graph(m, &out);
+        else
+            mechanics_print_lagrange(&m->mech, &out);
         if (m->graph.failed) status = LAG_ERROR_MEMORY;
         pthread_mutex_unlock(&m->lock);
         break;
@@ -180,8 +193,11 @@ LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBac
 
 LagStatus lag_program_view(const LagProgram *program, LagView view, char **text) {
     Buffer out = {0};
-    if (view == LAG_VIEW_TOKENS) parse_print_tokens(program->tree->source, &out);
-    else if (view == LAG_VIEW_TREE) tree_print(program->tree, &program->session->names, &out);
-    else return LAG_ERROR_ARGUMENT;
+    if (view == LAG_VIEW_TOKENS)
+        parse_print_tokens(program->tree->source, &out);
+    else if (view == LAG_VIEW_TREE)
+        tree_print(program->tree, &program->session->names, &out);
+    else
+        return LAG_ERROR_ARGUMENT;
     return finish(&out, text);
 }

@@ -59,8 +59,8 @@ double *harness_integrate(const Harness *h, HarnessRun run) {
     double *table = malloc(count * width * sizeof *table), *split = malloc(count * width * sizeof *split);
     LagRows rows = {.capacity = count, .t = split, .q = split + count, .pi = split + count * (1 + d)};
     lag_integrator_parameters(it, harness_parameters(h));
-    LagStatus status = run.pi ? lag_integrator_start(it, run.t, run.q, run.pi)
-                              : lag_integrator_start_velocity(it, run.t, run.q, run.v);
+    LagStatus status =
+        run.pi ? lag_integrator_start(it, run.t, run.q, run.pi) : lag_integrator_start_velocity(it, run.t, run.q, run.v);
     if (status == LAG_OK) {
         lag_integrator_state(it, &rows);
         status = lag_integrator_advance(it, run.h, run.steps, 1, &rows);
@@ -75,8 +75,8 @@ double *harness_integrate(const Harness *h, HarnessRun run) {
     }
     free(split);
     if (status == LAG_OK && rows.count == count) return table;
-    printf("\n  step %llu at t = %g: %s (residual %g)\n", (unsigned long long)report.steps, report.t, lag_status_text(status),
-           report.residual);
+    printf("\n  step %llu at t = %g: %s (residual %g)\n", (unsigned long long)report.steps, report.t,
+           lag_status_text(status), report.residual);
     CU_FAIL("integration failed");
     free(table);
     return NULL;

@@ -31,8 +31,8 @@ typedef struct HarnessRun {
     const double *v;
 } HarnessRun;
 
-/* Rows 0 .. steps of [t, q.., pi..], d the degrees of freedom: allocated, freed by the caller. NULL, with the test failed, if
- * anything went wrong. */
+/* Rows 0 .. steps of [t, q.., pi..], d the degrees of freedom: allocated, freed by the caller. NULL, with the test failed,
+ * if anything went wrong. */
 double *harness_integrate(const Harness *harness, HarnessRun run);
 
 /* The last diagnostics as they are printed, allocated. */

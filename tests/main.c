@@ -1,4 +1,5 @@
-/* main.c: runs the suites; with arguments, only those whose names begin with one of them. Exit status 1 if any test failed. */
+/* main.c: runs the suites; with arguments, only those whose names begin with one of them. Exit status 1 if any test failed.
+ */
 #include "suite.h"
 
 #include <CUnit/Basic.h>

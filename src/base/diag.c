@@ -128,8 +128,10 @@ static void format_source(Buffer *out, const LagDiagnostic *d, const char *paint
         bool begins = ((unsigned char)*c & 0xc0) != 0x80;
         column += begins;
         if (column < first || column > last) continue;
-        if (printable((unsigned char)*c)) buffer_add(out, c, 1);
-        else if (begins) buffer_text(out, "?");
+        if (printable((unsigned char)*c))
+            buffer_add(out, c, 1);
+        else if (begins)
+            buffer_text(out, "?");
         if (begins && column < d->column) buffer_text(&caret, *c == '\t' ? "\t" : " ");
     }
     if (column > last) buffer_text(out, "...");

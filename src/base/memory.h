@@ -23,7 +23,7 @@ typedef struct Arena {
     bool failed;
 } Arena;
 
-void *arena_new(Arena *arena, size_t size); /* zeroed, aligned for any type; NULL when there is none */
+void *arena_new(Arena *arena, size_t size);                     /* zeroed, aligned for any type; NULL when there is none */
 char *arena_text(Arena *arena, const char *bytes, size_t size); /* a NUL-terminated copy; NULL likewise */
 void arena_free(Arena *arena);
 

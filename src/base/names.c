@@ -26,8 +26,7 @@ static bool names_rehash(Names *names) {
     memory_free(names->slot);
     names->slot = slot;
     names->slots = slots;
-    for (NameId id = 0; id < names->count; id++)
-        slot[names_slot(names, names->text[id], strlen(names->text[id]))] = id + 1;
+    for (NameId id = 0; id < names->count; id++) slot[names_slot(names, names->text[id], strlen(names->text[id]))] = id + 1;
     return true;
 }
 

@@ -17,7 +17,7 @@ typedef struct Names {
     bool failed;
 } Names;
 
-NameId names_intern(Names *names, const char *bytes, size_t size); /* 0 and `failed` when there is no memory */
+NameId names_intern(Names *names, const char *bytes, size_t size);     /* 0 and `failed` when there is no memory */
 NameId names_find(const Names *names, const char *bytes, size_t size); /* NAME_NONE if it is not there */
 const char *names_text(const Names *names, NameId name);
 bool names_copy(Names *to, const Names *from); /* the same numbers; `to` is empty before */

@@ -1,7 +1,7 @@
 /* parse.c: drives the grammar over a text, and holds its actions.
  *
- * Line ends end a statement unless it goes on: inside brackets, or after an operator, a comma or '='. After a mistake the rest
- * of the line is passed over, so that each statement says one thing. */
+ * Line ends end a statement unless it goes on: inside brackets, or after an operator, a comma or '='. After a mistake the
+ * rest of the line is passed over, so that each statement says one thing. */
 #include "front/parse.h"
 #include "lag.tab.h"
 
@@ -116,7 +116,8 @@ static bool define_arguments(Parser *p, const TreeNode *call) {
             }
         parse_item(p, (ParseValue){argument.begin, argument.end, argument.a}, TREE_NONE);
     }
-    for (uint32_t i = p->first_item, j = p->tree->item_count; i + 1 < j; i++) { /* they were met from the last to the first */
+    for (uint32_t i = p->first_item, j = p->tree->item_count; i + 1 < j;
+         i++) { /* they were met from the last to the first */
         TreeItem swap = p->tree->item[i];
         p->tree->item[i] = p->tree->item[--j];
         p->tree->item[j] = swap;
@@ -182,14 +183,16 @@ static void wish(const int *expected, int count, char *out, size_t size) {
     static const struct {
         int token;
         const char *text;
-    } words[] = {{NUMBER, "an expression"}, {'+', "an operator"}, {')', "')'"}, {',', "','"}, {'=', "'='"}, {STRING, "a file's name in quotes"},
-                 {END, "the statement's end"}};
+    } words[] = {{NUMBER, "an expression"},           {'+', "an operator"},        {')', "')'"}, {',', "','"}, {'=', "'='"},
+                 {STRING, "a file's name in quotes"}, {END, "the statement's end"}};
     const char *list[8];
     int n = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (expects(expected, count, words[i].token)) list[n++] = words[i].text;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        bool sign = words[i].token == '+' && expects(expected, count, NUMBER); /* of a number, not an operator */
+        if (expects(expected, count, words[i].token) && !sign) list[n++] = words[i].text;
+    }
     if (!n && expects(expected, count, NAME)) list[n++] = "a name";
-    size_t used = (size_t)snprintf(out, size, "%s", n ? "here stands " : "");
+    size_t used = (size_t)snprintf(out, size, "%s", n ? "expected " : "");
     for (int i = 0; i < n; i++)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", list[i]);
 }
@@ -197,7 +200,8 @@ static void wish(const int *expected, int count, char *out, size_t size) {
 static const char *hint_for(const Parser *p, const int *expected, int count, char *hint, size_t size) {
     bool value = p->token == NAME || p->token == NUMBER || p->token == '(';
     bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')';
-    if (value && after_value && expects(expected, count, '+')) return "nothing is multiplied by being side by side: write '*'";
+    if (value && after_value && expects(expected, count, '+'))
+        return "nothing is multiplied by being side by side: write '*'";
     wish(expected, count, hint, size);
     return *hint ? hint : NULL;
 }
@@ -208,18 +212,22 @@ void parse_unexpected(Parser *p, const int *expected, int count) {
     p->skipping = true;
     if (p->token == BAD) return; /* the scanner has said it */
     bool ends = p->token == 0 || p->token == END;
-    if (ends && p->depth) {
+    if (p->depth && (ends || p->after_newline)) { /* what begins a line would have begun a statement */
         diag_error(p->diag, ((Span){p->tree->source, p->open, p->open + 1}), NULL, "this '(' is never closed");
+        p->again = !ends;
         return;
     }
     Span span = ends ? (Span){p->tree->source, p->before_end, p->before_end + 1} : span_of(p, p->value);
     const char *help = hint_for(p, expected, count, hint, sizeof hint);
     uint32_t size = p->value.end - p->value.begin;
-    if (ends) diag_error(p->diag, span, help, "the statement is not finished");
+    if (ends)
+        diag_error(p->diag, span, help, "the statement is not finished");
     else if (reserved && expects(expected, count, NAME))
         diag_error(p->diag, span, "take another name", "'%.*s' is a statement's word and can't be a name", (int)size,
                    p->tree->source->bytes + p->value.begin);
-    else diag_error(p->diag, span, help, "unexpected '%.*s'", (int)(size > 60 ? 60 : size), p->tree->source->bytes + p->value.begin);
+    else
+        diag_error(p->diag, span, help, "unexpected '%.*s'", (int)(size > 60 ? 60 : size),
+                   p->tree->source->bytes + p->value.begin);
 }
 
 void parse_too_deep(Parser *p) {
@@ -255,7 +263,8 @@ void parse_broken(Parser *p) {
 
 /* After such a token a line end ends nothing. */
 static bool goes_on_after(int token) {
-    return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' || token == '(';
+    return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' ||
+           token == '(';
 }
 
 static bool is_newline(const Lexer *lexer, int token, LexValue value) {
@@ -275,14 +284,18 @@ static void absent_statement(Parser *p) {
     p->begin = p->value.begin;
     diag_error(p->diag, span_of(p, p->value), NULL, "'%.*s' does not exist yet", (int)(p->value.end - p->value.begin),
                p->tree->source->bytes + p->value.begin);
-    add_statement(p, (TreeStatement){.verb = TREE_ABSENT, .word = span_of(p, p->value), .name = NAME_NONE, .value = TREE_NONE});
+    add_statement(p,
+                  (TreeStatement){.verb = TREE_ABSENT, .word = span_of(p, p->value), .name = NAME_NONE, .value = TREE_NONE});
     p->skipping = true;
 }
 
 /* Whether the token goes to the grammar; keeps count of brackets and of the statement's first tokens. */
 static bool take_token(Parser *p) {
     bool newline = is_newline(&p->lexer, p->token, p->value);
-    if (newline && !p->skipping && (p->depth || goes_on_after(p->before))) return false;
+    if (newline && !p->skipping && (p->depth || goes_on_after(p->before))) {
+        p->after_newline = true;
+        return false;
+    }
     if (p->token == END || p->token == 0) return true;
     if (p->skipping) return false;
     if (p->token == ABSENT && p->first == 0) {
@@ -319,6 +332,15 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
             bool ends = p.token == END || p.token == 0;
             status = yypush_parse(state, p.token, &p.value, &p);
             if (ends) begin_statement(&p);
+            p.after_newline = false;
+        }
+        if (p.again) {
+            p.again = false;
+            status = yypush_parse(state, END, &p.value, &p);
+            begin_statement(&p);
+            p.lexer.at = p.value.begin;
+            p.before = END;
+            continue;
         }
         if (p.token != END) p.before_end = p.value.end;
         p.before = p.token;

@@ -1,9 +1,7 @@
 /* tree.c: the syntax tree's memory, and its dump. */
 #include "front/tree.h"
 
-Span tree_span(const Tree *tree, TreeId node) {
-    return (Span){tree->source, tree->node[node].begin, tree->node[node].end};
-}
+Span tree_span(const Tree *tree, TreeId node) { return (Span){tree->source, tree->node[node].begin, tree->node[node].end}; }
 
 void tree_free(Tree *tree) {
     arena_free(&tree->arena);
@@ -16,15 +14,15 @@ void tree_free(Tree *tree) {
 /* ---- The dump: a statement, then the nodes of its expression, operands before users ---- */
 
 static const char *const kind_text[] = {
-    [TREE_NUMBER] = "number",     [TREE_NAME] = "name",         [TREE_ARGUMENT] = "argument", [TREE_CALL] = "call",
-    [TREE_NEGATE] = "negate",     [TREE_ADD] = "add",           [TREE_SUBTRACT] = "subtract", [TREE_MULTIPLY] = "multiply",
-    [TREE_DIVIDE] = "divide",     [TREE_POWER] = "power",       [TREE_GROUP] = "group",
+    [TREE_NUMBER] = "number", [TREE_NAME] = "name",   [TREE_ARGUMENT] = "argument", [TREE_CALL] = "call",
+    [TREE_NEGATE] = "negate", [TREE_ADD] = "add",     [TREE_SUBTRACT] = "subtract", [TREE_MULTIPLY] = "multiply",
+    [TREE_DIVIDE] = "divide", [TREE_POWER] = "power", [TREE_GROUP] = "group",
 };
 
 static const char *const verb_text[] = {
-    [TREE_DEFINE] = "define",       [TREE_FUNCTION] = "function", [TREE_LAGRANGIAN] = "lagrangian", [TREE_COORD] = "coord",
-    [TREE_PARAM] = "param",         [TREE_START] = "start",       [TREE_INTEGRATE] = "integrate",   [TREE_METHOD] = "method",
-    [TREE_SAVE] = "save",           [TREE_SHOW] = "show",         [TREE_ABSENT] = "absent",         [TREE_BROKEN] = "broken",
+    [TREE_DEFINE] = "define", [TREE_FUNCTION] = "function", [TREE_LAGRANGIAN] = "lagrangian", [TREE_COORD] = "coord",
+    [TREE_PARAM] = "param",   [TREE_START] = "start",       [TREE_INTEGRATE] = "integrate",   [TREE_METHOD] = "method",
+    [TREE_SAVE] = "save",     [TREE_SHOW] = "show",         [TREE_ABSENT] = "absent",         [TREE_BROKEN] = "broken",
 };
 
 static void print_expression(const Tree *tree, const Names *names, TreeId root, Buffer *out) {

@@ -58,10 +58,10 @@ typedef struct TreeStatement {
     Span span; /* the whole statement */
     Span word; /* its keyword; the name for DEFINE and FUNCTION; the expression for a bare LAGRANGIAN */
     NameId name;
-    TreeId value; /* TREE_NONE where there is none */
+    TreeId value;              /* TREE_NONE where there is none */
     uint32_t item, item_count; /* in Tree.item */
     TreeVerb meant;
-    const char *text;          /* of a string, unescaped, in the tree's arena */
+    const char *text; /* of a string, unescaped, in the tree's arena */
     Span text_span;
 } TreeStatement;
 

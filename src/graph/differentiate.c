@@ -20,8 +20,10 @@ static uint32_t at(const Sweep *sweep, NodeId a) {
     uint32_t low = 0, high = sweep->count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (sweep->node[middle] <= a) low = middle;
-        else high = middle;
+        if (sweep->node[middle] <= a)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }
@@ -103,8 +105,10 @@ static void propagate(Sweep *sweep, NodeId y, NodeId adjoint) {
     case GRAPH_ADD: du = dv = graph_integer(g, 1); break;
     case GRAPH_MUL: du = node.b, dv = node.a; break;
     default:
-        if (operands == 1) du = derivative(g, (GraphCode)node.code, node.a, y);
-        else derivatives(g, (GraphCode)node.code, node.a, node.b, y, &du, &dv);
+        if (operands == 1)
+            du = derivative(g, (GraphCode)node.code, node.a, y);
+        else
+            derivatives(g, (GraphCode)node.code, node.a, node.b, y, &du, &dv);
     }
     if (left) contribute(sweep, node.a, graph_multiply(g, adjoint, du));
     if (right) contribute(sweep, node.b, graph_multiply(g, adjoint, dv));

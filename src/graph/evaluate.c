@@ -5,13 +5,18 @@ static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) 
     switch (code) {
     case GRAPH_ABS: mpfr_abs(out, a, MPFR_RNDN); return;
     case GRAPH_SIGN:
-        if (mpfr_nan_p(a)) mpfr_set_nan(out);
-        else mpfr_set_si(out, mpfr_sgn(a), MPFR_RNDN);
+        if (mpfr_nan_p(a))
+            mpfr_set_nan(out);
+        else
+            mpfr_set_si(out, mpfr_sgn(a), MPFR_RNDN);
         return;
     default: /* min and max of MPFR pass over a NaN; lag's do not */
-        if (mpfr_nan_p(a) || mpfr_nan_p(b)) mpfr_set_nan(out);
-        else if (code == GRAPH_MIN) mpfr_min(out, a, b, MPFR_RNDN);
-        else mpfr_max(out, a, b, MPFR_RNDN);
+        if (mpfr_nan_p(a) || mpfr_nan_p(b))
+            mpfr_set_nan(out);
+        else if (code == GRAPH_MIN)
+            mpfr_min(out, a, b, MPFR_RNDN);
+        else
+            mpfr_max(out, a, b, MPFR_RNDN);
     }
 }
 

@@ -6,8 +6,8 @@
 
 #include <mpfr.h>
 
-/* out[i] = root[i], each operation rounded to out's precision, with the NAME nodes name[j] having value[j]; a name that is not
- * there is NaN. The caller has initialised out and value. False when out of memory. */
+/* out[i] = root[i], each operation rounded to out's precision, with the NAME nodes name[j] having value[j]; a name that is
+ * not there is NaN. The caller has initialised out and value. False when out of memory. */
 bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *name, mpfr_t *value, uint32_t names,
                     mpfr_t *out);
 

@@ -8,10 +8,8 @@ static const struct {
     const char *text;
     uint8_t operands, parity, function;
 } code_table[GRAPH_CODE_COUNT] = {
-    [GRAPH_CONST] = {"const", 0, GRAPH_NEITHER, 0},
-    [GRAPH_PI] = {"pi", 0, GRAPH_NEITHER, 0},
-    [GRAPH_NAME] = {"name", 0, GRAPH_NEITHER, 0},
-    [GRAPH_ADD] = {"add", 2, GRAPH_NEITHER, 0},
+    [GRAPH_CONST] = {"const", 0, GRAPH_NEITHER, 0}, [GRAPH_PI] = {"pi", 0, GRAPH_NEITHER, 0},
+    [GRAPH_NAME] = {"name", 0, GRAPH_NEITHER, 0},   [GRAPH_ADD] = {"add", 2, GRAPH_NEITHER, 0},
     [GRAPH_MUL] = {"mul", 2, GRAPH_NEITHER, 0},
 #define SELECTION(OP, text, operands, PARITY) [GRAPH_##OP] = {text, operands, GRAPH_##PARITY, 1},
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [GRAPH_##OP] = {text, operands, GRAPH_##PARITY, 1},

@@ -85,7 +85,7 @@ bool graph_equals(const Graph *graph, NodeId a, long value);
 bool graph_is_integer(const Graph *graph, NodeId a, long *value); /* a constant that is a small whole number */
 uint32_t graph_operands(GraphCode code);                          /* 0, 1 or 2 */
 GraphParity graph_parity(GraphCode code);
-const char *graph_code_text(GraphCode code); /* "sin" */
+const char *graph_code_text(GraphCode code);                                 /* "sin" */
 GraphCode graph_function(const char *name, size_t size, uint32_t *operands); /* GRAPH_CODE_COUNT if there is none */
 
 /* Splits a term into its constant factor and the rest (1 where it is a constant): a = factor * rest. */

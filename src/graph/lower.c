@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-    LOWER_ARGUMENTS = 64,                  /* most arguments of a function */
-    LOWER_WORK = 64 * 1000 * 1000,         /* most tree nodes gone through */
-    LOWER_EXPONENT = 5000,                 /* largest decimal exponent of a literal */
+    LOWER_ARGUMENTS = 64,          /* most arguments of a function */
+    LOWER_WORK = 64 * 1000 * 1000, /* most tree nodes gone through */
+    LOWER_EXPONENT = 5000,         /* largest decimal exponent of a literal */
 };
 
 /* ---- Definitions ---- */
@@ -62,11 +62,11 @@ struct LowerMemo {
 
 typedef struct Frame {
     const Tree *tree;
-    TreeId root, at;   /* the expression, and the tree node to do next */
-    uint32_t base;     /* its first tree node's place in the stack of values */
-    uint32_t memo;     /* the entry it fills; UINT32_MAX for the expression asked for */
+    TreeId root, at;      /* the expression, and the tree node to do next */
+    uint32_t base;        /* its first tree node's place in the stack of values */
+    uint32_t memo;        /* the entry it fills; UINT32_MAX for the expression asked for */
     uint32_t item, items; /* names of its arguments, in tree->item */
-    uint32_t argument; /* their values, in memo->argument */
+    uint32_t argument;    /* their values, in memo->argument */
 } Frame;
 
 typedef struct Machine {
@@ -180,7 +180,8 @@ static void unknown_function(Machine *m, Span span, const char *name) {
     if (strcmp(name, "sqrt") != 0 && names_distance(name, "sqrt", best) < best) nearest = "sqrt";
     char hint[160];
     snprintf(hint, sizeof hint, "did you mean '%.64s'?", nearest ? nearest : "");
-    diag_error(l->diag, span, nearest ? hint : "write NAME(x) = ... to define it; nothing is multiplied by being side by side",
+    diag_error(l->diag, span,
+               nearest ? hint : "write NAME(x) = ... to define it; nothing is multiplied by being side by side",
                "unknown function '%s'", name);
 }
 
@@ -202,8 +203,10 @@ static NodeId number(Machine *m, const Tree *tree, TreeId at) {
     size_t count = 0;
     long scale = 0, exponent = 0;
     for (bool point = false; c < end && *c != 'e' && *c != 'E'; c++) {
-        if (*c == '.') point = true;
-        else digits[count++] = *c, scale -= point;
+        if (*c == '.')
+            point = true;
+        else
+            digits[count++] = *c, scale -= point;
     }
     if (c < end) {
         bool negative = *++c == '-';
@@ -221,8 +224,10 @@ static NodeId number(Machine *m, const Tree *tree, TreeId at) {
     if (fits && !zero) {
         long shift = scale + exponent;
         mpz_ui_pow_ui(mpq_numref(power), 10, (unsigned long)(shift < 0 ? -shift : shift));
-        if (shift < 0) mpq_div(value, value, power);
-        else mpq_mul(value, value, power);
+        if (shift < 0)
+            mpq_div(value, value, power);
+        else
+            mpq_mul(value, value, power);
         mpq_set_d(largest, DBL_MAX);
         fits = mpq_cmp(value, largest) <= 0;
         mpq_inv(largest, largest);
@@ -231,7 +236,8 @@ static NodeId number(Machine *m, const Tree *tree, TreeId at) {
     }
     NodeId node = fits ? graph_rational(l->graph, value) : poison(m);
     if (!fits)
-        diag_error(l->diag, span, "a number lies between 4.9e-324 and 1.8e308 in size, or is 0", "this number does not fit a double");
+        diag_error(l->diag, span, "a number lies between 4.9e-324 and 1.8e308 in size, or is 0",
+                   "this number does not fit a double");
     mpq_clears(value, largest, power, NULL);
     return node;
 }
@@ -417,11 +423,13 @@ static uint32_t bind_to_themselves(Machine *m, const Definition *function) {
 static void report_failure(Lowering *l, Span span) {
     l->failed = true;
     if (l->graph->too_large)
-        diag_error(l->diag, span, "fewer terms, or smaller powers", "this expression is too large: more than %d operations, or a constant of more than %d bits",
-                   GRAPH_MOST, GRAPH_BITS);
+        diag_error(l->diag, span, "fewer terms, or smaller powers",
+                   "this expression is too large: more than %d operations, or a constant of more than %d bits", GRAPH_MOST,
+                   GRAPH_BITS);
     else if (l->work > LOWER_WORK)
         diag_error(l->diag, span, NULL, "this expression is too large: more than %d steps to expand it", LOWER_WORK);
-    else diag_error(l->diag, span, NULL, "out of memory");
+    else
+        diag_error(l->diag, span, NULL, "out of memory");
 }
 
 static NodeId lower(Lowering *lowering, const Tree *tree, TreeId root, const Definition *function) {
@@ -429,8 +437,10 @@ static NodeId lower(Lowering *lowering, const Tree *tree, TreeId root, const Def
     uint32_t errors = lowering->diag->errors, argument = 0;
     NodeId node = 0;
     if (!lowering->memo) lowering->memo = memory_new(sizeof *lowering->memo);
-    if (!lowering->memo) out_of_memory(&m);
-    else if (function) argument = bind_to_themselves(&m, function);
+    if (!lowering->memo)
+        out_of_memory(&m);
+    else if (function)
+        argument = bind_to_themselves(&m, function);
     if (!m.stop) push_frame(&m, tree, root, UINT32_MAX, function, argument);
     if (!m.stop) run(&m);
     if (lowering->failed) report_failure(lowering, tree_span(tree, root));

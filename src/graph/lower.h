@@ -46,7 +46,7 @@ typedef struct Lowering {
     Names *names;
     const Definitions *definitions;
     Diagnostics *diag;
-    LowerUse *use;       /* free names and parameters, in the order met */
+    LowerUse *use; /* free names and parameters, in the order met */
     uint32_t use_count, use_capacity;
     LowerMemo *memo; /* calls and definitions already expanded */
     NodeId *node;    /* of the last expression: the node of tree node first + i */

@@ -121,8 +121,10 @@ static NodeId monomial_product(Normal *n, NodeId a, NodeId b) {
     Factor x[FACTORS], y[FACTORS], product[2 * FACTORS];
     uint32_t m = factors(n, a, x), k = factors(n, b, y), count = 0, i = 0, j = 0;
     while (i < m || j < k) {
-        if (j == k || (i < m && x[i].atom < y[j].atom)) product[count++] = x[i++];
-        else if (i == m || y[j].atom < x[i].atom) product[count++] = y[j++];
+        if (j == k || (i < m && x[i].atom < y[j].atom))
+            product[count++] = x[i++];
+        else if (i == m || y[j].atom < x[i].atom)
+            product[count++] = y[j++];
         else {
             product[count++] = (Factor){x[i].atom, graph_add(n->graph, x[i].exponent, y[j].exponent)};
             i++, j++;
@@ -135,9 +137,8 @@ static Polynomial multiply(Normal *n, Polynomial a, Polynomial b) {
     Polynomial product = with_room(n, (uint64_t)a.count * b.count);
     for (uint32_t i = 0; i < a.count && !n->over; i++)
         for (uint32_t j = 0; j < b.count && !n->over; j++)
-            product.term[product.count++] =
-                (Term){monomial_product(n, a.term[i].monomial, b.term[j].monomial),
-                       graph_multiply(n->graph, a.term[i].coefficient, b.term[j].coefficient)};
+            product.term[product.count++] = (Term){monomial_product(n, a.term[i].monomial, b.term[j].monomial),
+                                                   graph_multiply(n->graph, a.term[i].coefficient, b.term[j].coefficient)};
     return collect(n, product);
 }
 
@@ -215,8 +216,10 @@ static uint32_t place(const Normal *n, NodeId a) {
     uint32_t low = 0, high = n->count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (n->node[middle] <= a) low = middle;
-        else high = middle;
+        if (n->node[middle] <= a)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }

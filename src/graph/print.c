@@ -69,8 +69,10 @@ static void power(Printer *p, NodeId base, mpq_srcptr exponent) {
 static NodeId factor_parts(const Graph *graph, NodeId a, mpq_t exponent, bool *below) {
     const GraphNode *node = &graph->node[a];
     bool powered = node->code == GRAPH_POW && graph_is_const(graph, node->b);
-    if (powered) mpq_set(exponent, graph_value(graph, node->b));
-    else mpq_set_ui(exponent, 1, 1);
+    if (powered)
+        mpq_set(exponent, graph_value(graph, node->b));
+    else
+        mpq_set_ui(exponent, 1, 1);
     *below = mpq_sgn(exponent) < 0;
     mpq_abs(exponent, exponent);
     return powered ? node->a : a;
@@ -114,8 +116,7 @@ static uint32_t count_below(Printer *p, const NodeId *factor, uint32_t count) {
     uint32_t below = 0;
     for (uint32_t i = 0; i < count; i++) {
         const GraphNode *node = &p->graph->node[factor[i]];
-        below += node->code == GRAPH_POW && graph_is_const(p->graph, node->b) &&
-                 mpq_sgn(graph_value(p->graph, node->b)) < 0;
+        below += node->code == GRAPH_POW && graph_is_const(p->graph, node->b) && mpq_sgn(graph_value(p->graph, node->b)) < 0;
     }
     return below;
 }
@@ -185,8 +186,10 @@ static void sum(Printer *p, NodeId a) {
         NodeId t = i == 0 ? term[first] : term[i <= first ? i - 1 : i];
         bool minus = is_negative(p->graph, t);
         buffer_text(p->out, i == 0 ? (minus ? "-" : "") : minus ? " - " : " + ");
-        if (is_product(p->graph, t)) product(p, t);
-        else expression(p, t, BIND_PRODUCT);
+        if (is_product(p->graph, t))
+            product(p, t);
+        else
+            expression(p, t, BIND_PRODUCT);
     }
     memory_free(term);
 }
@@ -236,8 +239,7 @@ static void expression(Printer *p, NodeId a, Binding around) {
 
 void graph_print(const Graph *graph, const Names *names, const NodeId *late, uint32_t count, NodeId a, uint32_t most,
                  Buffer *out) {
-    Printer p = {
-        .graph = graph, .names = names, .late = late, .late_count = count, .out = out, .stop = out->size + most};
+    Printer p = {.graph = graph, .names = names, .late = late, .late_count = count, .out = out, .stop = out->size + most};
     expression(&p, a, BIND_SUM);
 }
 

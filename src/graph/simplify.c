@@ -41,7 +41,8 @@ NodeId graph_add(Graph *graph, NodeId a, NodeId b) {
     GraphNode left = graph->node[a], right = graph->node[b];
     if (left.code == GRAPH_ADD && graph_is_const(graph, left.a)) /* (c + x) + b = c + (x + b) */
         return graph_add(graph, left.a, graph_add(graph, left.b, b));
-    if (right.code == GRAPH_ADD && graph_is_const(graph, right.a)) /* a + (c + x) = c + (a + x), and d + (c + x) = (d + c) + x */
+    if (right.code == GRAPH_ADD &&
+        graph_is_const(graph, right.a)) /* a + (c + x) = c + (a + x), and d + (c + x) = (d + c) + x */
         return graph_is_const(graph, a) ? graph_add(graph, fold(graph, mpq_add, a, right.a), right.b)
                                         : graph_add(graph, right.a, graph_add(graph, a, right.b));
     if (left.code == GRAPH_ADD) { /* (x + y) + b with b like x or like y */
@@ -81,7 +82,7 @@ NodeId graph_multiply(Graph *graph, NodeId a, NodeId b) {
     if (graph->failed) return 0;
     if (graph_is_const(graph, a) && graph_is_const(graph, b)) return fold(graph, mpq_mul, a, b);
     if (graph_equals(graph, a, 0) || graph_equals(graph, b, 0)) return graph_integer(graph, 0); /* 0 b = 0 */
-    if (graph_equals(graph, a, 1)) return b; /* 1 b = b */
+    if (graph_equals(graph, a, 1)) return b;                                                    /* 1 b = b */
     if (graph_equals(graph, b, 1)) return a;
     GraphNode left = graph->node[a], right = graph->node[b];
     if (left.code == GRAPH_MUL && graph_is_const(graph, left.a)) /* (c x) b = c (x b) */
@@ -218,10 +219,10 @@ NodeId graph_call(Graph *graph, GraphCode code, NodeId a, NodeId b) {
         if (folded != NODE_NONE) return folded;
     }
     GraphNode inner = graph->node[a];
-    if (code == GRAPH_ABS && never_negative(graph, a)) return a;              /* |x^2| = x^2 */
-    if (code == GRAPH_EXP && inner.code == GRAPH_LOG) return inner.a;         /* exp(log x) = x */
-    if (code == GRAPH_LOG && inner.code == GRAPH_EXP) return inner.a;         /* log(exp x) = x */
-    if ((code == GRAPH_MIN || code == GRAPH_MAX) && a == b) return a;         /* min(x, x) = x */
+    if (code == GRAPH_ABS && never_negative(graph, a)) return a;      /* |x^2| = x^2 */
+    if (code == GRAPH_EXP && inner.code == GRAPH_LOG) return inner.a; /* exp(log x) = x */
+    if (code == GRAPH_LOG && inner.code == GRAPH_EXP) return inner.a; /* log(exp x) = x */
+    if ((code == GRAPH_MIN || code == GRAPH_MAX) && a == b) return a; /* min(x, x) = x */
     NodeId factor, rest;
     graph_split(graph, a, &factor, &rest);
     if (!two && graph_parity(code) != GRAPH_NEITHER && mpq_sgn(graph_value(graph, factor)) < 0) {

@@ -117,8 +117,10 @@ static bool split_terms(const Tree *tree, TreeId root, Terms *terms) {
         const TreeNode *node = &tree->node[id];
         if (node->kind == TREE_ADD || node->kind == TREE_SUBTRACT)
             room = terms_push(&waiting, node->b) && terms_push(&waiting, node->a);
-        else if (node->kind == TREE_GROUP || node->kind == TREE_NEGATE) room = terms_push(&waiting, node->a);
-        else room = terms_push(terms, id);
+        else if (node->kind == TREE_GROUP || node->kind == TREE_NEGATE)
+            room = terms_push(&waiting, node->a);
+        else
+            room = terms_push(terms, id);
     }
     memory_free(waiting.id);
     return room;
@@ -131,7 +133,8 @@ static bool has_doubled(const Checker *c, NodeId node) {
 static void report(const Tree *tree, TreeId term, Verdict verdict, Diagnostics *diag) {
     static const char hint[] = "a coupling is odd in the minus variables, as in -c*qd_p*q_m";
     if (verdict == VERDICT_UNKNOWN)
-        diag_warning(diag, tree_span(tree, term), hint, "no point was found at which this term could be checked to be odd in the minus variables");
+        diag_warning(diag, tree_span(tree, term), hint,
+                     "no point was found at which this term could be checked to be odd in the minus variables");
     else if (verdict == VERDICT_NOT)
         diag_error(diag, tree_span(tree, term), hint, "this term would not change sign when the two histories are swapped");
     else

@@ -25,7 +25,8 @@ typedef struct Writer {
     uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
     uint32_t row;                       /* a piece of LAG_WORK of s doubles */
     const NodeId *block[BLOCK_COUNT];
-    uint32_t *place; /* of each varying entry at the nodes, in LAG_WORK, [BLOCK_COUNT, d, d] of s doubles; UINT32_MAX: none */
+    uint32_t
+        *place; /* of each varying entry at the nodes, in LAG_WORK, [BLOCK_COUNT, d, d] of s doubles; UINT32_MAX: none */
 } Writer;
 
 static TapeRef at(LagArray array, uint32_t base, uint32_t stride0, uint32_t stride1, uint32_t stride2) {
@@ -105,9 +106,7 @@ static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
 
 /* ---- The step: nodes ---- */
 
-static bool is_zero(const Writer *w, Block b, uint32_t entry) {
-    return graph_equals(w->m->graph, w->block[b][entry], 0);
-}
+static bool is_zero(const Writer *w, Block b, uint32_t entry) { return graph_equals(w->m->graph, w->block[b][entry], 0); }
 
 /* Gives each entry that varies from node to node its piece of LAG_WORK. */
 static bool place_entries(Writer *w) {
@@ -164,7 +163,7 @@ static void write_node(Writer *w, const Roots *roots) {
 
 /* The rows of one node i, or of the interior nodes 1 .. r in a loop: their place among rows and nodes. */
 typedef struct Rows {
-    uint32_t node, row;     /* of the first */
+    uint32_t node, row;           /* of the first */
     uint32_t node_step, row_step; /* by the loop's counter */
 } Rows;
 
@@ -213,7 +212,8 @@ static void write_jacobian_entry(Writer *w, Rows rows, uint32_t e) {
     bool bv = !is_zero(w, BLOCK_BV, e), bv_varies = w->place[BLOCK_BV * d * d + e] != UINT32_MAX;
     if (bv && bv_varies) { /* row_j = G_ij B_v(j) */
         tape_loop(w->tape, s);
-        TapeRef gather = at(LAG_GATHER, rows.node * s, step * s, 0, 0), mass = at(LAG_WORK, w->place[BLOCK_BV * d * d + e], 0, 0, 0);
+        TapeRef gather = at(LAG_GATHER, rows.node * s, step * s, 0, 0),
+                mass = at(LAG_WORK, w->place[BLOCK_BV * d * d + e], 0, 0, 0);
         TapeRef row = at(LAG_WORK, w->row, 0, 0, 0);
         gather.stride[depth] = mass.stride[depth] = row.stride[depth] = 1;
         tape_store(w->tape, row, binary(w, TAPE_MUL, tape_load(w->tape, gather), tape_load(w->tape, mass)));
@@ -312,8 +312,10 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     Roots roots = {0};
     writer_new(&w, m, tape, r);
     if (roots_of(m, routine, &roots)) {
-        if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN) write_step(&w, routine, &roots);
-        else write_point(&w, routine, &roots);
+        if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
+            write_step(&w, routine, &roots);
+        else
+            write_point(&w, routine, &roots);
         tape_trim(tape);
     } else {
         tape->failed = true;
@@ -326,17 +328,28 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
 void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]) {
     size_t d = m->dof, s = r + 2, n = (r + 1) * d;
     const size_t sizes[LAG_ARRAY_COUNT] = {
-        [LAG_TIME] = 2,        [LAG_PARAMETER] = m->parameter_count,
-        [LAG_Q] = d,           [LAG_V] = d,
-        [LAG_PI] = d,          [LAG_Z] = n,
-        [LAG_A] = d,           [LAG_B] = d,
-        [LAG_AQ] = d * d,      [LAG_AV] = d * d,
-        [LAG_BQ] = d * d,      [LAG_BV] = d * d,
-        [LAG_BT] = d,          [LAG_ENERGY] = 1,
-        [LAG_RESIDUAL] = n,    [LAG_IMPULSE] = d,
-        [LAG_VELOCITY] = s * d, [LAG_JACOBIAN] = n * n,
-        [LAG_NODE] = s,        [LAG_WEIGHT] = s,
-        [LAG_DERIVE] = s * s,  [LAG_GATHER] = s * s,
+        [LAG_TIME] = 2,
+        [LAG_PARAMETER] = m->parameter_count,
+        [LAG_Q] = d,
+        [LAG_V] = d,
+        [LAG_PI] = d,
+        [LAG_Z] = n,
+        [LAG_A] = d,
+        [LAG_B] = d,
+        [LAG_AQ] = d * d,
+        [LAG_AV] = d * d,
+        [LAG_BQ] = d * d,
+        [LAG_BV] = d * d,
+        [LAG_BT] = d,
+        [LAG_ENERGY] = 1,
+        [LAG_RESIDUAL] = n,
+        [LAG_IMPULSE] = d,
+        [LAG_VELOCITY] = s * d,
+        [LAG_JACOBIAN] = n * n,
+        [LAG_NODE] = s,
+        [LAG_WEIGHT] = s,
+        [LAG_DERIVE] = s * s,
+        [LAG_GATHER] = s * s,
         [LAG_STIFFNESS] = s * s,
     };
     memcpy(size, sizes, sizeof sizes);

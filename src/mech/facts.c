@@ -94,8 +94,7 @@ static void report_singular(const Mechanics *m, Span lagrangian, Diagnostics *di
     for (uint32_t k = 0; k < m->dof; k++) {
         const Coordinate *c = &m->coordinate[k];
         bool empty = true;
-        for (uint32_t l = 0; l < m->dof; l++)
-            empty = empty && graph_equals(m->graph, m->BV[k * m->dof + l], 0);
+        for (uint32_t l = 0; l < m->dof; l++) empty = empty && graph_equals(m->graph, m->BV[k * m->dof + l], 0);
         if (empty)
             diag_error(diag, c->span, "every coordinate needs a term that is not linear in its velocity",
                        "the mass matrix is singular: nothing gives '%s' a kinetic energy", names_text(m->names, c->name));

@@ -114,8 +114,10 @@ static bool sum_split(Graph *g, NodeId node, Sum *sum) {
         graph_split(g, term, &scale, &rest);
         if (g->node[term].code == GRAPH_ADD)
             room = sum_push(&waiting, g->node[term].b, factor) && sum_push(&waiting, g->node[term].a, factor);
-        else if (g->node[rest].code == GRAPH_ADD) room = sum_push(&waiting, rest, graph_multiply(g, factor, scale));
-        else room = sum_push(sum, term, factor);
+        else if (g->node[rest].code == GRAPH_ADD)
+            room = sum_push(&waiting, rest, graph_multiply(g, factor, scale));
+        else
+            room = sum_push(sum, term, factor);
     }
     memory_free(waiting.term);
     memory_free(waiting.factor);

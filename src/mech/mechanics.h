@@ -39,11 +39,11 @@ typedef struct Mechanics {
     Parameter *parameter; /* [parameter_count], in the order met */
     uint32_t parameter_count;
     NodeId time;
-    NodeId *state;       /* [2 dof + 1]: q, v of each coordinate, then t; behind it the accelerations' names, [dof] */
-    NodeId lambda;       /* as typed */
-    NodeId conservative; /* L: lambda where the minus variables are 0 */
-    NodeId energy;       /* sum v dL/dv - L */
-    NodeId *A, *B, *BT;  /* [dof] */
+    NodeId *state;             /* [2 dof + 1]: q, v of each coordinate, then t; behind it the accelerations' names, [dof] */
+    NodeId lambda;             /* as typed */
+    NodeId conservative;       /* L: lambda where the minus variables are 0 */
+    NodeId energy;             /* sum v dL/dv - L */
+    NodeId *A, *B, *BT;        /* [dof] */
     NodeId *AQ, *AV, *BQ, *BV; /* [dof * dof], row-major */
     LagFacts facts;
     bool *cyclic; /* what facts.cyclic points at */
@@ -64,7 +64,8 @@ bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declar
 bool mechanics_derive(Mechanics *m);
 
 /* coupling.c: checks that what holds minus variables is odd in them, and that plus variables stand nowhere else. Points at
- * the terms at fault among those of the expression `root` of `tree`, whose nodes are lowering->node. False after an error. */
+ * the terms at fault among those of the expression `root` of `tree`, whose nodes are lowering->node. False after an error.
+ */
 bool mechanics_check_coupling(Mechanics *m, const Lowering *lowering, const Tree *tree, TreeId root, Diagnostics *diag);
 
 /* facts.c: what can be known without running; a mass matrix that is singular everywhere is an error. */

@@ -96,7 +96,8 @@ static bool add_coordinate(Reader *r, NameId name, Span span) {
 static void refuse_acceleration(Reader *r, LowerUse use, NameId coordinate) {
     const char *text = names_text(r->m->names, coordinate);
     char hint[240];
-    snprintf(hint, sizeof hint, "a Lagrangian holds velocities at most; if '%.64s' is a coordinate, say: coord %.64s", text, text);
+    snprintf(hint, sizeof hint, "a Lagrangian holds velocities at most; if '%.64s' is a coordinate, say: coord %.64s", text,
+             text);
     diag_error(r->diag, use.span, hint, "'%s' would be an acceleration", names_text(r->m->names, use.name));
 }
 
@@ -110,7 +111,8 @@ static void classify(Reader *r, LowerUse use) {
         return;
     }
     if (is_given(r, coordinate)) {
-        diag_error(r->diag, use.span, "a doubled variable belongs to a coordinate", "'%s' doubles '%s', which is a parameter", text, of);
+        diag_error(r->diag, use.span, "a doubled variable belongs to a coordinate",
+                   "'%s' doubles '%s', which is a parameter", text, of);
         return;
     }
     NameId below;
@@ -140,7 +142,8 @@ static void note_lonely(Reader *r, const Coordinate *c) {
 static bool is_variable(const Mechanics *m, NodeId node) {
     for (uint32_t i = 0; i < m->dof; i++) {
         const Coordinate *c = &m->coordinate[i];
-        if (node == c->q || node == c->v || node == c->q_plus || node == c->v_plus || node == c->q_minus || node == c->v_minus)
+        if (node == c->q || node == c->v || node == c->q_plus || node == c->v_plus || node == c->q_minus ||
+            node == c->v_minus)
             return true;
     }
     return node == m->time;

@@ -5,11 +5,11 @@
 #include <sleef.h>
 
 /* Debian's header declares the deterministic functions for vectors only. */
-#define FUNCTION_1(sleef, ulp)                                                                                                   \
-    double Sleef_finz_##sleef##d1_##ulp##purecfma(double);                                                                       \
+#define FUNCTION_1(sleef, ulp)                                                                                              \
+    double Sleef_finz_##sleef##d1_##ulp##purecfma(double);                                                                  \
     double Sleef_cinz_##sleef##d1_##ulp##purec(double);
-#define FUNCTION_2(sleef, ulp)                                                                                                   \
-    double Sleef_finz_##sleef##d1_##ulp##purecfma(double, double);                                                               \
+#define FUNCTION_2(sleef, ulp)                                                                                              \
+    double Sleef_finz_##sleef##d1_##ulp##purecfma(double, double);                                                          \
     double Sleef_cinz_##sleef##d1_##ulp##purec(double, double);
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) FUNCTION_##operands(sleef, ulp)
 #include "../../grammar/ops.def"
@@ -24,13 +24,13 @@ typedef union Function {
 #define FIELD(operands) FIELD_##operands
 
 static const Function fused[TAPE_CODE_COUNT] = {
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                       \
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                  \
     [TAPE_##OP] = {.FIELD(operands) = Sleef_finz_##sleef##d1_##ulp##purecfma},
 #include "../../grammar/ops.def"
 };
 
 static const Function plain[TAPE_CODE_COUNT] = {
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                       \
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                  \
     [TAPE_##OP] = {.FIELD(operands) = Sleef_cinz_##sleef##d1_##ulp##purec},
 #include "../../grammar/ops.def"
 };

@@ -1,7 +1,7 @@
 /* interp.c: runs tapes. The oracle: what it computes is what the tape means.
  *
- * Operations are decoded once, into what the loop below needs: functions as addresses, loops with their ends. Values stand in
- * LAG_WORK, behind the tape's own part. Compiled without contraction, like all of lag. */
+ * Operations are decoded once, into what the loop below needs: functions as addresses, loops with their ends. Values stand
+ * in LAG_WORK, behind the tape's own part. Compiled without contraction, like all of lag. */
 #include "native/native.h"
 
 #include <math.h>
@@ -31,11 +31,16 @@ InterpCode *interp_new(const Tape *tape, uint32_t *work) {
         InterpOp *op = &code->op[i];
         op->op = tape->op[i];
         TapeCode what = (TapeCode)op->op.code;
-        if (what == TAPE_CONST) op->constant = tape->constant[op->op.a];
-        else if (what == TAPE_LOOP) open[depth < TAPE_DEPTH ? depth++ : depth] = i;
-        else if (what == TAPE_END) op->begin = open[depth ? --depth : 0];
-        else if (native_function1(what)) op->one = native_function1(what);
-        else if (native_function2(what)) op->two = native_function2(what);
+        if (what == TAPE_CONST)
+            op->constant = tape->constant[op->op.a];
+        else if (what == TAPE_LOOP)
+            open[depth < TAPE_DEPTH ? depth++ : depth] = i;
+        else if (what == TAPE_END)
+            op->begin = open[depth ? --depth : 0];
+        else if (native_function1(what))
+            op->one = native_function1(what);
+        else if (native_function2(what))
+            op->two = native_function2(what);
     }
     *work = tape->work + tape->count;
     return code;
@@ -71,8 +76,10 @@ void interp_run(const void *program, double *const *array) {
         case TAPE_STORE: *element(&code->ref[op.a], counter, array) = value[op.b]; break;
         case TAPE_LOOP: counter[depth++] = 0; break;
         case TAPE_END:
-            if (++counter[depth - 1] < code->op[in->begin].op.a) i = in->begin;
-            else counter[--depth] = 0;
+            if (++counter[depth - 1] < code->op[in->begin].op.a)
+                i = in->begin;
+            else
+                counter[--depth] = 0;
             break;
         case TAPE_DOT: value[i] = dot(code, op, counter, depth, array); break;
         case TAPE_ADD: value[i] = value[op.a] + value[op.b]; break;
@@ -85,8 +92,7 @@ void interp_run(const void *program, double *const *array) {
         case TAPE_SIGN: value[i] = native_sign(value[op.a]); break;
         case TAPE_MIN: value[i] = native_min(value[op.a], value[op.b]); break;
         case TAPE_MAX: value[i] = native_max(value[op.a], value[op.b]); break;
-        default:
-            value[i] = tape_operands((TapeCode)op.code) == 1 ? in->one(value[op.a]) : in->two(value[op.a], value[op.b]);
+        default: value[i] = tape_operands((TapeCode)op.code) == 1 ? in->one(value[op.a]) : in->two(value[op.a], value[op.b]);
         }
     }
 }

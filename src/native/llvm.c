@@ -1,8 +1,9 @@
 /* llvm.c: LLVM IR becomes machine code in memory, for the CPU at hand.
  *
  * IR passes are left out: the graph and the tape have done their work. The code generator selects instructions quickly
- * (FastISel) and allocates registers well; past STRAIGHT_MOST operations it does neither, since its cost then grows faster
- * than the code. Object and link are separate steps so that their seconds can be told apart. */
+ * (FastISel) and allocates registers well; past STRAIGHT_MOST operations it does neither: code that is a tenth slower at
+ * most then comes in a quarter of the time, and in time linear in its length. Object and link are separate steps so that
+ * their seconds can be told apart. */
 #include "native/llvm_emit.h"
 
 #include "base/clock.h"
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRAIGHT_MOST = 12000 };
+enum { STRAIGHT_MOST = 3000 };
 
 struct LlvmCode {
     LLVMOrcLLJITRef jit;
@@ -28,17 +29,26 @@ static void target_initialise(void) {
     LLVMInitializeNativeAsmPrinter();
 }
 
+static LagStatus no_memory(char *why, size_t why_size) {
+    snprintf(why, why_size, "out of memory");
+    return LAG_ERROR_MEMORY;
+}
+
 /* A machine for the CPU at hand; NULL, with the reason, where LLVM has none. */
 static LLVMTargetMachineRef machine_new(bool optimise, char *why, size_t why_size) {
     pthread_once(&target_once, target_initialise);
-    char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures(), *error = NULL;
+    char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures(),
+         *error = NULL;
     LLVMTargetRef target = NULL;
     LLVMTargetMachineRef machine = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &error) == 0)
-        machine = LLVMCreateTargetMachine(target, triple, cpu, features, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone,
-                                          LLVMRelocPIC, LLVMCodeModelSmall);
-    if (machine) LLVMSetTargetMachineFastISel(machine, 1);
-    else snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
+        machine =
+            LLVMCreateTargetMachine(target, triple, cpu, features, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone,
+                                    LLVMRelocPIC, LLVMCodeModelSmall);
+    if (machine)
+        LLVMSetTargetMachineFastISel(machine, 1);
+    else
+        snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
     if (error) LLVMDisposeMessage(error);
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
@@ -56,11 +66,11 @@ static void prepare(LLVMModuleRef module, LLVMTargetMachineRef machine) {
 }
 
 /* The job's IR and machine. Both are the caller's on success. */
-static LagStatus begin(LLVMContextRef context, const LlvmJob *job, LLVMModuleRef *module, LLVMTargetMachineRef *machine, char *why,
-                       size_t why_size) {
+static LagStatus begin(LLVMContextRef context, const LlvmJob *job, LLVMModuleRef *module, LLVMTargetMachineRef *machine,
+                       char *why, size_t why_size) {
     uint64_t straight;
     *module = llvm_emit(context, job, &straight);
-    if (!*module) return LAG_ERROR_MEMORY;
+    if (!*module) return no_memory(why, why_size);
     *machine = machine_new(straight <= STRAIGHT_MOST, why, why_size);
     if (*machine) {
         prepare(*module, *machine);
@@ -70,8 +80,8 @@ static LagStatus begin(LLVMContextRef context, const LlvmJob *job, LLVMModuleRef
     return LAG_ERROR_BACKEND;
 }
 
-static LagStatus generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, LLVMMemoryBufferRef *out,
-                          char *why, size_t why_size) {
+static LagStatus generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind,
+                          LLVMMemoryBufferRef *out, char *why, size_t why_size) {
     char *error = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &error, out) == 0) return LAG_OK;
     snprintf(why, why_size, "LLVM could not generate code: %s", error ? error : "");
@@ -96,7 +106,8 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit, LLVMOrcJITDylibRef lib
         NativeFunction1 *one = native_function1((TapeCode)code);
         NativeFunction2 *two = native_function2((TapeCode)code);
         if (!one && !two) continue;
-        LLVMOrcExecutorAddress address = one ? (LLVMOrcExecutorAddress)(uintptr_t)one : (LLVMOrcExecutorAddress)(uintptr_t)two;
+        LLVMOrcExecutorAddress address =
+            one ? (LLVMOrcExecutorAddress)(uintptr_t)one : (LLVMOrcExecutorAddress)(uintptr_t)two;
         LLVMJITSymbolFlags flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
         pair[count++] =
             (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit, native_symbol((TapeCode)code)), {address, flags}};
@@ -108,8 +119,8 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit, LLVMOrcJITDylibRef lib
 }
 
 /* Takes the object over, whatever comes of it. */
-static LagStatus link_object(LLVMMemoryBufferRef object, const LlvmJob *job, LLVMOrcLLJITRef *out, LagNative **run, char *why,
-                             size_t why_size) {
+static LagStatus link_object(LLVMMemoryBufferRef object, const LlvmJob *job, LLVMOrcLLJITRef *out, LagNative **run,
+                             char *why, size_t why_size) {
     LLVMOrcLLJITRef jit;
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit, LLVMOrcCreateLLJITBuilder());
     if (error) {
@@ -118,8 +129,10 @@ static LagStatus link_object(LLVMMemoryBufferRef object, const LlvmJob *job, LLV
     }
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit);
     error = define_functions(jit, library);
-    if (error) LLVMDisposeMemoryBuffer(object);
-    else error = LLVMOrcLLJITAddObjectFile(jit, library, object);
+    if (error)
+        LLVMDisposeMemoryBuffer(object);
+    else
+        error = LLVMOrcLLJITAddObjectFile(jit, library, object);
     for (uint32_t i = 0; i < job->count && !error; i++) {
         LLVMOrcExecutorAddress address = 0;
         if (job->tape[i]) error = LLVMOrcLLJITLookup(jit, &address, job->name[i]);
@@ -137,12 +150,13 @@ static LagStatus link_object(LLVMMemoryBufferRef object, const LlvmJob *job, LLV
 
 /* ---- The face ---- */
 
-LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code, LagNative **run, char *why, size_t why_size) {
+LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code, LagNative **run, char *why,
+                       size_t why_size) {
     LLVMModuleRef module;
     LLVMTargetMachineRef machine;
     LLVMMemoryBufferRef object = NULL;
     LlvmCode *new = memory_new(sizeof *new);
-    if (!new) return LAG_ERROR_MEMORY;
+    if (!new) return no_memory(why, why_size);
     double start = clock_seconds();
     LLVMContextRef context = LLVMContextCreate();
     LagStatus status = begin(context, job, &module, &machine, why, why_size);
@@ -158,8 +172,10 @@ LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code,
     LLVMContextDispose(context);
     if (status == LAG_OK) status = link_object(object, job, &new->jit, run, why, why_size);
     timings->link += clock_seconds() - generated;
-    if (status == LAG_OK) *code = new;
-    else memory_free(new);
+    if (status == LAG_OK)
+        *code = new;
+    else
+        memory_free(new);
     return status;
 }
 

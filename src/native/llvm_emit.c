@@ -1,5 +1,5 @@
-/* llvm_emit.c: see llvm_emit.h. The IR says what the tape says, operation for operation: no flags that would let LLVM contract
- * or reassociate, so the bits are those of the interpreter.
+/* llvm_emit.c: see llvm_emit.h. The IR says what the tape says, operation for operation: no flags that would let LLVM
+ * contract or reassociate, so the bits are those of the interpreter.
  *
  * A tape whose loops unroll to few operations is emitted as straight-line code: the loops run here, counters are known, and
  * memory disappears: what is stored is remembered by element and given to later loads, the scratch array is never touched,
@@ -11,6 +11,8 @@
 enum {
     UNROLL_MOST = 6000, /* operations up to which loops are unrolled */
     DOT_MOST = 16,      /* terms up to which a dot product inside a loop is */
+    BLOCK_MOST = 500,   /* operations of a straight line in one block, where there are more */
+    POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
 
 typedef struct Types {
@@ -25,13 +27,13 @@ typedef struct Emitting {
     LLVMBuilderRef builder;
     Types type;
     LLVMValueRef self;
-    LLVMValueRef *value;                     /* by operation */
-    LLVMValueRef array[LAG_ARRAY_COUNT];     /* pointers, loaded at entry where used */
-    LLVMValueRef *element[LAG_ARRAY_COUNT];  /* unrolled: the last value of each element, NULL if not known */
-    size_t size[LAG_ARRAY_COUNT];
+    LLVMValueRef *value;                    /* by operation */
+    LLVMValueRef pool;                      /* the tape's constants as an array, or NULL where they stand in the code */
+    LLVMValueRef array[LAG_ARRAY_COUNT];    /* pointers, loaded at entry where used */
+    LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled: the last value of each element, NULL if not known */
     uint32_t depth;
-    uint32_t counter[TAPE_DEPTH + 1];        /* unrolled */
-    LLVMValueRef index[TAPE_DEPTH + 1];      /* looped: the phi of each loop */
+    uint32_t counter[TAPE_DEPTH + 1];   /* unrolled */
+    LLVMValueRef index[TAPE_DEPTH + 1]; /* looped: the phi of each loop */
     LLVMBasicBlockRef header[TAPE_DEPTH + 1];
     bool unrolled;
 } Emitting;
@@ -86,6 +88,28 @@ static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
     size_t at = known_index(e, ref, 0);
     e->element[ref->array][at] = value;
     if (ref->array != LAG_WORK) LLVMBuildStore(e->builder, value, known_address(e, ref->array, at));
+}
+
+/* ---- Constants ---- */
+
+static void emit_pool(Emitting *e) {
+    uint32_t count = e->tape->constant_count;
+    if (count <= POOL_MOST) return;
+    LLVMValueRef *value = memory_new(count * sizeof *value);
+    if (!value) return; /* then they stand in the code, slowly */
+    for (uint32_t i = 0; i < count; i++) value[i] = constant(e, e->tape->constant[i]);
+    LLVMValueRef array = LLVMConstArray2(e->type.f64, value, count);
+    e->pool = LLVMAddGlobal(e->module, LLVMTypeOf(array), "constants");
+    LLVMSetInitializer(e->pool, array);
+    LLVMSetGlobalConstant(e->pool, 1);
+    LLVMSetLinkage(e->pool, LLVMPrivateLinkage);
+    memory_free(value);
+}
+
+static LLVMValueRef pooled(Emitting *e, uint32_t i) {
+    if (!e->pool) return constant(e, e->tape->constant[i]);
+    LLVMValueRef at = whole(e, i), where = LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->pool, &at, 1, "");
+    return LLVMBuildLoad2(e->builder, e->type.f64, where, "");
 }
 
 /* ---- Loops ---- */
@@ -179,8 +203,7 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     case TAPE_SQRT: return call(e, "llvm.sqrt.f64", x, 1);
     case TAPE_ABS: return call(e, "llvm.fabs.f64", x, 1);
     case TAPE_SIGN:
-        return choose(e, LLVMRealOGT, x[0], zero, constant(e, 1),
-                      choose(e, LLVMRealOLT, x[0], zero, constant(e, -1), x[0]));
+        return choose(e, LLVMRealOGT, x[0], zero, constant(e, 1), choose(e, LLVMRealOLT, x[0], zero, constant(e, -1), x[0]));
     case TAPE_MIN:
         return choose(e, LLVMRealOLT, x[0], x[1], x[0],
                       choose(e, LLVMRealOLE, x[1], x[0], x[1], LLVMBuildFAdd(b, x[0], x[1], "")));
@@ -191,16 +214,18 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     }
 }
 
-static void emit_loop(Emitting *e, TapeOp op) {
-    (void)op;
-    e->index[e->depth] = loop_open(e, 0, &e->header[e->depth]);
-    e->depth++;
+/* Goes on in a new block: register allocation takes time squared in a block's length. */
+static void cut_block(Emitting *e) {
+    LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(e->context, e->self, "on");
+    LLVMBuildBr(e->builder, next);
+    LLVMPositionBuilderAtEnd(e->builder, next);
 }
 
 static void emit_op(Emitting *e, uint32_t i) {
     TapeOp op = e->tape->op[i];
+    if (e->tape->count > BLOCK_MOST && i % BLOCK_MOST == 0) cut_block(e);
     switch (op.code) {
-    case TAPE_CONST: e->value[i] = constant(e, e->tape->constant[op.a]); break;
+    case TAPE_CONST: e->value[i] = pooled(e, op.a); break;
     case TAPE_LOAD: e->value[i] = load(e, &e->tape->ref[op.a]); break;
     case TAPE_STORE: store(e, &e->tape->ref[op.a], e->value[op.b]); break;
     case TAPE_DOT: e->value[i] = dot(e, op); break;
@@ -219,8 +244,10 @@ static void emit_unrolled(Emitting *e) {
             begin[e->depth++] = i;
         } else if (code == TAPE_END) {
             uint32_t loop = begin[e->depth - 1];
-            if (++e->counter[e->depth - 1] < e->tape->op[loop].a) i = loop;
-            else e->depth--;
+            if (++e->counter[e->depth - 1] < e->tape->op[loop].a)
+                i = loop;
+            else
+                e->depth--;
         } else {
             emit_op(e, i);
         }
@@ -233,7 +260,8 @@ static void emit_looped(Emitting *e) {
         TapeOp op = e->tape->op[i];
         if (op.code == TAPE_LOOP) {
             count[e->depth] = op.a;
-            emit_loop(e, op);
+            e->index[e->depth] = loop_open(e, 0, &e->header[e->depth]);
+            e->depth++;
         } else if (op.code == TAPE_END) {
             e->depth--;
             loop_close(e, e->index[e->depth], e->header[e->depth], count[e->depth]);
@@ -269,14 +297,17 @@ static bool emit_tape(Emitting *e, const char *name, uint64_t *straight) {
     e->unrolled = unrolled <= UNROLL_MOST || unrolled <= e->tape->count; /* the second: there is no loop */
     *straight += e->unrolled ? unrolled : e->tape->count;
     e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
-    bool good = e->value && elements_new(e);
+    bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
         e->self = LLVMAddFunction(e->module, name, e->type.function);
         set_attribute(e, e->self, "nounwind", 0);
         LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->context, e->self, "entry"));
+        emit_pool(e);
         emit_pointers(e);
-        if (e->unrolled) emit_unrolled(e);
-        else emit_looped(e);
+        if (e->unrolled)
+            emit_unrolled(e);
+        else
+            emit_looped(e);
         LLVMBuildRetVoid(e->builder);
     }
     memory_free(e->value);
@@ -287,13 +318,15 @@ static bool emit_tape(Emitting *e, const char *name, uint64_t *straight) {
 LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("lag", context);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
-    Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0), NULL};
+    Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0),
+                  NULL};
     LLVMTypeRef parameters[2] = {type.pointer, type.pointer};
     type.function = LLVMFunctionType(LLVMVoidTypeInContext(context), parameters, 2, 0);
     bool good = true;
     *straight = 0;
     for (uint32_t i = 0; i < job->count && good; i++) {
-        Emitting e = {.job = job, .tape = job->tape[i], .context = context, .module = module, .builder = builder, .type = type};
+        Emitting e = {
+            .job = job, .tape = job->tape[i], .context = context, .module = module, .builder = builder, .type = type};
         if (job->tape[i]) good = emit_tape(&e, job->name[i], straight);
     }
     LLVMDisposeBuilder(builder);

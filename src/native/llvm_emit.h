@@ -6,8 +6,9 @@
 
 #include <llvm-c/Core.h>
 
-/* A module with a function for each tape of the job: void name(const void *code, double *const *array). *straight is how many
- * operations stand in it, in all. NULL when out of memory. The caller disposes of the module. */
+/* A module with a function for each tape of the job: void name(const void *code, double *const *array). *straight is how
+ * many operations stand in it, in all. NULL when out of memory or where a tape has failed. The caller disposes of the
+ * module. */
 LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight);
 
 #endif

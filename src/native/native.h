@@ -20,8 +20,8 @@ static inline double native_max(double a, double b) { return a > b ? a : b >= a 
 
 /* ---- Interpreter: interp.c */
 
-/* A tape made ready to be run by interp_run as LagProcedure.code. It refers to the tape, which must outlive it. Values live in
- * LAG_WORK, behind the tape's own part: *work is how many doubles the procedure needs there. NULL when out of memory. */
+/* A tape made ready to be run by interp_run as LagProcedure.code. It refers to the tape, which must outlive it. Values live
+ * in LAG_WORK, behind the tape's own part: *work is how many doubles the procedure needs there. NULL when out of memory. */
 typedef struct InterpCode InterpCode;
 InterpCode *interp_new(const Tape *tape, uint32_t *work);
 void interp_free(InterpCode *code);
@@ -33,16 +33,18 @@ void interp_run(const void *code, double *const *array); /* a LagNative */
 typedef struct LlvmCode LlvmCode;
 
 typedef struct LlvmJob {
-    const Tape *const *tape;    /* [count], NULL entries are left out */
-    const char *const *name;    /* [count] */
+    const Tape *const *tape; /* [count], NULL entries are left out */
+    const char *const *name; /* [count] */
     uint32_t count;
-    const double *const *table; /* [LAG_ARRAY_COUNT]: contents of the arrays that are known now, NULL for the others */
+    const double *const *table; /* [LAG_ARRAY_COUNT]: what is in arrays that no tape writes, where known now, else NULL */
     const size_t *size;         /* [LAG_ARRAY_COUNT] */
 } LlvmJob;
 
 /* Compiles a job. On success run[i] is tape i's entry (call it with code NULL). Adds to timings->emit, optimise, codegen,
- * link. On failure: LAG_ERROR_BACKEND or LAG_ERROR_MEMORY, *code untouched, and a reason in `why` (NUL-terminated). */
-LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code, LagNative **run, char *why, size_t why_size);
+ * link. On failure: LAG_ERROR_BACKEND, or LAG_ERROR_MEMORY (a failed tape too); *code untouched, and a reason in `why`
+ * (NUL-terminated). */
+LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code, LagNative **run, char *why,
+                       size_t why_size);
 void llvm_free(LlvmCode *code);
 
 /* The job as LLVM IR, or as assembly of the CPU at hand, appended to out. */

@@ -110,8 +110,8 @@ static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n) {
     return value;
 }
 
-/* |base|^exponent's pieces: x^n, sqrt(x), x^n sqrt(x); TAPE_NO_VALUE where it takes the function pow. The sign of the exponent is
- * the caller's. */
+/* |base|^exponent's pieces: x^n, sqrt(x), x^n sqrt(x); TAPE_NO_VALUE where it takes the function pow. The sign of the
+ * exponent is the caller's. */
 static TapeValue power_pieces(Emitter *e, NodeId base, mpq_srcptr exponent) {
     unsigned long halves = mpz_get_ui(mpq_numref(exponent)); /* the absolute value */
     bool half = mpz_cmp_ui(mpq_denref(exponent), 2) == 0;
@@ -166,16 +166,11 @@ static TapeValue sum(Emitter *e, GraphNode node) {
     return operation(e, TAPE_ADD, emit_value(e, node.a), emit_value(e, node.b));
 }
 
-static TapeCode tape_code(GraphCode code) {
-    switch (code) {
-#define SELECTION(OP, text, operands, PARITY)                                                                                    \
-    case GRAPH_##OP: return TAPE_##OP;
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                       \
-    case GRAPH_##OP: return TAPE_##OP;
+static const TapeCode tape_code[GRAPH_CODE_COUNT] = {
+#define SELECTION(OP, text, operands, PARITY) [GRAPH_##OP] = TAPE_##OP,
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [GRAPH_##OP] = TAPE_##OP,
 #include "../../grammar/ops.def"
-    default: return TAPE_CODE_COUNT;
-    }
-}
+};
 
 static TapeValue node_value(Emitter *e, NodeId id) {
     GraphNode node = e->graph->node[id];
@@ -186,8 +181,9 @@ static TapeValue node_value(Emitter *e, NodeId id) {
     case GRAPH_ADD: return sum(e, node);
     case GRAPH_MUL: return product(e, node);
     case GRAPH_POW: return power(e, node);
-    default: return operation(e, tape_code((GraphCode)node.code), emit_value(e, node.a),
-                              graph_operands((GraphCode)node.code) > 1 ? emit_value(e, node.b) : 0);
+    default:
+        return operation(e, tape_code[node.code], emit_value(e, node.a),
+                         graph_operands((GraphCode)node.code) > 1 ? emit_value(e, node.b) : 0);
     }
 }
 

@@ -22,7 +22,8 @@ typedef struct Emitter {
 void emit_bind(Emitter *emitter, NodeId name, TapeValue value);
 
 /* Writes all that the roots need, is not there yet, and needs none of the nodes varying[count]. Other names must have been
- * bound. So a first call with the variables of a loop as `varying` writes what belongs before it, a second with none the rest. */
+ * bound. So a first call with the variables of a loop as `varying` writes what belongs before it, a second with none the
+ * rest. */
 void emit_roots(Emitter *emitter, const NodeId *root, uint32_t roots, const NodeId *varying, uint32_t count);
 
 /* The value of a node that has been emitted. */

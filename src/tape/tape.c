@@ -8,8 +8,8 @@ static const struct {
     const char *text;
     uint32_t operands;
 } code_table[TAPE_CODE_COUNT] = {
-    [TAPE_CONST] = {"const", 0}, [TAPE_LOAD] = {"load", 0}, [TAPE_STORE] = {"store", 1}, [TAPE_LOOP] = {"loop", 0},
-    [TAPE_END] = {"end", 0},     [TAPE_DOT] = {"dot", 0},
+    [TAPE_CONST] = {"const", 0}, [TAPE_LOAD] = {"load", 0}, [TAPE_STORE] = {"store", 1},
+    [TAPE_LOOP] = {"loop", 0},   [TAPE_END] = {"end", 0},   [TAPE_DOT] = {"dot", 0},
 #define ARITHMETIC(OP, text, operands) [TAPE_##OP] = {text, operands},
 #define SELECTION(OP, text, operands, PARITY) [TAPE_##OP] = {text, operands},
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = {text, operands},
@@ -77,8 +77,10 @@ void tape_end(Tape *tape) {
 
 uint32_t tape_work(Tape *tape, uint32_t size) {
     uint32_t base = tape->work;
-    if (size > UINT32_MAX / 2 - base) tape->failed = true;
-    else tape->work += size;
+    if (size > UINT32_MAX / 2 - base)
+        tape->failed = true;
+    else
+        tape->work += size;
     return base;
 }
 
@@ -119,11 +121,10 @@ static const char *check_ref(const Tape *tape, uint32_t index, const Scope *scop
     if (index >= tape->ref_count) return "a reference that is not there";
     const TapeRef *ref = &tape->ref[index];
     if ((unsigned)ref->array >= LAG_ARRAY_COUNT) return "an array that is not there";
-    uint64_t last = ref->base;
-    for (uint32_t l = 0; l < scope->depth; l++) last += (uint64_t)ref->stride[l] * (scope->count[l] - 1);
     for (uint32_t l = scope->depth; l < TAPE_DEPTH; l++)
         if (ref->stride[l]) return "a stride without its loop";
-    size_t room = ref->array == LAG_WORK ? tape->work : size[ref->array];
+    uint64_t room = ref->array == LAG_WORK ? tape->work : size[ref->array], last = ref->base;
+    for (uint32_t l = 0; l < scope->depth && last < room; l++) last += (uint64_t)ref->stride[l] * (scope->count[l] - 1);
     return last < room ? NULL : "a reference past its array";
 }
 
@@ -150,8 +151,9 @@ static const char *check_op(const Tape *tape, uint32_t i, Scope *scope, bool *in
     case TAPE_CONST: return op.a < tape->constant_count ? NULL : "a constant that is not there";
     case TAPE_LOAD: return check_ref(tape, op.a, scope, size);
     case TAPE_STORE:
-        wrong = check_ref(tape, op.a, scope, size);
-        return wrong ? wrong : check_operand(in_scope, op.b, i);
+        wrong = check_operand(in_scope, op.b, i);
+        if (wrong) return wrong;
+        return check_ref(tape, op.a, scope, size);
     case TAPE_LOOP:
         if (op.a == 0) return "a loop of no rounds";
         if (scope->depth == TAPE_DEPTH) return "loops nested too deeply";
@@ -182,20 +184,40 @@ const char *tape_check(const Tape *tape, const size_t size[LAG_ARRAY_COUNT]) {
 /* ---- Printing ---- */
 
 static const char *const array_text[LAG_ARRAY_COUNT] = {
-    [LAG_TIME] = "TIME",         [LAG_PARAMETER] = "PARAMETER", [LAG_Q] = "Q",           [LAG_V] = "V",
-    [LAG_PI] = "PI",             [LAG_Z] = "Z",                 [LAG_A] = "A",           [LAG_B] = "B",
-    [LAG_AQ] = "AQ",             [LAG_AV] = "AV",               [LAG_BQ] = "BQ",         [LAG_BV] = "BV",
-    [LAG_BT] = "BT",             [LAG_ENERGY] = "ENERGY",       [LAG_RESIDUAL] = "RESIDUAL", [LAG_IMPULSE] = "IMPULSE",
-    [LAG_VELOCITY] = "VELOCITY", [LAG_JACOBIAN] = "JACOBIAN",   [LAG_NODE] = "NODE",     [LAG_WEIGHT] = "WEIGHT",
-    [LAG_DERIVE] = "DERIVE",     [LAG_GATHER] = "GATHER",       [LAG_STIFFNESS] = "STIFFNESS", [LAG_WORK] = "WORK",
+    [LAG_TIME] = "TIME",
+    [LAG_PARAMETER] = "PARAMETER",
+    [LAG_Q] = "Q",
+    [LAG_V] = "V",
+    [LAG_PI] = "PI",
+    [LAG_Z] = "Z",
+    [LAG_A] = "A",
+    [LAG_B] = "B",
+    [LAG_AQ] = "AQ",
+    [LAG_AV] = "AV",
+    [LAG_BQ] = "BQ",
+    [LAG_BV] = "BV",
+    [LAG_BT] = "BT",
+    [LAG_ENERGY] = "ENERGY",
+    [LAG_RESIDUAL] = "RESIDUAL",
+    [LAG_IMPULSE] = "IMPULSE",
+    [LAG_VELOCITY] = "VELOCITY",
+    [LAG_JACOBIAN] = "JACOBIAN",
+    [LAG_NODE] = "NODE",
+    [LAG_WEIGHT] = "WEIGHT",
+    [LAG_DERIVE] = "DERIVE",
+    [LAG_GATHER] = "GATHER",
+    [LAG_STIFFNESS] = "STIFFNESS",
+    [LAG_WORK] = "WORK",
 };
 
 static void print_ref(const Tape *tape, uint32_t index, Buffer *out) {
     const TapeRef *ref = &tape->ref[index];
     buffer_print(out, "%s[%u", array_text[ref->array], ref->base);
     for (uint32_t l = 0; l < TAPE_DEPTH; l++) {
-        if (ref->stride[l] == 1) buffer_print(out, " + %c", "ijkl"[l]);
-        else if (ref->stride[l]) buffer_print(out, " + %u*%c", ref->stride[l], "ijkl"[l]);
+        if (ref->stride[l] == 1)
+            buffer_print(out, " + %c", "ijkl"[l]);
+        else if (ref->stride[l])
+            buffer_print(out, " + %u*%c", ref->stride[l], "ijkl"[l]);
     }
     buffer_text(out, "]");
 }
@@ -207,7 +229,8 @@ void tape_print(const Tape *tape, Buffer *out) {
         depth -= op.code == TAPE_END;
         for (uint32_t l = 0; l < depth; l++) buffer_text(out, "    ");
         if (op.code != TAPE_STORE && op.code != TAPE_LOOP && op.code != TAPE_END) buffer_print(out, "%%%u = ", i);
-        if (op.code != TAPE_LOAD && op.code != TAPE_STORE) buffer_print(out, "%s ", tape_code_text((TapeCode)op.code));
+        if (op.code != TAPE_STORE)
+            buffer_print(out, "%s%s", tape_code_text((TapeCode)op.code), op.code == TAPE_END ? "" : " ");
         uint32_t operands = tape_operands((TapeCode)op.code);
         switch (op.code) {
         case TAPE_CONST: buffer_number(out, tape->constant[op.a]); break;

@@ -15,8 +15,10 @@ void tape_trim(Tape *tape) {
         if (!place[i] && !has_effect(op.code)) continue;
         place[i] = 1;
         uint32_t operands = tape_operands((TapeCode)op.code);
-        if (op.code == TAPE_STORE) place[op.b] = 1;
-        else if (operands > 0) place[op.a] = 1;
+        if (op.code == TAPE_STORE)
+            place[op.b] = 1;
+        else if (operands > 0)
+            place[op.a] = 1;
         if (operands > 1) place[op.b] = 1;
     }
     uint32_t kept = 0;
@@ -24,8 +26,10 @@ void tape_trim(Tape *tape) {
         if (!place[i]) continue;
         TapeOp op = tape->op[i];
         uint32_t operands = tape_operands((TapeCode)op.code);
-        if (op.code == TAPE_STORE) op.b = place[op.b];
-        else if (operands > 0) op.a = place[op.a];
+        if (op.code == TAPE_STORE)
+            op.b = place[op.b];
+        else if (operands > 0)
+            op.a = place[op.a];
         if (operands > 1) op.b = place[op.b];
         tape->op[kept] = op;
         place[i] = kept++;

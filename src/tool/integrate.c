@@ -1,11 +1,11 @@
-/* integrate.c: the verb `integrate`. Runs in chunks, so that Ctrl-C ends it between two of them with all that is done kept. */
+/* integrate.c: the verbs `integrate` and `method`. A run goes in pieces, so that Ctrl-C ends it between two of them with all
+ * that is done kept. */
 #include "tool.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define CHUNK_SECONDS 0.05
+#define PIECE_SECONDS 0.05
 #define ROWS_BYTES 0x1p32 /* most memory that rows may take */
 
 /* ---- Rows ---- */
@@ -31,8 +31,10 @@ static LagRows rows_of(Trajectory *tr) {
 
 /* ---- Settings ---- */
 
-static bool where(const Tool *tool, const LagStatement *s, const char *what) {
-    fprintf(stderr, "%s:%u: %s\n", tool->name, s->line, what);
+/* Says why a statement can't be carried out. */
+static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
+    fprintf(stderr, "%s:%u: %s: %s\n", tool->name, s->line, s->verb == LAG_VERB_METHOD ? "method" : "integrate", why);
+    tool_fails(tool, EXIT_TEXT);
     return false;
 }
 
@@ -41,8 +43,10 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
     for (uint32_t i = 0; i < s->item_count; i++) {
         double value = 0;
         LagItemKind kind = s->item[i].kind;
-        if (kind == LAG_ITEM_METHOD) set->method = (LagMethod)s->item[i].index;
-        else if (lag_program_value(program, &s->item[i], &value) != LAG_OK) return where(tool, s, "a setting has no value");
+        if (kind == LAG_ITEM_METHOD)
+            set->method = (LagMethod)s->item[i].index;
+        else if (lag_program_value(program, &s->item[i], &value) != LAG_OK)
+            return refuse(tool, s, "a setting has no value");
         if (kind == LAG_ITEM_R) set->r = (uint32_t)value;
         if (kind == LAG_ITEM_DT) set->dt = value;
         if (kind == LAG_ITEM_EVERY) set->every = (uint64_t)value;
@@ -56,121 +60,46 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
 static bool count_steps(Tool *tool, const LagStatement *s, uint64_t *steps) {
     const Settings *set = &tool->settings;
     double count = isnan(set->until) ? (double)set->steps : floor((set->until - tool->t) / set->dt + 1e-9);
-    if (!(count >= 1) || count > 1e15) return where(tool, s, "until lies less than a step ahead of t (or 1e15 steps away)");
+    double row = (1 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
+    if (count > 1e15) return refuse(tool, s, "until is more than 1e15 steps away");
+    if (!(count >= 1)) return refuse(tool, s, "until is less than one step ahead, in the direction of dt");
     *steps = (uint64_t)count;
-    if (((double)(*steps / set->every) + 2) * (1 + 2 * (double)lag_model_dof(s->model)) * sizeof(double) <= ROWS_BYTES) return true;
-    return where(tool, s, "these rows would take more than 4 GiB: keep fewer with every =");
-}
-
-/* ---- What is said afterwards ---- */
-
-static const char *const phase_name[] = {"parse", "differentiate", "emit", "optimise", "codegen", "link", "integrate"};
-enum { PHASES = 7 };
-
-/* Seconds since they were last told. */
-static void phases(Tool *tool, double integrate, double out[PHASES]) {
-    LagTimings now, *old = &tool->reported;
-    lag_model_timings(tool->model, &now);
-    const double seconds[PHASES] = {now.parse - old->parse,       now.differentiate - old->differentiate,
-                                    now.emit - old->emit,         now.optimise - old->optimise,
-                                    now.codegen - old->codegen,   now.link - old->link,
-                                    integrate};
-    memcpy(out, seconds, sizeof seconds);
-    *old = now;
-}
-
-static double drift(const LagReport *report) {
-    double change = report->energy - report->energy_start;
-    return report->energy_start == 0 ? change : change / fabs(report->energy_start);
-}
-
-static void say_json(const Tool *tool, const LagReport *report, LagStatus status, const double *q, const double *pi,
-                     const double *seconds) {
-    uint32_t d = lag_model_dof(tool->model);
-    printf("{\"do\":\"integrate\",\"steps\":%llu,\"t\":", (unsigned long long)report->steps);
-    json_number(stdout, report->t);
-    fputs(",\"q\":", stdout);
-    json_numbers(stdout, q, d);
-    fputs(",\"pi\":", stdout);
-    json_numbers(stdout, pi, d);
-    fputs(",\"iterations\":", stdout);
-    json_number(stdout, report->steps ? (double)report->iterations / (double)report->steps : 0);
-    fputs(",\"energy_drift\":", stdout);
-    json_number(stdout, drift(report));
-    if (status != LAG_OK) {
-        printf(",\"status\":\"%s\",\"step\":%llu,\"residual\":", lag_status_text(status),
-               (unsigned long long)report->steps + (status != LAG_INTERRUPTED));
-        json_number(stdout, report->residual);
-    }
-    fputs(",\"seconds\":{", stdout);
-    for (int i = 0; i < PHASES; i++) {
-        printf("%s\"%s\":", i ? "," : "", phase_name[i]);
-        json_number(stdout, seconds[i]);
-    }
-    fputs("}}\n", stdout);
-    fflush(stdout);
-}
-
-static void say_text(const Tool *tool, const LagReport *report, const double *q, const double *pi) {
-    const Settings *set = &tool->settings;
-    const char *by = set->method == LAG_METHOD_RK2 ? "rk2" : set->method == LAG_METHOD_RK4 ? "rk4" : "ggl";
-    fprintf(tool->say, "%llu steps of %g by %s", (unsigned long long)report->steps, set->dt, by);
-    if (set->method == LAG_METHOD_GGL) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
-    fprintf(tool->say, " to t = %.10g\n ", report->t);
-    uint32_t d = lag_model_dof(tool->model), shown = d > 8 ? 8 : d;
-    for (uint32_t k = 0; k < shown; k++)
-        fprintf(tool->say, " %s = %.10g, pi_%s = %.10g%s", lag_model_coordinate(tool->model, k), q[k],
-                lag_model_coordinate(tool->model, k), pi[k], k + 1 < shown ? "," : d > shown ? ", ..." : "");
-    fputs("\n  ", tool->say);
-    if (isfinite(report->energy)) fprintf(tool->say, "energy %.10g, drift %.2g; ", report->energy, drift(report));
-    if (set->method == LAG_METHOD_GGL && report->steps)
-        fprintf(tool->say, "%.2g Newton iterations a step; ", (double)report->iterations / (double)report->steps);
-    fprintf(tool->say, "%.3g ms", 1e3 * report->seconds);
-    if (report->steps) fprintf(tool->say, ", %.3g ns a step", 1e9 * report->seconds / (double)report->steps);
-    fputs("\n", tool->say);
-}
-
-static void say_timings(const Tool *tool, const double *seconds) {
-    for (int i = 0; i < PHASES; i++) fprintf(tool->say, "  %-13s %.6f s\n", phase_name[i], seconds[i]);
-}
-
-static void say_failure(const Tool *tool, const LagStatement *s, const LagReport *report, LagStatus status) {
-    fprintf(stderr, "%s:%u: integrate: ", tool->name, s->line);
-    if (status == LAG_INTERRUPTED) {
-        fprintf(stderr, "interrupted after step %llu at t = %g; what was integrated is kept\n", (unsigned long long)report->steps,
-                report->t);
-        return;
-    }
-    fprintf(stderr, "step %llu from t = %g: %s (residual %.2g); the %llu steps before it are kept\n",
-            (unsigned long long)report->steps + 1, report->t, lag_status_text(status), report->residual,
-            (unsigned long long)report->steps);
-    if (status == LAG_ERROR_NEWTON) fputs("  a smaller dt may help\n", stderr);
-    if (status == LAG_ERROR_SINGULAR) fputs("  is a mass zero?\n", stderr);
-    if (status == LAG_ERROR_NOT_FINITE) fputs("  does the motion run into a place where the Lagrangian has no value?\n", stderr);
+    if ((floor(count / (double)set->every) + 1) * row <= ROWS_BYTES) return true;
+    return refuse(tool, s, "the rows of this run would take more than 4 GiB: keep fewer of them, with every = K");
 }
 
 /* ---- The run ---- */
 
+/* Steps in pieces of about PIECE_SECONDS. A piece is some whole rows, or, where one row takes longer, a part of one: `every`
+ * counts within one call, so that a part keeps its last step if it ends a row, and otherwise none. */
 static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps) {
-    const Settings *set = &tool->settings;
-    uint64_t chunk = 1 + 1000 / set->every, done = 0; /* in kept rows */
-    LagStatus status = LAG_OK;
-    while (done < steps && status == LAG_OK) {
-        uint64_t now = chunk > (steps - done) / set->every ? steps - done : chunk * set->every;
-        if (!rows_grow(&tool->last, tool->last.rows + (size_t)(now / set->every) + 1)) return LAG_ERROR_MEMORY;
+    const uint64_t every = tool->settings.every;
+    uint64_t piece = 1, done = 0;
+    while (done < steps) {
+        uint64_t left = every - done % every, now = piece < steps - done ? piece : steps - done, keep = every;
+        if (left < every || now < every) {
+            if (now > left) now = left;
+            keep = left;
+        } else {
+            now -= now % every;
+        }
+        if (stop_asked()) return LAG_INTERRUPTED;
+        if (!rows_grow(&tool->last, tool->last.rows + (size_t)(now / keep))) return LAG_ERROR_MEMORY;
         LagRows rows = rows_of(&tool->last);
         LagReport before, after;
         lag_integrator_report(it, &before);
-        status = lag_integrator_advance(it, set->dt, now, set->every, &rows);
+        LagStatus status = lag_integrator_advance(it, tool->settings.dt, now, keep, &rows);
         lag_integrator_report(it, &after);
         tool->last.rows = rows.count;
+        if (status != LAG_OK) return status;
         done += now;
         double seconds = after.seconds - before.seconds;
-        if (seconds < CHUNK_SECONDS / 2) chunk *= 2;
-        else if (seconds > 2 * CHUNK_SECONDS && chunk > 1) chunk /= 2;
-        if (status == LAG_OK && done < steps && interrupted()) status = LAG_INTERRUPTED;
+        if (seconds < PIECE_SECONDS / 2)
+            piece *= 2;
+        else if (seconds > 2 * PIECE_SECONDS && piece > 1)
+            piece /= 2;
     }
-    return status;
+    return LAG_OK;
 }
 
 /* Sets out: parameters, state, the start's row. */
@@ -204,45 +133,41 @@ static void keep_state(Tool *tool, const LagIntegrator *it) {
     tool->rate_is_velocity = false;
 }
 
-static bool finish(Tool *tool, const LagStatement *s, const LagIntegrator *it, LagStatus status) {
+static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t steps) {
     LagReport report;
-    double seconds[PHASES];
+    stop_later();
+    LagStatus status = begin(tool, it);
+    if (status != LAG_OK) {
+        output_failed_start(tool, s, status);
+        tool->stopped = true;
+        tool_fails(tool, status == LAG_ERROR_MEMORY || status == LAG_ERROR_VALUE ? EXIT_TEXT : EXIT_STEP);
+        return;
+    }
+    status = advance(tool, it, steps);
     lag_integrator_report(it, &report);
     keep_state(tool, it);
     tool->last.steps = report.steps;
-    phases(tool, report.seconds, seconds);
-    if (tool->options->json) say_json(tool, &report, status, tool->q, tool->rate, seconds);
-    else if (!tool->options->quiet) say_text(tool, &report, tool->q, tool->rate);
-    if (tool->options->timings && !tool->options->json) say_timings(tool, seconds);
-    if (status == LAG_OK) return true;
-    say_failure(tool, s, &report, status);
-    tool->status = status == LAG_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_STEP;
-    return true; /* what follows may save what was kept */
+    output_run(tool, s, &report, status);
+    if (status == LAG_OK) return;
+    tool->stopped = true; /* what follows may save what was kept */
+    tool_fails(tool, status == LAG_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_STEP);
 }
 
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s) {
     const LagKernel *kernel;
     LagIntegrator *it = NULL;
     uint64_t steps;
-    if (!take_settings(tool, program, s)) return tool->status = EXIT_TEXT, false;
-    if (s->verb == LAG_VERB_METHOD) return true;
-    if (!count_steps(tool, s, &steps)) return tool->status = EXIT_TEXT, false;
+    if (tool->stopped || stop_asked()) {
+        fprintf(stderr, "%s:%u: integrate: passed over, since the run before it was cut short\n", tool->name, s->line);
+        return true;
+    }
+    if (!take_settings(tool, program, s) || !count_steps(tool, s, &steps)) return false;
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
-    bool ready = status == LAG_OK;
-    if (ready) status = begin(tool, it);
-    if (ready && (status == LAG_OK || status == LAG_ERROR_SINGULAR || status == LAG_ERROR_NEWTON || status == LAG_ERROR_NOT_FINITE)) {
-        if (status == LAG_OK) {
-            status = advance(tool, it, steps);
-            finish(tool, s, it, status);
-        } else {
-            fprintf(stderr, "%s:%u: integrate: the start: %s\n", tool->name, s->line, lag_status_text(status));
-            tool->status = EXIT_STEP;
-        }
-    } else {
-        fprintf(stderr, "%s:%u: integrate: %s\n", tool->name, s->line, lag_status_text(status));
-        tool->status = EXIT_TEXT;
-    }
+    if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
+    run(tool, s, it, steps);
     lag_integrator_free(it);
-    return tool->status != EXIT_TEXT;
+    return true;
 }
+
+bool verb_method(Tool *tool, const LagProgram *program, const LagStatement *s) { return take_settings(tool, program, s); }

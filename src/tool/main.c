@@ -8,15 +8,29 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t signalled; /* a signal handler has nothing but globals to write to */
+/* ---- Ctrl-C ---- */
+
+enum { AT_ONCE, LATER, ASKED };
+static volatile sig_atomic_t stop = AT_ONCE; /* a signal handler has nothing but globals to write to */
 
 static void on_signal(int signal) {
     (void)signal;
-    signalled = 1;
+    if (stop != LATER) _exit(EXIT_INTERRUPTED);
+    stop = ASKED;
 }
 
-bool interrupted(void) { return signalled; }
-void interrupted_clear(void) { signalled = 0; }
+void stop_at_once(void) { stop = AT_ONCE; }
+void stop_later(void) { stop = LATER; }
+bool stop_asked(void) { return stop == ASKED; }
+
+void stop_wakes(bool wakes) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = wakes ? 0 : SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- Texts ---- */
 
 void complain(const char *format, ...) {
     va_list args;
@@ -25,14 +39,6 @@ void complain(const char *format, ...) {
     vfprintf(stderr, format, args);
     fputs("\n", stderr);
     va_end(args);
-}
-
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
 }
 
 /* All of a stream, NUL-terminated; NULL, with errno, if it can't be read. */
@@ -93,9 +99,10 @@ static int run_stream(const Options *o, const char *name, FILE *in) {
 }
 
 static int run_file(const Options *o, const char *path) {
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (strcmp(path, "-") == 0) return run_stream(o, "standard input", stdin);
+    FILE *in = fopen(path, "rb");
     int status = run_stream(o, path, in);
-    if (in && in != stdin) fclose(in);
+    if (in) fclose(in);
     return status;
 }
 
@@ -129,12 +136,14 @@ static int run_all(const Options *o) {
 int main(int argc, char **argv) {
     Options options;
     bool leave = false;
-    catch_signals();
+    stop_wakes(false);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
     int status = options_read(&options, argc, argv, &leave) ? EXIT_GOOD : EXIT_USAGE;
     if (status == EXIT_GOOD && !leave) status = run_all(&options);
     options_free(&options);
-    if (fflush(stdout) != 0 && status == EXIT_GOOD) {
-        complain("cannot write standard output: %s", strerror(errno));
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_GOOD) {
+        complain("cannot write standard output%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
         status = EXIT_TEXT;
     }
     return status;

@@ -1,4 +1,4 @@
-/* output.c: trajectories into files, and pieces of JSON. */
+/* output.c: what comes out: trajectories into files, pieces of JSON, and what is said of a run. */
 #include "tool.h"
 
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- JSON ---- */
@@ -13,17 +14,23 @@
 void json_text(FILE *out, const char *text) {
     fputc('"', out);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
-        else if (*c == '\n') fputs("\\n", out);
-        else if (*c < 0x20) fprintf(out, "\\u%04x", *c);
-        else fputc(*c, out);
+        if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c == '\n')
+            fputs("\\n", out);
+        else if (*c < 0x20)
+            fprintf(out, "\\u%04x", *c);
+        else
+            fputc(*c, out);
     }
     fputc('"', out);
 }
 
 void json_number(FILE *out, double value) {
-    if (isfinite(value)) fprintf(out, "%.17g", value);
-    else fputs("null", out);
+    if (isfinite(value))
+        fprintf(out, "%.17g", value);
+    else
+        fputs("null", out);
 }
 
 void json_numbers(FILE *out, const double *value, size_t count) {
@@ -46,16 +53,14 @@ void trajectory_free(Trajectory *trajectory) {
     *trajectory = (Trajectory){0};
 }
 
-static const char *method_text(LagMethod method) {
-    return method == LAG_METHOD_GGL ? "ggl" : method == LAG_METHOD_RK2 ? "rk2" : "rk4";
-}
+static const char *const method_name[] = {[LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4"};
 
 static void write_csv(const Trajectory *tr, FILE *out) {
     fprintf(out, "# Lagrangian: %s\n# parameters:", lag_model_text(tr->model));
     for (uint32_t i = 0; i < lag_model_parameter_count(tr->model); i++)
         fprintf(out, "%s %s = %.17g", i ? "," : "", lag_model_parameter(tr->model, i), tr->parameter[i]);
     fprintf(out, "\n# r = %u, dt = %.17g, steps = %llu, method = %s\nt", tr->r, tr->dt, (unsigned long long)tr->steps,
-            method_text(tr->method));
+            method_name[tr->method]);
     for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",%s", lag_model_coordinate(tr->model, k));
     for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",pi_%s", lag_model_coordinate(tr->model, k));
     fputc('\n', out);
@@ -100,29 +105,202 @@ static bool finish_stream(FILE *out, const char *path) {
     return good || said(path, errno ? errno : EIO);
 }
 
+static bool write_to(const Trajectory *tr, FILE *out, const char *path) {
+    size_t size = strlen(path);
+    if (size > 4 && strcmp(path + size - 4, ".npy") == 0)
+        write_npy(tr, out);
+    else
+        write_csv(tr, out);
+    bool good = finish_stream(out, path);
+    if (fclose(out) != 0 && good) good = said(path, errno);
+    return good;
+}
+
+/* Into a file that is not one, such as /dev/null or a pipe: nothing may take its place. */
+static bool save_in_place(const Trajectory *tr, const char *path) {
+    FILE *out = fopen(path, "wb");
+    return out ? write_to(tr, out, path) : said(path, errno);
+}
+
+/* `target` is where `path` leads. */
+static bool save_beside(const Trajectory *tr, const char *path, const char *target) {
+    size_t size = strlen(target) + 32;
+    char *beside = malloc(size);
+    if (!beside) return said(path, ENOMEM);
+    snprintf(beside, size, "%s.part-%ld", target, (long)getpid());
+    int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    FILE *out = file < 0 ? NULL : fdopen(file, "wb");
+    bool good = out ? write_to(tr, out, path) : said(path, errno);
+    if (!out && file >= 0) close(file);
+    if (good && rename(beside, target) != 0) good = said(path, errno);
+    if (!good && file >= 0) unlink(beside);
+    free(beside);
+    return good;
+}
+
 bool output_save(const Trajectory *tr, const char *path) {
+    struct stat there;
     if (strcmp(path, "-") == 0) {
         write_csv(tr, stdout);
         return finish_stream(stdout, "standard output");
     }
-    size_t size = strlen(path);
-    bool npy = size > 4 && strcmp(path + size - 4, ".npy") == 0;
-    char *beside = malloc(size + 32);
-    if (!beside) return said(path, ENOMEM);
-    snprintf(beside, size + 32, "%s.part-%ld", path, (long)getpid());
-    int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    FILE *out = file < 0 ? NULL : fdopen(file, "wb");
-    bool good = out || said(path, errno);
-    if (out) {
-        if (npy) write_npy(tr, out);
-        else write_csv(tr, out);
-        good = finish_stream(out, path);
-        if (fclose(out) != 0 && good) good = said(path, errno);
-        if (good && rename(beside, path) != 0) good = said(path, errno);
-    } else if (file >= 0) {
-        close(file);
-    }
-    if (!good && file >= 0) unlink(beside);
-    free(beside);
+    bool exists = stat(path, &there) == 0;
+    if (exists && !S_ISREG(there.st_mode)) return save_in_place(tr, path);
+    char *target = exists ? realpath(path, NULL) : NULL;
+    bool good = save_beside(tr, path, target ? target : path);
+    free(target);
     return good;
+}
+
+/* ---- Runs ---- */
+
+static const char *const phase_name[PHASES] = {"parse", "differentiate", "emit", "optimise", "codegen", "link", "integrate"};
+
+void output_phases(const LagModel *model, LagTimings *told, double integrate, double seconds[PHASES]) {
+    LagTimings now;
+    lag_model_timings(model, &now);
+    const double since[PHASES] = {now.parse - told->parse,
+                                  now.differentiate - told->differentiate,
+                                  now.emit - told->emit,
+                                  now.optimise - told->optimise,
+                                  now.codegen - told->codegen,
+                                  now.link - told->link,
+                                  integrate};
+    memcpy(seconds, since, sizeof since);
+    *told = now;
+}
+
+void output_timings(FILE *out, const double seconds[PHASES]) {
+    for (int i = 0; i < PHASES; i++) fprintf(out, "  %-13s %.6f s\n", phase_name[i], seconds[i]);
+}
+
+/* The energy's change, relative to the start's where that is not 0; NaN where time appears. With a coupling it is what the
+ * motion has lost or gained, without one the error of the integration. */
+static double drift(const LagReport *report) {
+    double change = report->energy - report->energy_start;
+    return report->energy_start == 0 ? change : change / fabs(report->energy_start);
+}
+
+/* ---- A run, as JSON ---- */
+
+static void json_failure(LagStatus status, uint64_t step, double residual) {
+    fputs(",\"status\":", stdout);
+    json_text(stdout, lag_status_text(status));
+    printf(",\"step\":%llu,\"residual\":", (unsigned long long)step);
+    json_number(stdout, residual);
+}
+
+static void json_seconds(const double *seconds) {
+    fputs(",\"seconds\":{", stdout);
+    for (int i = 0; i < PHASES; i++) {
+        printf("%s\"%s\":", i ? "," : "", phase_name[i]);
+        json_number(stdout, seconds[i]);
+    }
+    fputs("}", stdout);
+}
+
+static void json_run(const Tool *tool, const LagReport *report, LagStatus status, const double *seconds) {
+    uint32_t d = lag_model_dof(tool->model);
+    printf("{\"do\":\"integrate\",\"steps\":%llu,\"t\":", (unsigned long long)report->steps);
+    json_number(stdout, report->t);
+    fputs(",\"q\":", stdout);
+    json_numbers(stdout, tool->q, d);
+    fputs(",\"pi\":", stdout);
+    json_numbers(stdout, tool->rate, d);
+    fputs(",\"iterations\":", stdout);
+    json_number(stdout, report->steps ? (double)report->iterations / (double)report->steps : 0);
+    fputs(",\"energy\":", stdout);
+    json_number(stdout, report->energy);
+    fputs(",\"energy_drift\":", stdout);
+    json_number(stdout, drift(report));
+    if (status != LAG_OK) json_failure(status, report->steps + (status != LAG_INTERRUPTED), report->residual);
+    json_seconds(seconds);
+    fputs("}\n", stdout);
+    fflush(stdout);
+}
+
+/* ---- A run, for people ---- */
+
+/* With the unit that suits. */
+static void say_seconds(FILE *out, double seconds) {
+    static const char *const unit[] = {"s", "ms", "us", "ns"};
+    int i = 0;
+    while (i < 3 && seconds < 1) seconds *= 1e3, i++;
+    fprintf(out, seconds < 100 ? "%.3g %s" : "%.0f %s", seconds, unit[i]);
+}
+
+static void say_state(const Tool *tool) {
+    enum { MOST = 8 };
+    uint32_t d = lag_model_dof(tool->model), shown = d > MOST ? MOST : d;
+    for (uint32_t k = 0; k < shown; k++) {
+        const char *name = lag_model_coordinate(tool->model, k);
+        fprintf(tool->say, "  %s = %.10g, pi_%s = %.10g\n", name, tool->q[k], name, tool->rate[k]);
+    }
+    if (d > shown) fprintf(tool->say, "  and %u more\n", d - shown);
+}
+
+static void say_run(const Tool *tool, const LagReport *report) {
+    const Settings *set = &tool->settings;
+    bool newton = set->method == LAG_METHOD_GGL && report->steps;
+    fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
+            method_name[set->method]);
+    if (set->method == LAG_METHOD_GGL) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
+    fprintf(tool->say, ", to t = %.10g\n", report->t);
+    say_state(tool);
+    if (isfinite(report->energy))
+        fprintf(tool->say, "  energy %.10g, from %.10g: drift %.2g\n", report->energy, report->energy_start, drift(report));
+    fputs("  ", tool->say);
+    if (newton) fprintf(tool->say, "%.3g Newton iterations a step, ", (double)report->iterations / (double)report->steps);
+    say_seconds(tool->say, report->seconds);
+    if (report->steps) {
+        fputs(", ", tool->say);
+        say_seconds(tool->say, report->seconds / (double)report->steps);
+        fputs(" a step", tool->say);
+    }
+    fputs("\n", tool->say);
+}
+
+/* What to try after a step that failed. */
+static const char *advice(LagStatus status) {
+    switch (status) {
+    case LAG_ERROR_NEWTON: return "  a smaller dt may help\n";
+    case LAG_ERROR_SINGULAR: return "  a mass may be 0 there; if not, a smaller dt may help\n";
+    case LAG_ERROR_NOT_FINITE:
+        return "  the motion may have come to where the Lagrangian has no value; if not, a smaller dt may help\n";
+    default: return "";
+    }
+}
+
+static void say_failure(const Tool *tool, const LagStatement *s, const LagReport *report, LagStatus status) {
+    unsigned long long steps = report->steps;
+    fflush(tool->say);
+    if (status == LAG_INTERRUPTED)
+        fprintf(stderr, "%s:%u: integrate: interrupted after step %llu, at t = %.10g: what was integrated is kept\n",
+                tool->name, s->line, steps, report->t);
+    else
+        fprintf(stderr,
+                "%s:%u: integrate: step %llu, from t = %.10g: %s (residual %.2g): what was integrated before is kept\n%s",
+                tool->name, s->line, steps + 1, report->t, lag_status_text(status), report->residual, advice(status));
+}
+
+/* ---- A run, as asked ---- */
+
+void output_run(Tool *tool, const LagStatement *s, const LagReport *report, LagStatus status) {
+    double seconds[PHASES];
+    output_phases(tool->model, &tool->told, report->seconds, seconds);
+    if (tool->options->json)
+        json_run(tool, report, status, seconds);
+    else if (!tool->options->quiet)
+        say_run(tool, report);
+    if (tool->options->timings && !tool->options->json) output_timings(tool->say, seconds);
+    if (status != LAG_OK) say_failure(tool, s, report, status);
+}
+
+void output_failed_start(const Tool *tool, const LagStatement *s, LagStatus status) {
+    fprintf(stderr, "%s:%u: integrate: the start: %s\n", tool->name, s->line, lag_status_text(status));
+    if (!tool->options->json) return;
+    fputs("{\"do\":\"integrate\",\"steps\":0,\"t\":", stdout);
+    json_number(stdout, tool->t);
+    json_failure(status, 0, NAN);
+    fputs("}\n", stdout);
 }

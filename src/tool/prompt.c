@@ -15,16 +15,25 @@ static const char help[] =
     "show lagrangian, equations, energy, parameters, kernel; or a dump: tree, graph, lagrange, discrete, tape, llvm, asm\n"
     "quit leaves.\n";
 
-/* A statement's lines, from standard input, joined; false at the end of the input. */
-static bool read_statement(char **text, size_t *size) {
+/* A statement's lines, from standard input, joined; false at the end of the input. Ctrl-C forgets what was typed of it. */
+static bool read_statement(const Tool *tool, char **text, size_t *size) {
     char *line = NULL;
     size_t room = 0;
     *text = NULL;
     *size = 0;
     for (;;) {
-        fputs(*size ? "...> " : "lag> ", stdout);
-        fflush(stdout);
+        fputs(*size ? "...> " : "lag> ", tool->say);
+        fflush(tool->say);
+        stop_later();
+        stop_wakes(true);
         ssize_t length = getline(&line, &room, stdin);
+        stop_wakes(false);
+        if (length < 0 && stop_asked()) {
+            fputs("\n", tool->say);
+            clearerr(stdin);
+            *size = 0;
+            continue;
+        }
         char *grown = length < 0 ? NULL : realloc(*text, *size + (size_t)length + 1);
         if (!grown) break;
         *text = grown;
@@ -47,11 +56,13 @@ void prompt_run(Tool *tool) {
     size_t size;
     tool->prompt = true;
     if (!tool->options->quiet) fputs("lag " LAG_VERSION ". Type a Lagrangian, or help.\n", tool->say);
-    while (read_statement(&text, &size)) {
+    while (read_statement(tool, &text, &size)) {
         bool leave = is_word(text, size, "quit") || is_word(text, size, "exit");
-        interrupted_clear();
-        if (is_word(text, size, "help")) fputs(help, tool->say);
-        else if (!leave) tool_text(tool, "prompt", text, size);
+        tool->stopped = false;
+        if (is_word(text, size, "help"))
+            fputs(help, tool->say);
+        else if (!leave)
+            tool_text(tool, "prompt", text, size);
         free(text);
         text = NULL;
         tool->status = EXIT_GOOD;

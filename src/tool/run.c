@@ -1,6 +1,7 @@
 /* run.c: a text from reading to its end. */
 #include "tool.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,28 +9,63 @@
 
 enum { DEFAULT_R = 8 };
 
-/* --set NAME=VALUE: the value is a constant expression of the language. */
+void tool_fails(Tool *tool, int status) {
+    if (status > tool->status) tool->status = status;
+}
+
+/* ---- --set ---- */
+
+/* The value is a constant of the language, read in a session of its own. */
 static bool apply_set(Tool *tool, const char *set) {
-    LagSession *scratch;
+    LagSession *scratch = NULL;
     LagProgram *program = NULL;
+    const LagStatement *s = NULL;
     double value = 0;
-    size_t size = strcspn(set, "=");
-    char *name = calloc(size + 1, 1);
-    bool good = false;
-    if (name && set[size] && lag_session_new(&scratch) == LAG_OK) {
-        memcpy(name, set, size);
-        const LagStatement *s = NULL;
-        if (lag_read(scratch, "--set", set, strlen(set), &program) == LAG_OK && lag_program_count(program) == 1)
-            s = lag_program_statement(program, 0);
-        good = s && s->verb == LAG_VERB_DEFINE && lag_program_value(program, &s->item[0], &value) == LAG_OK &&
-               lag_session_override(tool->session, s->word, value) == LAG_OK;
-        lag_program_free(program);
-        lag_session_free(scratch);
+    bool good = lag_session_new(&scratch) == LAG_OK && lag_read(scratch, "--set", set, strlen(set), &program) == LAG_OK &&
+                lag_program_count(program) == 1 && (s = lag_program_statement(program, 0))->verb == LAG_VERB_DEFINE &&
+                lag_program_value(program, &s->item[0], &value) == LAG_OK &&
+                lag_session_override(tool->session, s->word, value) == LAG_OK;
+    if (!good) {
+        const LagDiagnostic *why = scratch ? lag_diagnostic(scratch, 0) : NULL;
+        complain("--set %s: %s (it takes NAME=VALUE, the value a number)", set,
+                 why && strchr(set, '=') ? why->message : "this gives no parameter a value");
     }
-    if (!good) complain("--set takes NAME=VALUE with a number for value, not '%s'", set);
-    free(name);
+    lag_program_free(program);
+    lag_session_free(scratch);
     return good;
 }
+
+static bool in_name(char c) { return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; }
+
+/* Whether a name of `size` bytes stands in a text as a whole word. */
+static bool stands_in(const char *text, const char *name, size_t size) {
+    for (const char *at = text; (at = strstr(at, name)); at++)
+        if ((at == text || !in_name(at[-1])) && !in_name(at[size])) return true;
+    return false;
+}
+
+/* A value that changes nothing is a slip of the pen. */
+static void check_sets(const Tool *tool, const LagProgram *program, const char *text) {
+    for (int i = 0; i < tool->options->sets; i++) {
+        const char *set = tool->options->set[i];
+        size_t size = strcspn(set, "= \t");
+        char *name = calloc(size + 1, 1);
+        bool expression = false;
+        if (!name) return;
+        memcpy(name, set, size);
+        for (size_t j = 0; j < lag_program_count(program); j++) {
+            const LagStatement *s = lag_program_statement(program, j);
+            expression |= s->verb == LAG_VERB_NAME && s->word && strcmp(s->word, name) == 0;
+        }
+        if (expression)
+            complain("--set %s changes nothing: in %s, '%s' is an expression and no parameter", set, tool->name, name);
+        else if (!stands_in(text, name, size))
+            complain("--set %s changes nothing: there is no '%s' in %s", set, name, tool->name);
+        free(name);
+    }
+}
+
+/* ---- The tool ---- */
 
 bool tool_init(Tool *tool, const Options *options) {
     bool to_people = !(options->output && strcmp(options->output, "-") == 0) && !options->json;
@@ -77,16 +113,18 @@ static uint32_t r_of(const Tool *tool, const LagProgram *program) {
         const LagStatement *s = lag_program_statement(program, i);
         for (uint32_t j = 0; j < s->item_count; j++) {
             double value;
-            if (s->item[j].kind == LAG_ITEM_R && lag_program_value(program, &s->item[j], &value) == LAG_OK) return (uint32_t)value;
+            if (s->item[j].kind == LAG_ITEM_R && lag_program_value(program, &s->item[j], &value) == LAG_OK)
+                return (uint32_t)value;
         }
     }
     return tool->settings.r;
 }
 
-static void print_dumps(const Tool *tool, const LagProgram *program) {
-    static const char *const name[LAG_VIEW_COUNT] = {
-        [LAG_VIEW_TOKENS] = "tokens",     [LAG_VIEW_TREE] = "tree", [LAG_VIEW_GRAPH] = "graph", [LAG_VIEW_LAGRANGE] = "lagrange",
-        [LAG_VIEW_DISCRETE] = "discrete", [LAG_VIEW_TAPE] = "tape", [LAG_VIEW_LLVM] = "llvm",   [LAG_VIEW_ASM] = "asm"};
+static void print_dumps(Tool *tool, const LagProgram *program) {
+    static const char *const name[LAG_VIEW_COUNT] = {[LAG_VIEW_TOKENS] = "tokens",     [LAG_VIEW_TREE] = "tree",
+                                                     [LAG_VIEW_GRAPH] = "graph",       [LAG_VIEW_LAGRANGE] = "lagrange",
+                                                     [LAG_VIEW_DISCRETE] = "discrete", [LAG_VIEW_TAPE] = "tape",
+                                                     [LAG_VIEW_LLVM] = "llvm",         [LAG_VIEW_ASM] = "asm"};
     const LagModel *model = lag_program_model(program);
     for (int i = 0; i < tool->options->dumps; i++) {
         LagView view = tool->options->dump[i];
@@ -94,36 +132,65 @@ static void print_dumps(const Tool *tool, const LagProgram *program) {
         bool of_text = view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE;
         if (tool->options->dumps > 1) fprintf(tool->say, "== %s ==\n", name[view]);
         LagStatus status = LAG_ERROR_ARGUMENT;
-        if (of_text) status = lag_program_view(program, view, &text);
-        else if (model) status = lag_model_view(model, view, r_of(tool, program), tool->options->backend, &text);
-        if (status == LAG_OK) fputs(text, tool->say);
-        else complain("no %s: %s", name[view], model || of_text ? lag_status_text(status) : "there is no Lagrangian");
+        if (of_text)
+            status = lag_program_view(program, view, &text);
+        else if (model)
+            status = lag_model_view(model, view, r_of(tool, program), tool->options->backend, &text);
+        if (status == LAG_OK) {
+            fputs(text, tool->say);
+        } else {
+            complain("no %s: %s", name[view], model || of_text ? lag_status_text(status) : "there is no Lagrangian");
+            tool_fails(tool, EXIT_TEXT);
+        }
         lag_text_free(text);
     }
 }
 
 /* ---- The text ---- */
 
+static bool has_verb(const LagProgram *program, LagVerb verb) {
+    for (size_t i = 0; i < lag_program_count(program); i++)
+        if (lag_program_statement(program, i)->verb == verb) return true;
+    return false;
+}
+
+/* Of a text that integrates nothing: `integrate` says its own. */
+static void print_timings(const LagModel *model, FILE *out) {
+    double seconds[PHASES];
+    LagTimings none = {0};
+    output_phases(model, &none, 0, seconds);
+    output_timings(out, seconds);
+}
+
 void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
     LagProgram *program = NULL;
     tool->name = name;
+    if (!tool->prompt) stop_at_once(); /* there is nothing to keep yet */
     LagStatus status = lag_read(tool->session, name, text, size, &program);
     print_diagnostics(tool);
     if (status != LAG_OK) {
         if (status != LAG_ERROR_TEXT) complain("%s: %s", name, lag_status_text(status));
-        tool->status = EXIT_TEXT;
+        tool_fails(tool, EXIT_TEXT);
         return;
     }
+    if (!tool->prompt && !tool->options->quiet) check_sets(tool, program, text);
     print_dumps(tool, program);
     bool go_on = !tool->options->check;
     for (size_t i = 0; i < lag_program_count(program) && go_on; i++)
         go_on = verb_run(tool, program, lag_program_statement(program, i));
+    if (tool->options->timings && (tool->options->check || !has_verb(program, LAG_VERB_INTEGRATE)) &&
+        has_verb(program, LAG_VERB_LAGRANGIAN))
+        print_timings(lag_program_model(program), tool->say);
     lag_program_free(program);
 }
 
 void tool_finish(Tool *tool) {
-    if (!tool->options->output || tool->options->check || tool->status == EXIT_TEXT || tool->status == EXIT_USAGE) return;
-    bool good = tool->last.rows && output_save(&tool->last, tool->options->output);
-    if (!tool->last.rows) complain("there is no trajectory to write to %s: nothing was integrated", tool->options->output);
-    if (!good && !tool->status) tool->status = EXIT_TEXT;
+    const char *path = tool->options->output;
+    if (!path || tool->options->check) return;
+    if (tool->last.rows) {
+        if (!output_save(&tool->last, path)) tool_fails(tool, EXIT_TEXT);
+    } else if (tool->status == EXIT_GOOD) {
+        complain("there is no trajectory to write to %s: nothing was integrated", path);
+        tool_fails(tool, EXIT_TEXT);
+    }
 }

@@ -1,4 +1,5 @@
-/* tool.h: the command's parts. They see lag.h only, like any program that embeds lag. */
+/* tool.h: the command's parts. They see lag.h only, like any program that embeds lag. None of them sets a locale, so that
+ * numbers have a point everywhere. */
 #ifndef LAG_TOOL_TOOL_H
 #define LAG_TOOL_TOOL_H
 
@@ -41,8 +42,9 @@ typedef struct Trajectory {
 
 void trajectory_free(Trajectory *trajectory);
 
-/* output.c: a trajectory into a file, by the ending of its name; written beside it and renamed into place. "-" is standard
- * output, as CSV. False, with the reason said on standard error and nothing left behind, if it can't be. */
+/* output.c: a trajectory into a file, by the ending of its name: .npy, or else CSV. It is written beside the file and
+ * renamed into place, so that there is never half a file. "-" is standard output, as CSV. False, with the reason said on
+ * standard error and nothing left behind, if it can't be. */
 bool output_save(const Trajectory *trajectory, const char *path);
 
 /* output.c: pieces of JSON on standard output. */
@@ -62,16 +64,17 @@ typedef struct Settings {
 typedef struct Tool {
     const Options *options;
     LagSession *session;
-    const char *name;  /* of the text at hand, for messages */
-    FILE *say;         /* for people: standard output, or standard error where that is not for them */
-    bool prompt;       /* a person types */
+    const char *name; /* of the text at hand, for messages */
+    FILE *say;        /* for people: standard output, or standard error where that is not for them */
+    bool prompt;      /* a person types */
     Settings settings;
     const LagModel *model; /* held: what the state below belongs to */
     double t, *q, *rate;   /* the state: coordinates, and momenta or velocities */
-    bool started, rate_is_velocity;
+    bool rate_is_velocity;
+    bool stopped; /* a step failed, or Ctrl-C: what would integrate on is passed over */
     Trajectory last;
-    LagTimings reported; /* of `model`: seconds already shown */
-    int status;          /* the exit status so far */
+    LagTimings told; /* of `model`: seconds that were reported */
+    int status;      /* the exit status so far: the worst there was */
 } Tool;
 
 /* run.c */
@@ -79,19 +82,33 @@ bool tool_init(Tool *tool, const Options *options);
 void tool_free(Tool *tool);
 void tool_text(Tool *tool, const char *name, const char *text, size_t size); /* reads a text and carries it out */
 void tool_finish(Tool *tool);                                                /* -o */
+void tool_fails(Tool *tool, int status);                                     /* raises the exit status */
 
 /* verbs.c: carries out one statement. False: stop here. */
 bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *statement);
 
-/* integrate.c: the verb with a file of its own. */
+/* integrate.c: the verbs with a file of their own. */
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *statement);
+bool verb_method(Tool *tool, const LagProgram *program, const LagStatement *statement);
+
+/* output.c: what is said of a run, by status: LAG_OK, LAG_INTERRUPTED or a failed step. */
+void output_run(Tool *tool, const LagStatement *statement, const LagReport *report, LagStatus status);
+void output_failed_start(const Tool *tool, const LagStatement *statement, LagStatus status); /* that could not be made */
+
+/* output.c: seconds by phase of a model since `told`, which becomes now; and the table of --timings. */
+enum { PHASES = 7 };
+void output_phases(const LagModel *model, LagTimings *told, double integrate, double seconds[PHASES]);
+void output_timings(FILE *out, const double seconds[PHASES]);
 
 /* prompt.c: reads lines from a person until they leave. */
 void prompt_run(Tool *tool);
 
-/* main.c: set by Ctrl-C; the work at hand ends soon after, keeping what is finished. */
-bool interrupted(void);
-void interrupted_clear(void);
+/* main.c: what Ctrl-C does. At first it ends the program at once. After stop_later, it is remembered, for the work at hand
+ * to end soon and keep what is finished, and only a second one ends the program. stop_wakes: whether it ends a read, too. */
+void stop_at_once(void);
+void stop_later(void);
+bool stop_asked(void);
+void stop_wakes(bool wakes);
 
 /* A message on standard error: "lag: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -25,7 +25,8 @@ static void introduce(const Tool *tool, const LagModel *model) {
     fputs("coordinates:", tool->say);
     for (uint32_t k = 0; k < lag_model_dof(model); k++) fprintf(tool->say, " %s", lag_model_coordinate(model, k));
     fputs("\n", tool->say);
-    if (lag_model_view(model, LAG_VIEW_EQUATIONS, 0, LAG_BACKEND_INTERPRETER, &equations) == LAG_OK) fputs(equations, tool->say);
+    if (lag_model_view(model, LAG_VIEW_EQUATIONS, 0, LAG_BACKEND_INTERPRETER, &equations) == LAG_OK)
+        fputs(equations, tool->say);
     lag_text_free(equations);
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         const char *name = lag_model_parameter(model, i);
@@ -46,8 +47,8 @@ static bool take_model(Tool *tool, const LagModel *model) {
     tool->model = model;
     tool->q = q;
     tool->rate = q + d;
-    tool->started = false;
-    tool->reported = (LagTimings){0};
+    tool->told = (LagTimings){0};
+    tool->stopped = stop_asked();
     return true;
 }
 
@@ -55,6 +56,7 @@ static bool run_lagrangian(Tool *tool, const LagProgram *program, const LagState
     (void)program;
     if (!take_model(tool, s->model)) {
         complain("out of memory");
+        tool_fails(tool, EXIT_TEXT);
         return false;
     }
     if (tool->prompt && !tool->options->json && !tool->options->quiet) introduce(tool, s->model);
@@ -72,7 +74,7 @@ static bool run_start(Tool *tool, const LagProgram *program, const LagStatement 
         double value;
         if (lag_program_value(program, &s->item[i], &value) != LAG_OK) {
             fprintf(stderr, "%s:%u: start: a value is missing or not finite\n", tool->name, s->line);
-            tool->status = EXIT_TEXT;
+            tool_fails(tool, EXIT_TEXT);
             return false;
         }
         switch (s->item[i].kind) {
@@ -82,7 +84,7 @@ static bool run_start(Tool *tool, const LagProgram *program, const LagStatement 
         default: tool->rate[s->item[i].index] = value;
         }
     }
-    tool->started = true;
+    tool->stopped = stop_asked(); /* another motion, whatever became of the last */
     return true;
 }
 
@@ -92,7 +94,7 @@ static bool run_save(Tool *tool, const LagProgram *program, const LagStatement *
     (void)program;
     if (!tool->last.rows || !output_save(&tool->last, s->word)) {
         if (!tool->last.rows) complain("there is nothing to save in %s", s->word);
-        tool->status = tool->status ? tool->status : EXIT_TEXT;
+        tool_fails(tool, EXIT_TEXT);
         return true;
     }
     if (tool->options->json) {
@@ -100,7 +102,7 @@ static bool run_save(Tool *tool, const LagProgram *program, const LagStatement *
         json_text(stdout, s->word);
         printf(",\"rows\":%zu}\n", tool->last.rows);
     } else if (!tool->options->quiet) {
-        fprintf(tool->say, "%zu rows in %s\n", tool->last.rows, s->word);
+        fprintf(tool->say, "%zu row%s in %s\n", tool->last.rows, tool->last.rows == 1 ? "" : "s", s->word);
     }
     return true;
 }
@@ -114,8 +116,10 @@ static char *parameters_text(const Tool *tool, const LagModel *model) {
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         double value;
         const char *name = lag_model_parameter(model, i);
-        if (lag_session_get(tool->session, name, &value) == LAG_OK) fprintf(out, "%s = %.17g\n", name, value);
-        else fprintf(out, "%s has no value\n", name);
+        if (lag_session_get(tool->session, name, &value) == LAG_OK)
+            fprintf(out, "%s = %.17g\n", name, value);
+        else
+            fprintf(out, "%s has no value\n", name);
     }
     if (!lag_model_parameter_count(model)) fputs("no parameters\n", out);
     fclose(out);
@@ -127,11 +131,15 @@ static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *
     LagView view = lag_view_named(s->word);
     bool own = strcmp(s->word, "parameters") == 0;
     LagStatus status = LAG_OK;
-    if (own) text = parameters_text(tool, s->model);
-    else if (view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE) status = lag_program_view(program, view, &text);
-    else status = lag_model_view(s->model, view, tool->settings.r, tool->options->backend, &text);
+    if (own)
+        text = parameters_text(tool, s->model);
+    else if (view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE)
+        status = lag_program_view(program, view, &text);
+    else
+        status = lag_model_view(s->model, view, tool->settings.r, tool->options->backend, &text);
     if (!text) {
         complain("show %s: %s", s->word, lag_status_text(status == LAG_OK ? LAG_ERROR_MEMORY : status));
+        tool_fails(tool, EXIT_TEXT);
     } else if (tool->options->json) {
         fputs("{\"do\":\"show\",\"what\":", stdout);
         json_text(stdout, s->word);
@@ -141,17 +149,23 @@ static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *
     } else {
         fputs(text, tool->say);
     }
-    if (own) free(text);
-    else lag_text_free(text);
+    if (own)
+        free(text);
+    else
+        lag_text_free(text);
     return true;
 }
 
 bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
     static bool (*const run[])(Tool *, const LagProgram *, const LagStatement *) = {
-        [LAG_VERB_DEFINE] = run_define,         [LAG_VERB_NAME] = run_name,
-        [LAG_VERB_LAGRANGIAN] = run_lagrangian, [LAG_VERB_START] = run_start,
-        [LAG_VERB_INTEGRATE] = verb_integrate,  [LAG_VERB_METHOD] = verb_integrate,
-        [LAG_VERB_SAVE] = run_save,             [LAG_VERB_SHOW] = run_show,
+        [LAG_VERB_DEFINE] = run_define,
+        [LAG_VERB_NAME] = run_name,
+        [LAG_VERB_LAGRANGIAN] = run_lagrangian,
+        [LAG_VERB_START] = run_start,
+        [LAG_VERB_INTEGRATE] = verb_integrate,
+        [LAG_VERB_METHOD] = verb_method,
+        [LAG_VERB_SAVE] = run_save,
+        [LAG_VERB_SHOW] = run_show,
     };
     return run[s->verb](tool, program, s);
 }

@@ -70,26 +70,23 @@ static void compare(const Golden *g, const char *name, LagBackend backend) {
             strcat(header, lag_model_coordinate(h.model, k));
         }
     CU_ASSERT_NSTRING_EQUAL(header, g->header, strlen(header));
-    double *row = harness_integrate(&h, (HarnessRun){.r = g->r,
-                                                     .backend = backend,
-                                                     .h = g->dt,
-                                                     .steps = g->steps,
-                                                     .q = g->row + 1,
-                                                     .pi = g->row + 1 + d});
+    double *row = harness_integrate(
+        &h,
+        (HarnessRun){.r = g->r, .backend = backend, .h = g->dt, .steps = g->steps, .q = g->row + 1, .pi = g->row + 1 + d});
     double worst = 0;
     for (size_t i = 0; row && i < g->rows * g->columns; i++)
         worst = fmax(worst, fabs(row[i] - g->row[i]) / (1 + fabs(g->row[i])));
     CU_ASSERT(row && worst <= GOLDEN_TOLERANCE);
-    printf("\n    %-28s %-12s largest error %.1e (1 + |value|)", name,
-           backend == LAG_BACKEND_LLVM ? "LLVM" : "interpreter", worst);
+    printf("\n    %-28s %-12s largest error %.1e (1 + |value|)", name, backend == LAG_BACKEND_LLVM ? "LLVM" : "interpreter",
+           worst);
     free(row);
     harness_free(&h);
 }
 
 static void test_trajectories(void) {
     static const char *const name[] = {
-        "dho_r0",         "dho_r1", "dho_r2", "dho_r4", "dho_r8", "dho_2_4_1_r2", "dho_2_3_1_r2", "dho_6.88_14.19_5.46_r2",
-        "prd_r0",         "prd_r1", "prd_r2", "prd_r4", "prd_r8", "double_pendulum_r2", "fput_8_r2"};
+        "dho_r0", "dho_r1", "dho_r2", "dho_r4", "dho_r8", "dho_2_4_1_r2",       "dho_2_3_1_r2", "dho_6.88_14.19_5.46_r2",
+        "prd_r0", "prd_r1", "prd_r2", "prd_r4", "prd_r8", "double_pendulum_r2", "fput_8_r2"};
     static Golden g;
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         char file[128];
@@ -113,7 +110,8 @@ static void test_high_order(void) {
             Harness h = harness_read("qd^2/2 - q^2/2");
             const double q = 1, pi = 0;
             double *row = harness_integrate(
-                &h, (HarnessRun){.r = high[i].r, .backend = (LagBackend)backend, .h = high[i].h, .steps = 2, .q = &q, .pi = &pi});
+                &h, (HarnessRun){
+                        .r = high[i].r, .backend = (LagBackend)backend, .h = high[i].h, .steps = 2, .q = &q, .pi = &pi});
             double worst = 0;
             for (int n = 0; row && n <= 2; n++) {
                 worst = fmax(worst, fabs(row[3 * n + 1] - cos(n * high[i].h)));

@@ -1,4 +1,5 @@
-/* test_laws.c: what must hold whatever the implementation: order, reversibility, symplecticity, conservation, equivalence. */
+/* test_laws.c: what must hold whatever the implementation: order, reversibility, symplecticity, conservation, equivalence.
+ */
 #include "harness.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@ static void damped(double m, double k, double c, double t, double *q, double *pi
 static double error_at(const Harness *h, uint32_t r, double dt, double T) {
     const double q0 = 1, pi0 = 0;
     uint64_t steps = (uint64_t)(T / dt + 0.5);
-    double *row = harness_integrate(h, (HarnessRun){.r = r, .backend = LAG_BACKEND_LLVM, .h = dt, .steps = steps, .q = &q0, .pi = &pi0});
+    double *row = harness_integrate(
+        h, (HarnessRun){.r = r, .backend = LAG_BACKEND_LLVM, .h = dt, .steps = steps, .q = &q0, .pi = &pi0});
     double q, pi, error = NAN;
     damped(1, 1, 0.2, T, &q, &pi);
     if (row) error = hypot(row[3 * steps + 1] - q, row[3 * steps + 2] - pi);
@@ -26,7 +28,7 @@ static double error_at(const Harness *h, uint32_t r, double dt, double T) {
 
 /* The order is 2r + 2 (method.md). */
 static void test_order(void) {
-    static const double dt[] = {0.05, 0.25, 0.5, 1, 1.5, 2}; /* large enough that truncation stands above round-off */
+    static const double dt[] = {0.05, 0.25, 0.5, 1, 1.5, 2.4}; /* large enough that truncation stands above round-off */
     Harness h = harness_read("m = 1; k = 1; c = 0.2; m*qd^2/2 - k*q^2/2 - c*qd_p*q_m");
     for (uint32_t r = 0; r <= 5; r++) {
         double order = log2(error_at(&h, r, dt[r], 12) / error_at(&h, r, dt[r] / 2, 12));
@@ -48,7 +50,10 @@ static void test_reversible(void) {
         for (uint32_t r = 0; r <= 8; r += 2) {
             Harness h = harness_read(text[i]);
             double *there = harness_integrate(&h, (HarnessRun){.r = r, .h = 0.05, .steps = 100, .q = q, .pi = pi});
-            double *back = there ? harness_integrate(&h, (HarnessRun){.r = r, .h = -0.05, .steps = 100, .t = 5, .q = there + 501, .pi = there + 503}) : NULL;
+            double *back =
+                there ? harness_integrate(
+                            &h, (HarnessRun){.r = r, .h = -0.05, .steps = 100, .t = 5, .q = there + 501, .pi = there + 503})
+                      : NULL;
             for (int j = 0; back && j < 2; j++) {
                 CU_ASSERT(fabs(back[501 + j] - q[j]) < 1e-12);
                 CU_ASSERT(fabs(back[503 + j] - pi[j]) < 1e-12);
@@ -128,7 +133,8 @@ static void test_runge_kutta(void) {
         double error[2];
         for (int half = 0; half < 2; half++) {
             uint64_t steps = 100u << half;
-            HarnessRun run = {.r = 0, .method = (LagMethod)method, .h = 10.0 / (double)steps, .steps = steps, .q = &q0, .pi = &pi0};
+            HarnessRun run = {
+                .r = 0, .method = (LagMethod)method, .h = 10.0 / (double)steps, .steps = steps, .q = &q0, .pi = &pi0};
             double *row = harness_integrate(&h, run), q, pi;
             damped(1, 1, 0.2, 10, &q, &pi);
             error[half] = row ? hypot(row[3 * steps + 1] - q, row[3 * steps + 2] - pi) : NAN;
@@ -147,13 +153,19 @@ static void test_same_bits(void) {
     } system[] = {
         {"(xd^2 + yd^2)/2 + 4/sqrt(x^2 + y^2) - 0.1*(xd_p*x_m + yd_p*y_m)", {1, 0}, {0, 2}},
         {"-sqrt(1 - (xd^2 + yd^2)/9) - x^2/2 - y^4/4 - 0.01*sin(3*t)*x", {0.5, 0.2}, {0.1, 0.4}},
-        {"(1 + x^2)*xd^2/2 + yd^2/2 + xd*yd*cos(y)/3 - cosh(x)/2 - exp(y)/4 - 0.1*sqrt(xd_p^2 + yd_p^2)*(xd_p*x_m + yd_p*y_m)", {0.3, -0.4}, {0.5, 0.2}},
-        {"xd^2/2 + yd^2/2 + t*(x*yd - y*xd)/5 - atan(x)*tanh(y) - erf(x*y) - log(2 + x^2) - hypot(x, y + 3) - x^4", {0.3, -0.4}, {0.5, 0.2}},
+        {"(1 + x^2)*xd^2/2 + yd^2/2 + xd*yd*cos(y)/3 - cosh(x)/2 - exp(y)/4 - 0.1*sqrt(xd_p^2 + yd_p^2)*(xd_p*x_m + "
+         "yd_p*y_m)",
+         {0.3, -0.4},
+         {0.5, 0.2}},
+        {"xd^2/2 + yd^2/2 + t*(x*yd - y*xd)/5 - atan(x)*tanh(y) - erf(x*y) - log(2 + x^2) - hypot(x, y + 3) - x^4",
+         {0.3, -0.4},
+         {0.5, 0.2}},
     };
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)
         for (uint32_t r = 0; r <= 12; r += r < 4 ? 1 : 8) {
             Harness h = harness_read(system[i].text);
-            HarnessRun run = {.r = r, .backend = LAG_BACKEND_INTERPRETER, .h = 0.05, .steps = 50, .q = system[i].q, .v = system[i].v};
+            HarnessRun run = {
+                .r = r, .backend = LAG_BACKEND_INTERPRETER, .h = 0.05, .steps = 50, .q = system[i].q, .v = system[i].v};
             double *a = harness_integrate(&h, run);
             run.backend = LAG_BACKEND_LLVM;
             double *b = harness_integrate(&h, run);

@@ -1,5 +1,5 @@
-/* test_random.c: random expressions, read from text: derivatives against differences in high precision, the interpreter against
- * LLVM bit for bit, and both against the exact value. */
+/* test_random.c: random expressions, read from text: derivatives against differences in high precision, the interpreter
+ * against LLVM bit for bit, and both against the exact value. */
 #include "graph/evaluate.h"
 #include "graph/lower.h"
 #include "native/native.h"
@@ -18,8 +18,8 @@ enum { VARIABLES = 4, POINTS = 4, BATCH = 200 };
 static const char *const variable[VARIABLES] = {"q", "qd", "c", "t"};
 
 static void random_text(SuiteRandom *random, Buffer *out, int depth) {
-    static const char *const unary[] = {"sqrt", "cbrt", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-                                        "tanh", "asinh", "acosh", "atanh", "erf", "abs", "sign", "-"};
+    static const char *const unary[] = {"sqrt", "cbrt", "exp",  "log",   "sin",   "cos",   "tan", "asin", "acos", "atan",
+                                        "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "abs",  "sign", "-"};
     static const char *const binary[] = {"atan2", "hypot", "pow", "min", "max"};
     static const char *const operator[] = {" + ", " - ", "*", "/", "*", " + "};
     static const char *const power[] = {"^2", "^3", "^(1/2)", "^(-1)", "^(-3/2)", "^(2/3)", "^7", "^0.1"};
@@ -136,7 +136,8 @@ static void test_derivatives(void) {
             graph_evaluate(&b.graph, gradient, VARIABLES, b.name, x, VARIABLES, symbolic);
             for (int v = 0; v < VARIABLES; v++) {
                 difference(&b, b.node[i], x, v, exact);
-                if (!mpfr_number_p(exact) || mpfr_get_exp(exact) > 400) continue; /* not defined here, or too steep to tell */
+                if (!mpfr_number_p(exact) || mpfr_get_exp(exact) > 400)
+                    continue; /* not defined here, or too steep to tell */
                 compared++;
                 mpfr_sub(symbolic[v], symbolic[v], exact, MPFR_RNDN);
                 mpfr_abs(exact, exact, MPFR_RNDN);
@@ -164,9 +165,11 @@ static void tape_of(Batch *b, uint32_t i, Tape *tape) {
     NodeId root[VARIABLES + 1] = {b->node[i]};
     graph_gradient(&b->graph, b->node[i], b->name, VARIABLES, root + 1);
     Emitter emit = {.tape = tape, .graph = &b->graph};
-    for (uint32_t v = 0; v < VARIABLES; v++) emit_bind(&emit, b->name[v], tape_load(tape, (TapeRef){.array = LAG_Q, .base = v}));
+    for (uint32_t v = 0; v < VARIABLES; v++)
+        emit_bind(&emit, b->name[v], tape_load(tape, (TapeRef){.array = LAG_Q, .base = v}));
     emit_roots(&emit, root, VARIABLES + 1, NULL, 0);
-    for (uint32_t k = 0; k <= VARIABLES; k++) tape_store(tape, (TapeRef){.array = LAG_A, .base = k}, emit_value(&emit, root[k]));
+    for (uint32_t k = 0; k <= VARIABLES; k++)
+        tape_store(tape, (TapeRef){.array = LAG_A, .base = k}, emit_value(&emit, root[k]));
     tape_trim(tape);
     emitter_free(&emit);
 }
@@ -220,7 +223,8 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
         double *scratch = calloc(work + 1, sizeof *scratch);
         for (int p = 0; p < POINTS; p++) {
             double q[VARIABLES], a[VARIABLES + 1], c[VARIABLES + 1];
-            for (int v = 0; v < VARIABLES; v++) q[v] = p == 3 ? suite_uniform(random, -30, 30) : suite_uniform(random, -0.5, 1.5);
+            for (int v = 0; v < VARIABLES; v++)
+                q[v] = p == 3 ? suite_uniform(random, -30, 30) : suite_uniform(random, -0.5, 1.5);
             double *array[LAG_ARRAY_COUNT] = {[LAG_Q] = q, [LAG_A] = a, [LAG_WORK] = scratch};
             interp_run(interp, array);
             array[LAG_A] = c;
@@ -256,5 +260,6 @@ static void test_engines(void) {
 }
 
 void suite_random(void) {
-    suite_add("random", (SuiteTest[]){{"derivatives", test_derivatives}, {"interpreter = LLVM, bit for bit", test_engines}, {0}});
+    suite_add("random",
+              (SuiteTest[]){{"derivatives", test_derivatives}, {"interpreter = LLVM, bit for bit", test_engines}, {0}});
 }

@@ -1,2 +1,304 @@
 #!/bin/sh
-exit 0
+# The command, as a person or a script meets it: options, exit statuses, what goes to which stream, files, and the message for
+# every mistake of the language (NAME.lag, with what is said of it in NAME.expect). Arguments: the command, the folder of the
+# tests, the folder of the examples. LAG_RECORD=1 writes the .expect files anew: read what changed in them.
+lag=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") tests=$(cd "$2" && pwd) examples=$(cd "$3" && pwd)
+here=$tests/tool
+passed=0 failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+unset NO_COLOR
+
+pass() { passed=$((passed + 1)); }
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+    sed 's/^/    /' err | head -5
+}
+
+# run ARGUMENTS: leaves out, err and status.
+run() {
+    "$lag" "$@" >out 2>err </dev/null
+    status=$?
+}
+# Of the last run: exit STATUS, empty STREAM, has STREAM TEXT, has_not STREAM TEXT, lines STREAM COUNT; the case's name is last.
+exits() { if [ "$status" = "$1" ]; then pass; else fail "$2: exit status $status, not $1"; fi; }
+empty() { if [ ! -s "$1" ]; then pass; else fail "$2: $1 is not empty: $(head -1 "$1")"; fi; }
+has() { if grep -qF -e "$2" "$1"; then pass; else fail "$3: no '$2' in $1"; fi; }
+has_not() { if grep -qF -e "$2" "$1"; then fail "$3: '$2' in $1"; else pass; fi; }
+lines() {
+    count=$(wc -l <"$1" | tr -d ' ')
+    if [ "$count" = "$2" ]; then pass; else fail "$3: $count lines in $1, not $2"; fi
+}
+holds() { if eval "$1"; then pass; else fail "$2"; fi; }
+
+# The table of a CSV without its comments and header.
+table() { grep -v '^#' "$1" | tail -n +2; }
+# close A B TOLERANCE NAME: two tables agree, number by number.
+close() {
+    table "$1" >a
+    table "$2" >b
+    if paste -d, a b | awk -F, -v most="$3" '
+        { half = NF / 2; for (i = 1; i <= half; i++) { e = $i - $(i + half); if (e < 0) e = -e; if (!(e <= most)) bad = 1 } }
+        END { exit bad || NR < 2 }' && [ "$(wc -l <a)" -eq "$(wc -l <b)" ]; then pass; else fail "$4"; fi
+}
+
+oscillator='k = 1; qd^2/2 - k*q^2/2; start q = 1; integrate r = 2, dt = 0.1, steps = 20'
+
+# ---- Messages ----
+
+cd "$here" || exit 1
+for lagrangian in *.lag; do
+    name=${lagrangian%.lag}
+    "$lag" --check "$lagrangian" >"$scratch/out" 2>"$scratch/err" </dev/null
+    echo "exit $?" >>"$scratch/err"
+    [ -z "$LAG_RECORD" ] || cp "$scratch/err" "$name.expect"
+    if [ ! -s "$scratch/out" ] && diff "$name.expect" "$scratch/err" >"$scratch/difference" 2>&1; then pass; else
+        failed=$((failed + 1))
+        echo "FAILED: messages of $lagrangian"
+        sed 's/^/    /' "$scratch/difference"
+    fi
+done
+cd "$scratch" || exit 1
+
+# says TEXT NAME: what the text in the file `text` is told.
+says() {
+    run --check text
+    exits 1 "$2"
+    has err "$1" "$2"
+}
+printf 'a = \001\n' >text; says 'text:1:5: error: a text can'\''t hold the control byte 0x01' 'a control byte'
+printf 'a = \377\n' >text; says 'text:1:5: error: the byte 0xff is not UTF-8' 'a byte that is not UTF-8'
+printf '%070d = 1\n' 0 | tr 0 a >text; says 'error: this name has more than 64 bytes' 'a long name'
+printf 'a = %05000d\n' 1 >text; says 'error: this number has more than 4096 characters' 'a long number'
+printf 'a = %070d1)\n' 0 | sed 's/0/1, /g; s/= /= atan2(/' >text; says 'error: a function takes at most 64 arguments' 'many arguments'
+
+cat >ten.lag <<'END'
+V(s) = k*sine(s)
+W = 3 + * 4
+T = 5 q
+coord q; param q
+U = 1/0
+start qq = 1
+integrate r = 400, dt = 0.1, steps = 10
+plot q
+save "x.txt"
+show equatons
+qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 10; save "ran.csv"
+END
+run ten.lag
+exits 1 'ten mistakes'
+empty out 'ten mistakes run nothing'
+holds '[ ! -e ran.csv ]' 'ten mistakes save nothing'
+for line in 1 2 3 4 5 6 7 8 9 10; do has err "ten.lag:$line:" 'ten mistakes'; done
+holds '[ "$(grep -c "^ten.lag:10*:.*error:" err)" -ge 2 ]' 'each mistake is an error'
+has_not err 'ten.lag:11:' 'what is right is not complained about'
+holds '! grep -q "$(printf "\033")" err' 'no colours outside a terminal'
+
+# ---- Usage ----
+
+run --version; exits 0 --version; has out 'lag 0.' --version; lines out 1 --version
+run --help; exits 0 --help; has out '--backend=NAME' --help; empty err --help
+wrong() {
+    run "$@"
+    exits 2 "wrong usage: $*"
+    empty out "wrong usage: $*"
+    lines err 1 "wrong usage: $*"
+}
+wrong --nonsense; wrong -e; wrong -o; wrong --set; wrong --dump; wrong --dump=nonsense; wrong --dump=c; wrong --backend=tcc
+wrong --backend=nonsense; wrong --set=k -e "$oscillator"; wrong --set k=x -e "$oscillator"; wrong --set k=1/0 -e "$oscillator"
+wrong --json -o - -e "$oscillator"; wrong missing.lag; wrong .
+run missing.lag
+has err 'lag: missing.lag: No such file or directory' 'a file that is not there'
+
+# ---- Texts ----
+
+run -e "$oscillator"
+exits 0 '-e'; empty err '-e'; has out '20 steps of 0.1 by ggl (r = 2, order 6), to t = 2' '-e'
+run -e 'k = 1' -e 'qd^2/2 - k*q^2/2' -e 'start q = 1; integrate dt = 0.1, steps = 3'
+exits 0 'several -e are one text'
+printf '%s\n' "$oscillator" | "$lag" --quiet -o in.csv; status=$?
+exits 0 'standard input'; lines in.csv 25 'standard input'
+printf '%s\n' "$oscillator" >one.lag
+printf 'qd^2/2 - k*q^2/2; start q = 1; integrate dt = 0.1, steps = 3\n' >two.lag
+run one.lag two.lag
+exits 1 'files share no names'; has err "two.lag:1:10: error: parameter 'k' has no value" 'files share no names'
+has out '20 steps' 'a wrong file does not stop another'
+run two.lag one.lag
+exits 1 'the worst status wins'; has out '20 steps' 'a wrong file does not stop another'
+run --quiet -e "$oscillator"; exits 0 --quiet; empty out --quiet; empty err --quiet
+run --quiet --check -e 'rd^2/2 + phid^2/2 - r^2'; empty err '--quiet hides notes'
+run --check -e 'rd^2/2 + phid^2/2 - r^2'; has err 'note:' 'notes'; exits 0 'notes'
+run --check -e "$oscillator; save \"checked.csv\""
+exits 0 --check; empty out --check; holds '[ ! -e checked.csv ]' '--check saves nothing'
+
+# ---- Trajectories ----
+
+run -e "$oscillator; save \"saved.csv\"" -o written.csv
+exits 0 save; has out '21 rows in saved.csv' save
+holds 'cmp -s saved.csv written.csv' '-o writes what save saves'
+run -e "$oscillator" -o -
+exits 0 '-o -'; holds 'cmp -s saved.csv out' '-o - writes what save saves'; has err '20 steps' '-o - leaves the summary to standard error'
+has saved.csv '# Lagrangian: qd^2/2 - k*q^2/2' csv; has saved.csv '# parameters: k = 1' csv
+has saved.csv '# r = 2, dt = 0.10000000000000001, steps = 20' csv
+holds '[ "$(sed -n 4,5p saved.csv)" = "t,q,pi_q
+0,1,0" ]' 'header and start'
+run --backend=interp -o interp.csv -e "$oscillator"; holds 'cmp -s saved.csv interp.csv' 'the backends agree to the bit'
+run --backend=llvm -o llvm.csv -e "$oscillator"; holds 'cmp -s saved.csv llvm.csv' 'the backends agree to the bit'
+run -e "$(echo "$oscillator" | sed 's/qd^2.2 - /qd^2\/2 + # half\n -/')" -o broken.csv
+close saved.csv broken.csv 0 'a Lagrangian on two lines'; has broken.csv '# Lagrangian: qd^2/2 + -k*q^2/2' 'a Lagrangian on one line in the file'
+
+run --set k=9/4 -e "$oscillator" -o set.csv
+exits 0 --set; has set.csv '# parameters: k = 2.25' '--set wins'; empty err '--set'
+run --set k=2 --set k=3 -e "$oscillator; k = 5; show parameters"; has out 'k = 3' 'the last --set wins, over later statements too'
+run --set kk=2 -e "$oscillator"; has err "there is no 'kk'" '--set of nothing'
+run --set w=2 -e 'k = 1; w = 2*k; qd^2/2 - w*q^2/2'; has err "'w' is an expression" '--set of an expression'
+
+run -e "$oscillator" -o every.csv -e 'start q = 1; integrate every = 7'
+table every.csv >a; table saved.csv | awk 'NR % 7 == 1' >b; holds 'cmp -s a b' 'every keeps each 7th row'
+run -e "$oscillator" -o on.csv -e 'start q = 1; integrate steps = 5; integrate steps = 15'
+table on.csv >a; table saved.csv | tail -n 16 >b
+holds '[ "$(wc -l <a)" -eq 16 ]' 'a repeated integrate keeps its own rows'
+close on.csv on.csv 0 'a table agrees with itself'
+holds 'paste -d, a b | awk -F, "{ for (i = 1; i < 4; i++) if ((\$i - \$(i + 3))^2 > 1e-28) bad = 1 } END { exit bad }"' 'it goes on from the last state'
+run -e "$oscillator" -o until.csv -e 'start q = 1; integrate until = 2.05'; holds 'cmp -s saved.csv until.csv' 'until'
+run -e 'k = 1; qd^2/2 - k*q^2/2; method r = 2, dt = 0.1, steps = 20; start q = 1; integrate' -o method.csv
+holds 'cmp -s saved.csv method.csv' 'method sets, integrate runs'
+run -e 'm = 2; m*qd^2/2 - q^2/2; start q = 1, qd = 3, t = 5; integrate dt = -0.1, until = 4; save "v.csv"' \
+    -e 'start q = 1, pi_q = 6, t = 5; integrate; save "p.csv"'
+holds 'cmp -s v.csv p.csv && [ "$(table v.csv | sed -n 1p)" = 5,1,6 ] && [ "$(table v.csv | wc -l)" -eq 11 ]' 'a velocity becomes a momentum'
+has v.csv '# r = 8' 'r is 8 unless given'
+for method in rk2 rk4; do
+    run -e "$oscillator, method = $method" -o "$method.csv"; exits 0 $method; has $method.csv "method = $method" $method
+done
+close saved.csv rk4.csv 1e-5 'rk4 goes the same way'; close saved.csv rk2.csv 1e-2 'rk2 goes the same way'
+run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, until = -1'; exits 1 'until behind'; has err '-e:1: integrate: until' 'until behind'
+run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1e12'; exits 1 'too many rows'; has err 'every = K' 'too many rows'
+
+# ---- Failures ----
+
+fall='qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate dt = 0.1, steps = 1000'
+run -e "$fall; save \"fall.csv\"; integrate; save \"again.csv\"" -o fallen.csv
+exits 3 'a failed step'; has err '-e:1: integrate: step 8, from t = 0.7: ' 'a failed step'
+holds '[ "$(table fall.csv | wc -l)" -eq 8 ] && cmp -s fall.csv fallen.csv && cmp -s fall.csv again.csv' 'what was integrated is kept'
+has err 'passed over' 'what would go on from it is passed over'
+run -e "$fall; start q = 1, qd = 0; integrate steps = 3" -o fresh.csv
+exits 3 'a failed step, and a new start'; holds '[ "$(table fresh.csv | wc -l)" -eq 4 ]' 'a new start integrates'
+run --json -e "$fall"; exits 3 'a failed step in JSON'; has out '"status":"' 'a failed step in JSON'; has out '"step":8,"residual":' 'a failed step in JSON'
+run -e "$oscillator; save \"none/x.csv\""; exits 1 'no such folder'
+has err 'cannot write none/x.csv: No such file or directory' 'no such folder'
+run -e "$oscillator" -o .; exits 1 'a folder for a file'; has err 'cannot write .: Is a directory' 'a folder for a file'
+run -e 'k = 1' -o none.csv; exits 1 'nothing to write'; holds '[ ! -e none.csv ]' 'nothing to write'
+if [ -w /dev/full ]; then
+    run -e "$oscillator" -o /dev/full; exits 1 'a full disk'; has err 'cannot write /dev/full: No space left' 'a full disk'
+    "$lag" -e "$oscillator" -o - >/dev/full 2>err </dev/null; status=$?
+    exits 1 'a full standard output'; has err 'cannot write standard output' 'a full standard output'
+    "$lag" -e "$oscillator" --json >/dev/full 2>err </dev/null; status=$?
+    exits 1 'JSON to a full standard output'
+    holds '[ -c /dev/full ]' 'a device stays one'
+fi
+: >aim.csv; ln -s aim.csv link.csv
+run --quiet -e "$oscillator" -o link.csv; holds '[ -L link.csv ] && cmp -s aim.csv saved.csv' 'a link stays one'
+holds '[ -z "$(find . -name "*.part*")" ]' 'no half files are left'
+
+# Ctrl-C while it integrates: begun.csv says that it does.
+"$lag" -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1; save "begun.csv"; integrate steps = 1e15, every = 1e12' \
+    -e 'save "cut.csv"; integrate' -o last.csv >out 2>err </dev/null &
+process=$!
+while [ ! -e begun.csv ] && kill -0 $process 2>/dev/null; do sleep 0.05; done
+kill -INT $process
+wait $process
+status=$?
+exits 130 Ctrl-C; has err 'interrupted after step' Ctrl-C; has err 'passed over' 'nothing is begun after Ctrl-C'
+holds '[ "$(table cut.csv | sed -n 1p)" = "$(table begun.csv | sed -n 2p)" ] && cmp -s cut.csv last.csv' 'Ctrl-C keeps and saves'
+
+# ---- What is shown ----
+
+run --dump=tokens,tree,graph,lagrange,discrete,tape,llvm,asm --check -e 'k = 1; qd^2/2 - k*q^2/2'
+exits 0 --dump
+holds '[ "$(grep "^== " out | tr -d "= " | tr "\n" " ")" = "tokens tree graph lagrange discrete tape llvm asm " ]' 'dumps come in order'
+for phase in tokens tree graph lagrange discrete tape llvm asm; do
+    run --dump=$phase --check -e 'k = 1; qd^2/2 - k*q^2/2'
+    exits 0 "--dump=$phase"; has_not out '==' 'one dump has no header'
+    cp out dumped
+    run -e "k = 1; qd^2/2 - k*q^2/2; show $phase"
+    if [ $phase = tokens ] || [ $phase = tree ]; then holds '[ -s out ]' "show $phase"; else holds 'cmp -s out dumped && [ -s out ]' "show $phase"; fi
+done
+run --dump=llvm -e 'k = 1'; exits 1 'a dump of no Lagrangian'
+run -e 'k = 1/4; qd^2/2 - k*q^2/2 - c*qd_p*q_m; show lagrangian; show equations; show energy; show parameters; show kernel'
+exits 0 show
+for text in 'qd^2/2 - k*q^2/2 - c*qd_p*q_m' 'qdd = -k*q - c*qd' 'qd^2/2 + k*q^2/2' 'k = 0.25' 'c has no value' 'not conservative'; do
+    has out "$text" show
+done
+run --timings -e "$oscillator"
+for phase in parse differentiate emit optimise codegen link integrate; do has out "  $phase " --timings; done
+run --timings --check -e "$oscillator"; has out '  differentiate ' '--timings --check'
+
+# ---- JSON, with what reads it ----
+
+run --json -e "$oscillator; save \"a \\\"b\\\".csv\"; show equations; show parameters" -e 'start q = 1; integrate method = rk4, t = 0'
+exits 1 'a setting that is none'; empty out 'a mistake in JSON prints nothing'
+run --json -e "$oscillator; save \"a.csv\"; show equations; show parameters; k = 2; integrate" \
+    -e 't*qd^2/2 - q^2; start q = 1, t = 1; integrate; xd^2 - x_m*xd_p - x^2; start x = 1; integrate'
+exits 0 --json; lines out 7 '--json prints a line a result'; has out '{"do":"save","file":"a.csv","rows":21}' --json
+has out '{"do":"show","what":"equations","text":"qdd = -k*q\n"}' --json
+cp out lines.json
+run -e "$oscillator; save \"t.npy\"; save \"t.csv\""
+if command -v python3 >/dev/null; then
+    python3 - >err 2>&1 <<'END'; status=$?
+import json, math, struct
+rows = [json.loads(line) for line in open("lines.json")]
+first = rows[0]
+assert [r["do"] for r in rows] == ["integrate", "save", "show", "show", "integrate", "integrate", "integrate"]
+assert first["steps"] == 20 and first["t"] == 2
+assert abs(first["q"][0] - math.cos(2)) < 1e-8 and abs(first["pi"][0] + math.sin(2)) < 1e-8
+assert first["iterations"] >= 1 and 0 < abs(first["energy_drift"]) < 1e-8 and "status" not in first
+assert list(first["seconds"]) == "parse differentiate emit optimise codegen link integrate".split()
+assert rows[4]["t"] == 4 and rows[4]["seconds"]["parse"] == 0
+assert rows[5]["energy_drift"] is None and -1 < rows[6]["energy_drift"] < 0 and rows[6]["energy"] < 1
+table = [[float(x) for x in line.split(",")] for line in open("t.csv") if line[0] not in "#t"]
+npy = open("t.npy", "rb").read()
+size = struct.unpack("<H", npy[8:10])[0]
+head = eval(npy[10:10 + size])
+assert npy[:8] == b"\x93NUMPY\x01\x00" and (10 + size) % 64 == 0
+assert head == {"descr": "<f8", "fortran_order": False, "shape": (21, 3)}, head
+assert list(struct.unpack("<63d", npy[10 + size:])) == [x for row in table for x in row]
+END
+    exits 0 'JSON and NPY say what they should'
+    # The prompt, on a terminal of its own.
+    python3 - "$lag" >out 2>err <<'END'; status=$?
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.environ["NO_COLOR"] = "1"
+    os.execv(sys.argv[1], [sys.argv[1], "-o", "typed.csv"])
+os.write(terminal, b"help\nqd^2/2 -\nk*q^2/2\nk = sine(1)\nk = 4\nstart q = 1\nintegrate dt = 0.1, steps = 5\nquit\n")
+text = b""
+try:
+    while part := os.read(terminal, 4096):
+        text += part
+except OSError:
+    pass
+print(text.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+END
+    exits 0 'the prompt'
+    for text in 'Type a Lagrangian' '...> ' 'coordinates: q' 'qdd = -k*q' 'next: k = ...; start' "unknown function 'sine'" '5 steps of 0.1'; do
+        has out "$text" 'the prompt'
+    done
+    has typed.csv '# parameters: k = 4' 'the prompt goes on after a mistake'
+fi
+
+# ---- Examples ----
+
+for example in "$examples"/*.lag; do
+    run "$example" -o "$(basename "$example" .lag).csv"; exits 0 "$example"; empty err "$example"
+done
+close damped_oscillator.csv "$tests/golden/dho_r2.csv" 1e-14 'damped_oscillator.lag follows its reference'
+close poynting_robertson.csv "$tests/golden/prd_r4.csv" 1e-13 'poynting_robertson.lag follows its reference'
+close double_pendulum.csv "$tests/golden/double_pendulum_r2.csv" 1e-13 'double_pendulum.lag follows its reference'
+close fput.csv "$tests/golden/fput_8_r2.csv" 1e-13 'fput.lag follows its reference'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

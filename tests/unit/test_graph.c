@@ -26,10 +26,16 @@ static bool bench_read(Bench *b, const char *text) {
     const TreeStatement *last = NULL;
     for (uint32_t i = 0; i < b->tree.statement_count; i++) {
         const TreeStatement *s = &b->tree.statement[i];
-        Definition d = {s->verb == TREE_FUNCTION ? DEFINITION_FUNCTION : DEFINITION_EXPRESSION, &b->tree, s->value, s->item,
-                        s->item_count, s->word};
-        if (s->verb == TREE_LAGRANGIAN) last = s;
-        else definition_set(&b->definitions, s->name, d);
+        Definition d = {s->verb == TREE_FUNCTION ? DEFINITION_FUNCTION : DEFINITION_EXPRESSION,
+                        &b->tree,
+                        s->value,
+                        s->item,
+                        s->item_count,
+                        s->word};
+        if (s->verb == TREE_LAGRANGIAN)
+            last = s;
+        else
+            definition_set(&b->definitions, s->name, d);
     }
     Lowering lowering = {.graph = &b->graph, .names = &b->names, .definitions = &b->definitions, .diag = &b->diag};
     b->node = last ? lower_expression(&lowering, &b->tree, last->value) : 0;

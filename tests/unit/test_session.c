@@ -64,9 +64,10 @@ static void test_messages(void) {
                "test:2:12: error: parameter 'k' has no value, and integrating needs it\n"
                "    m*qd^2/2 - k*q^2/2\n"
                "               ^ give it one: k = VALUE\n");
-    check_says("coord q; qd^2/2; start p = 1", "test:1:24: error: nothing to start called 'p'\n"
-                                      "    coord q; qd^2/2; start p = 1\n"
-                                      "                           ^ a start names coordinates, their velocities or momenta pi_NAME, and t\n");
+    check_says("coord q; qd^2/2; start p = 1",
+               "test:1:24: error: nothing to start called 'p'\n"
+               "    coord q; qd^2/2; start p = 1\n"
+               "                           ^ a start names coordinates, their velocities or momenta pi_NAME, and t\n");
     check_says("start q = 1", "test:1:1: error: start needs a Lagrangian\n"
                               "    start q = 1\n"
                               "    ^~~~~ type one first, as in m*qd^2/2 - k*q^2/2\n");

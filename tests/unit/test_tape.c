@@ -1,2 +1,279 @@
+/* test_tape.c: writing, measuring, checking, printing and trimming tapes. */
 #include "suite.h"
-void suite_tape(void) {}
+#include "tape/emit.h"
+#include "tape/tape.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t size[LAG_ARRAY_COUNT] = {[LAG_TIME] = 2, [LAG_Q] = 4, [LAG_Z] = 12, [LAG_A] = 4, [LAG_DERIVE] = 16};
+
+static TapeRef at(LagArray array, uint32_t base, uint32_t i, uint32_t j) { return (TapeRef){array, base, {i, j}}; }
+
+/* What tape_print writes is `text`. */
+static void expect_text(const Tape *tape, const char *text) {
+    Buffer out = {0};
+    tape_print(tape, &out);
+    CU_ASSERT_STRING_EQUAL(out.bytes ? out.bytes : "", text);
+    buffer_free(&out);
+}
+
+/* What tape_check finds is `wrong`, NULL for nothing. The tape is freed. */
+static void expect_check(Tape *tape, const char *wrong) {
+    const char *found = tape_check(tape, size);
+    if (wrong && found) CU_ASSERT_STRING_EQUAL(found, wrong);
+    CU_ASSERT_EQUAL(!found, !wrong);
+    tape_free(tape);
+}
+
+/* A[i] = -sum_j Z[1 + 3 i + j] DERIVE[4 j], kept in LAG_WORK on the way. */
+static void write_sample(Tape *tape) {
+    uint32_t row = tape_work(tape, 4);
+    TapeValue half = tape_constant(tape, -0.5);
+    tape_loop(tape, 3);
+    TapeValue dot = tape_dot(tape, at(LAG_Z, 1, 3, 1), at(LAG_DERIVE, 0, 0, 4), 4);
+    tape_store(tape, at(LAG_WORK, row, 1, 0), dot);
+    TapeValue back = tape_load(tape, at(LAG_WORK, row, 1, 0));
+    tape_loop(tape, 1);
+    TapeValue product = tape_binary(tape, TAPE_MUL, half, back);
+    tape_store(tape, at(LAG_A, 1, 1, 2), tape_unary(tape, TAPE_SIN, product));
+    tape_end(tape);
+    tape_end(tape);
+}
+
+static void test_writing(void) {
+    Tape tape = {0};
+    CU_ASSERT_EQUAL(tape_constant(&tape, 0.1), 0);
+    CU_ASSERT_EQUAL(tape_load(&tape, at(LAG_Q, 3, 0, 0)), 1);
+    CU_ASSERT_EQUAL(tape_binary(&tape, TAPE_ATAN2, 1, 0), 2);
+    tape_store(&tape, at(LAG_A, 2, 0, 0), 2);
+    CU_ASSERT_EQUAL(tape.count, 4);
+    CU_ASSERT_EQUAL(tape.ref_count, 2);
+    CU_ASSERT_EQUAL(tape.constant[tape.op[0].a], 0.1);
+    CU_ASSERT_EQUAL(tape.ref[tape.op[1].a].array, LAG_Q);
+    CU_ASSERT_EQUAL(tape.ref[tape.op[1].a].base, 3);
+    CU_ASSERT(tape.op[2].code == TAPE_ATAN2 && tape.op[2].a == 1 && tape.op[2].b == 0);
+    CU_ASSERT(tape.op[3].code == TAPE_STORE && tape.op[3].b == 2);
+    CU_ASSERT_EQUAL(tape_work(&tape, 5), 0);
+    CU_ASSERT_EQUAL(tape_work(&tape, 7), 5);
+    CU_ASSERT_EQUAL(tape.work, 12);
+    CU_ASSERT_FALSE(tape.failed);
+    expect_check(&tape, NULL);
+    CU_ASSERT(!tape.op && !tape.count && !tape.work);
+}
+
+/* Nothing is written after a failure, and nothing that was asked for then is anything but 0. */
+static void expect_failed(Tape *tape) {
+    uint32_t count = tape->count;
+    CU_ASSERT(tape->failed);
+    CU_ASSERT_EQUAL(tape_constant(tape, 1), 0);
+    CU_ASSERT_EQUAL(tape_load(tape, at(LAG_Q, 0, 0, 0)), 0);
+    CU_ASSERT_EQUAL(tape_unary(tape, TAPE_NEG, 0), 0);
+    CU_ASSERT_EQUAL(tape_dot(tape, at(LAG_Q, 0, 1, 0), at(LAG_Q, 0, 1, 0), 2), 0);
+    tape_store(tape, at(LAG_A, 0, 0, 0), 0);
+    tape_loop(tape, 2);
+    tape_end(tape);
+    CU_ASSERT_EQUAL(tape->count, count);
+    CU_ASSERT(tape->failed);
+    expect_check(tape, "the tape has failed");
+    CU_ASSERT_FALSE(tape->failed);
+}
+
+static void test_failing(void) {
+    Tape tape = {0};
+    tape_load(&tape, at(LAG_Q, 0, 0, 0));
+    tape_work(&tape, 100);
+    tape_work(&tape, UINT32_MAX / 2 - 100);
+    CU_ASSERT_FALSE(tape.failed);
+    tape_work(&tape, 1);
+    expect_failed(&tape);
+    tape.count = TAPE_LONGEST; /* as if so many were there: a refused operation touches none of them */
+    CU_ASSERT_EQUAL(tape_unary(&tape, TAPE_NEG, 0), 0);
+    expect_failed(&tape);
+}
+
+static void test_codes(void) {
+    const struct {
+        TapeCode code;
+        const char *text;
+        uint32_t operands;
+    } fact[] = {{TAPE_CONST, "const", 0}, {TAPE_LOAD, "load", 0}, {TAPE_STORE, "store", 1}, {TAPE_LOOP, "loop", 0},
+                {TAPE_END, "end", 0},     {TAPE_DOT, "dot", 0},   {TAPE_SUB, "sub", 2},     {TAPE_SQRT, "sqrt", 1},
+                {TAPE_SIGN, "sign", 1},   {TAPE_MAX, "max", 2},   {TAPE_ERF, "erf", 1},     {TAPE_HYPOT, "hypot", 2}};
+    for (size_t i = 0; i < sizeof fact / sizeof *fact; i++) {
+        CU_ASSERT_STRING_EQUAL(tape_code_text(fact[i].code), fact[i].text);
+        CU_ASSERT_EQUAL(tape_operands(fact[i].code), fact[i].operands);
+    }
+    for (int a = 0; a < TAPE_CODE_COUNT; a++)
+        for (int b = 0; b < a; b++) CU_ASSERT_STRING_NOT_EQUAL(tape_code_text((TapeCode)a), tape_code_text((TapeCode)b));
+}
+
+static void test_unrolled(void) {
+    Tape tape = {0};
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), 0);
+    write_sample(&tape);
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), 1 + 3 * (7 + 2 + 3)); /* a dot product of 4 terms is 7 operations */
+    tape_free(&tape);
+    for (int l = 0; l < TAPE_DEPTH; l++) tape_loop(&tape, 40000);
+    for (int i = 0; i < 8; i++) tape_constant(&tape, 0);
+    for (int l = 0; l < TAPE_DEPTH; l++) tape_end(&tape);
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), UINT64_MAX); /* 8 * 40000^4 > 2^64 > 40000^4 */
+    tape.op[0].a = 20000;
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), 10240000000000000000u);
+    tape.op[0].a = 400000; /* the rounds alone are more */
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), UINT64_MAX);
+    tape_free(&tape);
+}
+
+static void test_scopes(void) {
+    Tape tape = {0};
+    write_sample(&tape);
+    expect_check(&tape, NULL);
+
+    tape_unary(&tape, TAPE_NEG, tape_constant(&tape, 1));
+    tape.op[1].a = 1; /* itself */
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_loop(&tape, 2);
+    TapeValue inside = tape_constant(&tape, 1);
+    tape_end(&tape);
+    tape_binary(&tape, TAPE_ADD, tape_constant(&tape, 1), inside);
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_store(&tape, at(LAG_A, 0, 0, 0), tape_constant(&tape, 1));
+    tape_unary(&tape, TAPE_NEG, 1); /* a store makes no value */
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_constant(&tape, 1);
+    tape_store(&tape, at(LAG_A, 0, 0, 0), 7);
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_loop(&tape, 0);
+    tape_end(&tape);
+    expect_check(&tape, "a loop of no rounds");
+
+    tape_loop(&tape, 2);
+    expect_check(&tape, "a loop without its end");
+
+    tape_end(&tape);
+    expect_check(&tape, "an end without its loop");
+
+    for (int l = 0; l <= TAPE_DEPTH; l++) tape_loop(&tape, 1);
+    expect_check(&tape, "loops nested too deeply");
+
+    for (int l = 0; l < TAPE_DEPTH; l++) tape_loop(&tape, 1);
+    tape_dot(&tape, at(LAG_Q, 0, 0, 0), at(LAG_Q, 0, 0, 0), 1);
+    expect_check(&tape, "loops nested too deeply");
+
+    tape_dot(&tape, at(LAG_Q, 0, 0, 0), at(LAG_Q, 0, 0, 0), 0);
+    expect_check(&tape, "a dot product of no terms");
+
+    tape_constant(&tape, 1);
+    tape.op[0].code = TAPE_CODE_COUNT;
+    expect_check(&tape, "a code that is not there");
+
+    tape_constant(&tape, 1);
+    tape.op[0].a = 1;
+    expect_check(&tape, "a constant that is not there");
+}
+
+static void test_references(void) {
+    Tape tape = {0};
+    tape_load(&tape, at(LAG_Q, 3, 0, 0));
+    expect_check(&tape, NULL);
+    tape_load(&tape, at(LAG_Q, 4, 0, 0));
+    expect_check(&tape, "a reference past its array");
+    tape_load(&tape, at(LAG_V, 0, 0, 0)); /* of size 0 */
+    expect_check(&tape, "a reference past its array");
+
+    tape_loop(&tape, 3); /* the last element is 1 + 2 * 3 + 4 = 11 of 12, then 12 */
+    tape_loop(&tape, 5);
+    tape_load(&tape, at(LAG_Z, 1, 3, 1));
+    tape_end(&tape);
+    tape_end(&tape);
+    CU_ASSERT_PTR_NULL(tape_check(&tape, size));
+    tape.ref[0].base = 2;
+    expect_check(&tape, "a reference past its array");
+
+    tape_dot(&tape, at(LAG_Q, 0, 1, 0), at(LAG_DERIVE, 0, 5, 0), 4);
+    expect_check(&tape, NULL);
+    tape_dot(&tape, at(LAG_Q, 0, 1, 0), at(LAG_DERIVE, 1, 5, 0), 4);
+    expect_check(&tape, "a reference past its array");
+
+    tape_work(&tape, 3);
+    tape_load(&tape, at(LAG_WORK, 2, 0, 0));
+    expect_check(&tape, NULL);
+    tape_work(&tape, 3);
+    tape_load(&tape, at(LAG_WORK, 3, 0, 0));
+    expect_check(&tape, "a reference past its array");
+
+    for (int l = 0; l < 3; l++) tape_loop(&tape, UINT32_MAX);
+    tape_load(&tape, (TapeRef){LAG_Z, 9, {UINT32_MAX, UINT32_MAX, 6}}); /* 2^65 + 1: the sum must not wrap */
+    for (int l = 0; l < 3; l++) tape_end(&tape);
+    expect_check(&tape, "a reference past its array");
+
+    tape_load(&tape, at(LAG_Q, 0, 1, 0));
+    expect_check(&tape, "a stride without its loop");
+    tape_load(&tape, at(LAG_ARRAY_COUNT, 0, 0, 0));
+    expect_check(&tape, "an array that is not there");
+    tape_load(&tape, at(LAG_Q, 0, 0, 0));
+    tape.op[0].a = 1;
+    expect_check(&tape, "a reference that is not there");
+}
+
+static void test_printing(void) {
+    Tape tape = {0};
+    expect_text(&tape, "");
+    write_sample(&tape);
+    expect_text(&tape, "    %0 = const -0.5\n"
+                       "    loop i < 3\n"
+                       "        %2 = dot Z[1 + 3*i + j] . DERIVE[0 + 4*j], 4 terms\n"
+                       "        WORK[0 + i] = %2\n"
+                       "        %4 = load WORK[0 + i]\n"
+                       "        loop j < 1\n"
+                       "            %6 = mul %0, %4\n"
+                       "            %7 = sin %6\n"
+                       "            A[1 + i + 2*j] = %7\n"
+                       "        end\n"
+                       "    end\n");
+    tape_free(&tape);
+    tape_constant(&tape, 0.1);
+    tape_constant(&tape, -0.0);
+    tape_constant(&tape, INFINITY);
+    expect_text(&tape, "    %0 = const 0.1\n    %1 = const -0\n    %2 = const inf\n");
+    tape_free(&tape);
+}
+
+/* What nothing stored depends on is gone, what is stored stays, and the numbers close up. */
+static void test_trimming(void) {
+    Tape tape = {0};
+    TapeValue q = tape_load(&tape, at(LAG_Q, 0, 0, 0)), unused = tape_load(&tape, at(LAG_Q, 1, 0, 0));
+    tape_binary(&tape, TAPE_MUL, q, unused);
+    tape_loop(&tape, 2);
+    tape_constant(&tape, 2);
+    TapeValue root = tape_unary(&tape, TAPE_SQRT, q);
+    tape_store(&tape, at(LAG_A, 0, 1, 0), tape_binary(&tape, TAPE_POW, root, q));
+    tape_end(&tape);
+    tape_trim(&tape);
+    expect_text(&tape, "    %0 = load Q[0]\n"
+                       "    loop i < 2\n"
+                       "        %2 = sqrt %0\n"
+                       "        %3 = pow %2, %0\n"
+                       "        A[0 + i] = %3\n"
+                       "    end\n");
+    expect_check(&tape, NULL);
+}
+
+void suite_tape(void) {
+    suite_add("tape", (SuiteTest[]){{"writing", test_writing},
+                                    {"failing", test_failing},
+                                    {"codes", test_codes},
+                                    {"unrolled length", test_unrolled},
+                                    {"checker: scopes", test_scopes},
+                                    {"checker: references", test_references},
+                                    {"printing", test_printing},
+                                    {"trimming", test_trimming},
+                                    {0}});
+}
