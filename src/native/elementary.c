@@ -2,16 +2,13 @@
  * multiply-add (finz), and a second set of bits, the same on all others (cinz). */
 #include "native/native.h"
 
-#include <sleef.h>
-
-/* Debian's header declares the deterministic functions for vectors only. */
-#define FUNCTION_1(sleef, ulp)                                                                                              \
-    double Sleef_finz_##sleef##d1_##ulp##purecfma(double);                                                                  \
-    double Sleef_cinz_##sleef##d1_##ulp##purec(double);
-#define FUNCTION_2(sleef, ulp)                                                                                              \
-    double Sleef_finz_##sleef##d1_##ulp##purecfma(double, double);                                                          \
-    double Sleef_cinz_##sleef##d1_##ulp##purec(double, double);
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) FUNCTION_##operands(sleef, ulp)
+/* Declared here: the library's header shows the functions that need FMA only to code compiled for it. */
+#define PARAMETERS_1 double
+#define PARAMETERS_2 double, double
+#define PARAMETERS(operands) PARAMETERS_##operands
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) double Sleef_finz_##sleef##d1_##ulp##purecfma(PARAMETERS(operands));
+#include "../../grammar/ops.def"
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) double Sleef_cinz_##sleef##d1_##ulp##purec(PARAMETERS(operands));
 #include "../../grammar/ops.def"
 
 typedef union Function {
