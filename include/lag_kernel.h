@@ -80,8 +80,8 @@ typedef struct LagProcedure {
     const void *code; /* the program itself where an interpreter runs it; else NULL */
 } LagProcedure;
 
-/* What is known of a Lagrangian without running it. Each is decided by exact algebra; false means "not shown", except
- * for `singular`, which is decided at random points and stops compilation. */
+/* What is known of a Lagrangian without running it. Each is decided by exact algebra; false means "not shown". (A mass
+ * matrix that is singular whatever the parameters never gets this far: it is an error of the text.) */
 typedef struct LagFacts {
     bool autonomous;              /* time does not appear */
     bool quadratic;               /* A and B are linear in q and v (inhomogeneous terms may be there) */

@@ -5,6 +5,7 @@
 #include "mech/discrete.h"
 #include "mech/lobatto.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ static bool make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
     for (int i = 0; i < LAG_ROUTINE_COUNT && good; i++) {
         discrete_tape(&model->mech, (LagRoutine)i, r, &k->tape[i]);
         good = !k->tape[i].failed;
+        assert(!good || !tape_check(&k->tape[i], k->kernel.size));
     }
     return good;
 }

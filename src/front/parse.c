@@ -322,6 +322,7 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
         diag_error(diag, ((Span){source, 0, 1}), NULL, "this text has more than %d bytes", LEX_TEXT_MOST);
         return false;
     }
+    if (strncmp(source->bytes, "\xef\xbb\xbf", 3) == 0) p.lexer.at = 3; /* a byte order mark */
     yypstate *state = yypstate_new();
     int status = YYPUSH_MORE;
     if (!state) tree->failed = true;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What the sweep keeps for each node; `at` finds a node's place in the list of the nodes that are needed. */
+/* What the sweep keeps for each node that is needed, by its place in their list. */
 typedef struct Sweep {
     Graph *graph;
     NodeId *node; /* ascending */
@@ -16,17 +16,7 @@ typedef struct Sweep {
     bool *wanted;    /* depends on a wanted variable */
 } Sweep;
 
-static uint32_t at(const Sweep *sweep, NodeId a) {
-    uint32_t low = 0, high = sweep->count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (sweep->node[middle] <= a)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
+static uint32_t at(const Sweep *sweep, NodeId a) { return graph_place(sweep->node, sweep->count, a); }
 
 static void contribute(Sweep *sweep, NodeId a, NodeId amount) {
     uint32_t i = at(sweep, a);

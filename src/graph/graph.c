@@ -224,3 +224,15 @@ fail:
     graph->list_count = 0;
     return false;
 }
+
+uint32_t graph_place(const NodeId *list, uint32_t count, NodeId a) {
+    uint32_t low = 0, high = count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (list[middle] <= a)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}

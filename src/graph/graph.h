@@ -94,6 +94,9 @@ void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest);
 /* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory. */
 bool graph_reach(Graph *graph, const NodeId *root, uint32_t count);
 
+/* The place in an ascending list of a node that is there; of the last one before it if it is not. */
+uint32_t graph_place(const NodeId *list, uint32_t count, NodeId a);
+
 /* What follows is each in a file of its own. */
 
 /* differentiate.c: out[i] = d y / d x[i] for the NAME nodes x, in one reverse sweep. */

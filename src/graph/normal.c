@@ -212,17 +212,7 @@ static Polynomial function(Normal *n, GraphCode code, Polynomial a, Polynomial b
     return single(n, f, graph_integer(g, flip && parity == GRAPH_ODD ? -1 : 1));
 }
 
-static uint32_t place(const Normal *n, NodeId a) {
-    uint32_t low = 0, high = n->count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (n->node[middle] <= a)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
+static Polynomial normal_at(const Normal *n, NodeId a) { return n->of[graph_place(n->node, n->count, a)]; }
 
 static Polynomial normal_of(Normal *n, NodeId a) {
     Graph *g = n->graph;
@@ -234,8 +224,8 @@ static Polynomial normal_of(Normal *n, NodeId a) {
     case GRAPH_NAME: return single(n, a, one);
     default: break;
     }
-    Polynomial x = n->of[place(n, node.a)];
-    Polynomial y = graph_operands((GraphCode)node.code) > 1 ? n->of[place(n, node.b)] : (Polynomial){0};
+    Polynomial x = normal_at(n, node.a);
+    Polynomial y = graph_operands((GraphCode)node.code) > 1 ? normal_at(n, node.b) : (Polynomial){0};
     if (node.code == GRAPH_ADD) return add(n, x, y);
     if (node.code == GRAPH_MUL) return multiply(n, x, y);
     if (node.code == GRAPH_POW && graph_is_const(g, node.b)) return power(n, x, node.b);

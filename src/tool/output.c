@@ -55,8 +55,21 @@ void trajectory_free(Trajectory *trajectory) {
 
 static const char *const method_name[] = {[LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4"};
 
+/* As typed; and on a line of its own as it is with its names expanded, so that the file stands alone. */
+static void write_lagrangian(const LagModel *model, FILE *out) {
+    char *text = NULL;
+    fputs("# Lagrangian: ", out);
+    if (lag_model_view(model, LAG_VIEW_LAGRANGIAN, 0, LAG_BACKEND_INTERPRETER, &text) != LAG_OK) {
+        fprintf(out, "%s\n", lag_model_text(model));
+        return;
+    }
+    for (const char *c = text; *c; c++) fputs(*c != '\n' ? (char[]){*c, 0} : c[1] ? "\n# " : "\n", out);
+    lag_text_free(text);
+}
+
 static void write_csv(const Trajectory *tr, FILE *out) {
-    fprintf(out, "# Lagrangian: %s\n# parameters:", lag_model_text(tr->model));
+    write_lagrangian(tr->model, out);
+    fputs("# parameters:", out);
     for (uint32_t i = 0; i < lag_model_parameter_count(tr->model); i++)
         fprintf(out, "%s %s = %.17g", i ? "," : "", lag_model_parameter(tr->model, i), tr->parameter[i]);
     fprintf(out, "\n# r = %u, dt = %.17g, steps = %llu, method = %s\nt", tr->r, tr->dt, (unsigned long long)tr->steps,

@@ -176,6 +176,24 @@ static void test_every_r(void) {
     }
 }
 
+/* The rows of D sum to 0, so that a constant has no velocity. */
+static void test_row_sums(void) {
+    for (uint32_t r = 0; r <= LAG_R_MAX; r += 50) {
+        Tables t = tables_of(r);
+        double largest = 0, worst = 0;
+        for (size_t i = 0; i < t.s; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < t.s; j++) {
+                sum += t.derive[i * t.s + j];
+                largest = fmax(largest, fabs(t.derive[i * t.s + j]));
+            }
+            worst = fmax(worst, fabs(sum));
+        }
+        CU_ASSERT(worst < 1e-12 * largest);
+        free(t.node);
+    }
+}
+
 static void test_range(void) {
     double untouched = 7;
     CU_ASSERT(!lobatto_tables(LAG_R_MAX + 1, &untouched, &untouched, &untouched, &untouched, &untouched));
@@ -190,6 +208,7 @@ void suite_lobatto(void) {
     suite_add("lobatto", (SuiteTest[]){{"nodes and weights", test_nodes},
                                        {"D, G and S", test_matrices},
                                        {"every r", test_every_r},
+                                       {"row sums of D", test_row_sums},
                                        {"range", test_range},
                                        {0}});
 }
