@@ -6,7 +6,8 @@
 #define PARAMETERS_1 double
 #define PARAMETERS_2 double, double
 #define PARAMETERS(operands) PARAMETERS_##operands
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) double Sleef_finz_##sleef##d1_##ulp##purecfma(PARAMETERS(operands));
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                  \
+    double Sleef_finz_##sleef##d1_##ulp##purecfma(PARAMETERS(operands));
 #include "../../grammar/ops.def"
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) double Sleef_cinz_##sleef##d1_##ulp##purec(PARAMETERS(operands));
 #include "../../grammar/ops.def"
