@@ -36,10 +36,9 @@ static void yyerror(Parser *p, const char *message);
 %%
 
 text: line | text end line;
+end: END { yyerrok; }; /* else a mistake within three tokens of another would go unsaid */
 
-end: END { yyerrok; }; /* the next mistake is told, however near */
-
-line: %empty | statement | error;
+line: %empty | statement | error { parse_broken(p); };
 
 statement:
     expression                    { parse_lagrangian(p, $1.id, $1); }

@@ -14,22 +14,21 @@ typedef struct Parser {
     Diagnostics *diag;
     Names *names;
     /* the statement at hand */
-    uint32_t first_item;  /* its items begin here in tree->item */
-    uint32_t first_node;  /* its nodes here in tree->node */
-    uint32_t begin;       /* of its first token */
-    int first, second;    /* its first two tokens, 0 where there are none yet */
+    uint32_t first_item; /* its items begin here in tree->item */
+    uint32_t first_node; /* its nodes here in tree->node */
+    uint32_t begin;      /* of its first token */
+    int first, second;   /* its first two tokens, 0 where there are none yet */
     LexValue first_value;
     /* the token at hand */
     int token;
     LexValue value;
-    int before;           /* the token before it */
+    int before; /* the token before it */
     uint32_t before_end;
-    uint32_t depth;       /* open brackets */
-    uint32_t open;        /* where the outermost of them is */
-    bool skipping;        /* the rest of the statement is passed over: a mistake was reported, or it does not exist yet */
-    bool absent;          /* the latter: nothing in it is a mistake, and it goes on over line ends as others do */
-    bool after_newline;   /* the token at hand is the first of a line that goes on a statement */
-    bool again;           /* it is to be read again, as the first of a statement */
+    uint32_t depth;     /* open brackets */
+    uint32_t open;      /* where the innermost of the last opened is */
+    bool skipping;      /* a mistake was reported: the rest of the statement is passed over */
+    bool after_newline; /* the token at hand is the first of a line that goes on a statement */
+    bool again;         /* it is to be read again, as the first of a statement */
     bool too_deep;
 } Parser;
 
@@ -52,5 +51,6 @@ void parse_show(Parser *p, ParseValue word, ParseValue what);
 /* Mistakes. */
 void parse_unexpected(Parser *p, const int *expected, int count);
 void parse_too_deep(Parser *p);
+void parse_broken(Parser *p);
 
 #endif
