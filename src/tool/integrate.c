@@ -93,6 +93,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps) {
         tool->last.rows = rows.count;
         if (status != LAG_OK) return status;
         done += now;
+        output_progress(tool, done, steps, after.seconds);
         double seconds = after.seconds - before.seconds;
         if (seconds < PIECE_SECONDS / 2)
             piece *= 2;
@@ -144,6 +145,7 @@ static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t s
         return;
     }
     status = advance(tool, it, steps);
+    output_progress(tool, 0, 0, 0);
     lag_integrator_report(it, &report);
     keep_state(tool, it);
     tool->last.steps = report.steps;

@@ -242,6 +242,19 @@ static void say_seconds(FILE *out, double seconds) {
     fprintf(out, seconds < 100 ? "%.3g %s" : "%.0f %s", seconds, unit[i]);
 }
 
+void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds) {
+    if (tool->options->quiet || !isatty(STDERR_FILENO)) return;
+    if (steps == 0) {
+        fputs("\r\033[K", stderr);
+    } else if (seconds > 1 && done < steps) {
+        double rate = (double)done / seconds;
+        fprintf(stderr, "\r%5.1f %%, %.3g steps a second, ", 100 * (double)done / (double)steps, rate);
+        say_seconds(stderr, (double)(steps - done) / rate);
+        fputs(" to go\033[K", stderr);
+    }
+    fflush(stderr);
+}
+
 static void say_state(const Tool *tool) {
     enum { MOST = 8 };
     uint32_t d = lag_model_dof(tool->model), shown = d > MOST ? MOST : d;

@@ -100,6 +100,10 @@ enum { PHASES = 7 };
 void output_phases(const LagModel *model, LagTimings *told, double integrate, double seconds[PHASES]);
 void output_timings(FILE *out, const double seconds[PHASES]);
 
+/* output.c: on a terminal, once a run has taken a second: how far it is, how fast, and how long it has to go, on one line that is
+ * written over. With steps = 0 the line goes away. */
+void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds);
+
 /* prompt.c: reads lines from a person until they leave. */
 void prompt_run(Tool *tool);
 
