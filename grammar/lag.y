@@ -38,7 +38,7 @@ static void yyerror(Parser *p, const char *message);
 text: line | text end line;
 end: END { yyerrok; }; /* else a mistake within three tokens of another would go unsaid */
 
-line: %empty | statement | error { parse_broken(p); };
+line: %empty | statement | error;
 
 statement:
     expression                    { parse_lagrangian(p, $1.id, $1); }

@@ -20,28 +20,61 @@ const Source *source_new(Arena *arena, const char *name, const char *bytes, size
     return source;
 }
 
-static uint32_t line_begin(const Source *source, uint32_t at) {
-    while (at > 0 && source->bytes[at - 1] != '\n') at--;
-    return at;
+uint32_t source_character(const char *text, const char *end) {
+    const unsigned char *c = (const unsigned char *)text;
+    uint32_t size = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+    if ((size_t)(end - text) < size) return 0;
+    for (uint32_t i = 1; i < size; i++)
+        if ((c[i] & 0xc0) != 0x80) return 0;
+    bool longer = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);  /* than it need be */
+    bool outside = (*c == 0xed && c[1] > 0x9f) || (*c == 0xf4 && c[1] > 0x8f); /* a surrogate, or past U+10FFFF */
+    return longer || outside ? 0 : size;
 }
 
-static uint32_t line_end(const Source *source, uint32_t at) {
-    while (at < source->size && source->bytes[at] != '\n') at++;
-    return at;
-}
-
-/* Characters of a piece of UTF-8: bytes that do not continue another. */
-static uint32_t characters(const char *bytes, uint32_t begin, uint32_t end) {
-    uint32_t count = 0;
-    for (uint32_t i = begin; i < end; i++) count += ((unsigned char)bytes[i] & 0xc0) != 0x80;
-    return count;
+void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *line, uint32_t *column) {
+    const char *end = source->bytes + source->size;
+    if (at > source->size) at = source->size;
+    while (from < at) {
+        uint32_t size = source_character(source->bytes + from, end);
+        bool newline = source->bytes[from] == '\n';
+        *line += newline;
+        *column = newline ? 1 : *column + 1;
+        from += size ? size : 1;
+    }
 }
 
 void source_position(const Source *source, uint32_t at, uint32_t *line, uint32_t *column) {
-    if (at > source->size) at = source->size;
-    *line = 1;
-    for (uint32_t i = 0; i < at; i++) *line += source->bytes[i] == '\n';
-    *column = 1 + characters(source->bytes, line_begin(source, at), at);
+    *line = *column = 1;
+    source_advance(source, 0, at, line, column);
+}
+
+/* Fills in where a span is: from where the last one was, if it comes after it, so that many mistakes in a long text are
+ * placed in one walk over it, and those of one line share its copy. */
+static void diag_place(Diagnostics *list, Span span, LagDiagnostic *d) {
+    const Source *source = span.source;
+    const LagDiagnostic *last = list->count ? &list->item[list->count - 1] : NULL;
+    uint32_t known = list->count ? list->span[list->count - 1].begin : 0;
+    bool after = last && list->span[list->count - 1].source == source && known <= span.begin;
+    d->line = after ? last->line : 1;
+    d->column = after ? last->column : 1;
+    source_advance(source, after ? known : 0, span.begin, &d->line, &d->column);
+
+    uint32_t begin = span.begin < source->size ? span.begin : source->size, end = begin, line = 1;
+    while (end < span.end && end < source->size && source->bytes[end] != '\n' && source->bytes[end] != '\r') end++;
+    d->width = 1;
+    source_advance(source, begin, end, &line, &d->width);
+    if (d->width > 1) d->width--;
+    if (after && last->line == d->line) {
+        d->source = last->source;
+        return;
+    }
+    while (begin > 0 && source->bytes[begin - 1] != '\n') begin--;
+    while (end < source->size && source->bytes[end] != '\n') end++;
+    if (end > begin && source->bytes[end - 1] == '\r') end--;
+    char *copy = arena_text(&list->arena, source->bytes + begin, end - begin);
+    for (uint32_t i = 0; copy && i < end - begin; i++)
+        if (!copy[i]) copy[i] = 0x1a; /* SUBSTITUTE: a NUL would end it */
+    d->source = copy;
 }
 
 static bool diag_known(const Diagnostics *list, Span span, const char *message) {
@@ -58,7 +91,7 @@ void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hi
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (diag_known(list, span, message)) return;
+    if (list->count < DIAG_MOST && diag_known(list, span, message)) return;
     list->errors += severity == LAG_ERROR;
     if (list->count >= DIAG_MOST) return;
 
@@ -67,15 +100,10 @@ void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hi
     list->item = item;
     room = memory_grow(&spans, &list->span_capacity, list->count + 1, sizeof *list->span) && room;
     list->span = spans;
-    uint32_t begin = line_begin(span.source, span.begin), end = line_end(span.source, span.begin);
-    if (end > begin && span.source->bytes[end - 1] == '\r') end--;
     LagDiagnostic d = {.severity = severity, .file = arena_text(&list->arena, span.source->name, strlen(span.source->name))};
-    source_position(span.source, span.begin, &d.line, &d.column);
-    uint32_t until = span.end < end ? span.end : end;
-    d.width = until > span.begin ? characters(span.source->bytes, span.begin, until) : 1;
+    diag_place(list, span, &d);
     d.message = arena_text(&list->arena, message, strlen(message));
     d.hint = hint ? arena_text(&list->arena, hint, strlen(hint)) : NULL;
-    d.source = arena_text(&list->arena, span.source->bytes + begin, end - begin);
     if (!room || list->arena.failed) {
         list->failed = true;
         return;
@@ -115,26 +143,31 @@ void diag_free(Diagnostics *list) {
  * '?', and a line longer than a terminal is cut to a window around the caret. */
 enum { WINDOW = 160 };
 
-static bool printable(unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); }
+/* Whether a terminal can be given it: no control byte, no control character of U+0080 .. U+009F. */
+static bool printable(const char *c, uint32_t size) {
+    unsigned char first = (unsigned char)c[0];
+    if (size == 1) return first == '\t' || (first >= 0x20 && first != 0x7f);
+    return size > 2 || (size == 2 && (first != 0xc2 || (unsigned char)c[1] >= 0xa0));
+}
 
 static void format_source(Buffer *out, const LagDiagnostic *d, const char *paint, const char *plain) {
     uint32_t first = d->column > WINDOW / 2 + 20 ? d->column - WINDOW / 2 : 1; /* first character shown */
-    uint32_t last = first + WINDOW - 1, column = 0;
+    uint32_t last = first + WINDOW - 1, column = 1;
+    const char *c = d->source, *end = c + strlen(c);
     Buffer caret = {0};
     buffer_text(out, "    ");
     buffer_text(&caret, "    ");
     if (first > 1) buffer_text(out, "..."), buffer_text(&caret, "   ");
-    for (const char *c = d->source; *c; c++) {
-        bool begins = ((unsigned char)*c & 0xc0) != 0x80;
-        column += begins;
-        if (column < first || column > last) continue;
-        if (printable((unsigned char)*c))
-            buffer_add(out, c, 1);
-        else if (begins)
+    for (uint32_t size; c < end && column <= last; c += size ? size : 1, column++) {
+        size = source_character(c, end);
+        if (column < first) continue;
+        if (printable(c, size))
+            buffer_add(out, c, size);
+        else
             buffer_text(out, "?");
-        if (begins && column < d->column) buffer_text(&caret, *c == '\t' ? "\t" : " ");
+        if (column < d->column) buffer_text(&caret, *c == '\t' ? "\t" : " ");
     }
-    if (column > last) buffer_text(out, "...");
+    if (c < end) buffer_text(out, "...");
     buffer_print(out, "\n%s%s^", caret.bytes ? caret.bytes : "", paint);
     for (uint32_t i = 1; i < d->width && d->column + i <= last; i++) buffer_text(out, "~");
     buffer_text(out, plain);

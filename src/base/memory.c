@@ -12,9 +12,10 @@ void memory_free(void *block) { free(block); }
 
 bool memory_grow(void **data, uint32_t *capacity, size_t need, size_t size) {
     if (need <= *capacity) return true;
+    if (need > UINT32_MAX / 2) return false;
     size_t room = *capacity ? *capacity : 16;
     while (room < need) room *= 2;
-    if (room > UINT32_MAX || room > SIZE_MAX / size) return false;
+    if (room > SIZE_MAX / size) return false;
     void *grown = memory_resize(*data, room * size);
     if (!grown) return false;
     *data = grown;

@@ -1,7 +1,7 @@
 /* parse.c: drives the grammar over a text, and holds its actions.
  *
  * Line ends end a statement unless it goes on: inside brackets, or after an operator, a comma or '='. After a mistake the
- * rest of the line is passed over, so that each statement says one thing. */
+ * rest of the statement is passed over, so that each says one thing. */
 #include "front/parse.h"
 #include "lag.tab.h"
 
@@ -100,6 +100,31 @@ void parse_lagrangian(Parser *p, TreeId value, ParseValue word) {
     add_statement(p, (TreeStatement){.verb = TREE_LAGRANGIAN, .word = span_of(p, word), .name = NAME_NONE, .value = value});
 }
 
+/* What a statement with a mistake seems to be. */
+static TreeVerb meant(const Parser *p) {
+    switch (p->first) {
+    case COORD: return TREE_COORD;
+    case PARAM: return TREE_PARAM;
+    case START: return TREE_START;
+    case INTEGRATE: return TREE_INTEGRATE;
+    case METHOD: return TREE_METHOD;
+    case SAVE: return TREE_SAVE;
+    case SHOW: return TREE_SHOW;
+    case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
+    default: return TREE_LAGRANGIAN;
+    }
+}
+
+static void broken_statement(Parser *p) {
+    p->tree->item_count = p->first_item;
+    p->tree->node_count = p->first_node;
+    add_statement(p, (TreeStatement){.verb = TREE_BROKEN,
+                                     .meant = meant(p),
+                                     .word = span_of(p, p->first_value),
+                                     .name = p->first == NAME ? p->first_value.id : NAME_NONE,
+                                     .value = TREE_NONE});
+}
+
 /* The arguments of `f(x, y) = ...`, which must be different names, as items; false after a mistake. */
 static bool define_arguments(Parser *p, const TreeNode *call) {
     for (TreeId id = call->b; id != TREE_NONE; id = p->tree->node[id].b) {
@@ -131,11 +156,11 @@ void parse_define(Parser *p, TreeId left, TreeId right, ParseValue sign) {
     Span span = {p->tree->source, l.begin, l.end};
     if (l.kind != TREE_NAME && l.kind != TREE_CALL) {
         diag_error(p->diag, span, NULL, "only a name or a function of names can be given a value");
-        return parse_broken(p);
+        return broken_statement(p);
     }
     if (l.kind == TREE_CALL && (l.b == TREE_NONE || !define_arguments(p, &l))) {
         if (l.b == TREE_NONE) diag_error(p->diag, span, "without arguments: NAME = EXPRESSION", "a function has arguments");
-        return parse_broken(p);
+        return broken_statement(p);
     }
     (void)sign;
     uint32_t size = (uint32_t)strlen(names_text(p->names, l.a));
@@ -200,63 +225,77 @@ static void wish(const int *expected, int count, char *out, size_t size) {
 static const char *hint_for(const Parser *p, const int *expected, int count, char *hint, size_t size) {
     bool value = p->token == NAME || p->token == NUMBER || p->token == '(';
     bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')';
-    if (value && after_value && expects(expected, count, '+'))
+    bool list = p->depth == 0 && expects(expected, count, ','); /* there a comma may be what is missing */
+    if (value && after_value && !list && expects(expected, count, '+'))
         return "nothing is multiplied by being side by side: write '*'";
     wish(expected, count, hint, size);
     return *hint ? hint : NULL;
 }
 
+/* The token at hand as it stands in the text, no longer than a message should be. */
+static int shown(const Parser *p) {
+    enum { MOST = 60 };
+    const char *bytes = p->tree->source->bytes + p->value.begin;
+    uint32_t size = p->value.end - p->value.begin;
+    if (size <= MOST) return (int)size;
+    for (size = MOST; ((unsigned char)bytes[size] & 0xc0) == 0x80;) size--;
+    return (int)size;
+}
+
+static bool is_reserved(int token) { return token >= LAGRANGIAN && token <= ABSENT; }
+
+/* A reserved word where only a name can be meant: after `coord`, or before '='. */
+static void reserved_name(Parser *p, LexValue word) {
+    diag_error(p->diag, span_of(p, word), "take another name", "'%.*s' is a statement's word and can't be a name",
+               (int)(word.end - word.begin), p->tree->source->bytes + word.begin);
+}
+
+static bool is_newline(const Lexer *lexer, int token, LexValue value) {
+    return token == END && lexer->source->bytes[value.begin] == '\n';
+}
+
+/* Whether the open brackets are soon closed from here on, by what could stand in them. */
+static bool closes(const Parser *p, uint32_t from) {
+    enum { SOON = 100 }; /* tokens: this is asked at each line of a text that is all mistakes */
+    Lexer ahead = {.source = p->lexer.source, .at = from};
+    uint32_t depth = p->depth;
+    LexValue value;
+    for (int i = 0; i < SOON && depth; i++) {
+        int token = lex_token(&ahead, &value);
+        bool semicolon = token == END && !is_newline(&ahead, token, value);
+        if (token == 0 || token == '=' || semicolon || is_reserved(token)) return false;
+        if (token == '(') depth++;
+        if (token == ')') depth--;
+    }
+    return depth == 0;
+}
+
 void parse_unexpected(Parser *p, const int *expected, int count) {
     char hint[200];
-    bool reserved = p->token >= LAGRANGIAN && p->token <= ABSENT;
     p->skipping = true;
     if (p->token == BAD) return; /* the scanner has said it */
     bool ends = p->token == 0 || p->token == END;
-    if (p->depth && (ends || p->after_newline)) { /* what begins a line would have begun a statement */
+    if (p->depth && (ends || (p->after_newline && !closes(p, p->value.begin)))) { /* it would begin a statement */
         diag_error(p->diag, ((Span){p->tree->source, p->open, p->open + 1}), NULL, "this '(' is never closed");
         p->again = !ends;
         return;
     }
     Span span = ends ? (Span){p->tree->source, p->before_end, p->before_end + 1} : span_of(p, p->value);
     const char *help = hint_for(p, expected, count, hint, sizeof hint);
-    uint32_t size = p->value.end - p->value.begin;
     if (ends)
         diag_error(p->diag, span, help, "the statement is not finished");
-    else if (reserved && expects(expected, count, NAME))
-        diag_error(p->diag, span, "take another name", "'%.*s' is a statement's word and can't be a name", (int)size,
-                   p->tree->source->bytes + p->value.begin);
+    else if (is_reserved(p->token) && expects(expected, count, NAME))
+        reserved_name(p, p->value);
+    else if (p->token == '=' && p->second == '=' && is_reserved(p->first))
+        reserved_name(p, p->first_value);
     else
-        diag_error(p->diag, span, help, "unexpected '%.*s'", (int)(size > 60 ? 60 : size),
-                   p->tree->source->bytes + p->value.begin);
+        diag_error(p->diag, span, help, "unexpected '%.*s'", shown(p), p->tree->source->bytes + p->value.begin);
 }
 
 void parse_too_deep(Parser *p) {
     p->too_deep = true;
     diag_error(p->diag, span_of(p, p->value), NULL, "nested too deeply: more than %d symbols wait for what comes here",
                PARSE_DEPTH_MOST);
-}
-
-static TreeVerb meant(const Parser *p) {
-    switch (p->first) {
-    case COORD: return TREE_COORD;
-    case PARAM: return TREE_PARAM;
-    case START: return TREE_START;
-    case INTEGRATE: return TREE_INTEGRATE;
-    case METHOD: return TREE_METHOD;
-    case SAVE: return TREE_SAVE;
-    case SHOW: return TREE_SHOW;
-    case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
-    default: return TREE_LAGRANGIAN;
-    }
-}
-
-void parse_broken(Parser *p) {
-    p->tree->item_count = p->first_item;
-    add_statement(p, (TreeStatement){.verb = TREE_BROKEN,
-                                     .meant = meant(p),
-                                     .word = span_of(p, p->first_value),
-                                     .name = p->first == NAME ? p->first_value.id : NAME_NONE,
-                                     .value = TREE_NONE});
 }
 
 /* ---- The drive ---- */
@@ -267,8 +306,20 @@ static bool goes_on_after(int token) {
            token == '(';
 }
 
-static bool is_newline(const Lexer *lexer, int token, LexValue value) {
-    return token == END && lexer->source->bytes[value.begin] == '\n';
+/* Whether what comes after a line end belongs to the broken statement before it: it closes its brackets, or begins with what
+ * no statement can begin with. */
+static bool is_leftover(const Parser *p) {
+    Lexer ahead = {.source = p->lexer.source, .at = p->lexer.at};
+    LexValue value;
+    int token = lex_token(&ahead, &value);
+    bool first = token == ')' || token == ',' || token == '=' || token == '*' || token == '/' || token == '^';
+    return first || (p->depth && closes(p, p->lexer.at));
+}
+
+/* Whether a statement goes on over the line end at hand. */
+static bool goes_on(const Parser *p) {
+    if (goes_on_after(p->before)) return true;
+    return p->skipping && !p->absent ? is_leftover(p) : p->depth > 0;
 }
 
 static void begin_statement(Parser *p) {
@@ -276,32 +327,33 @@ static void begin_statement(Parser *p) {
     p->first_node = p->tree->node_count;
     p->first = p->second = 0;
     p->depth = 0;
-    p->skipping = false;
+    p->skipping = p->absent = false;
+    p->lexer.diag = p->diag;
+}
+
+static void end_statement(Parser *p) {
+    if (p->skipping && !p->absent) broken_statement(p);
+    begin_statement(p);
 }
 
 /* One that the language will have: said, and passed over. */
 static void absent_statement(Parser *p) {
+    Lexer ahead = {.source = p->lexer.source, .at = p->lexer.at};
+    LexValue value;
     p->begin = p->value.begin;
-    diag_error(p->diag, span_of(p, p->value), NULL, "'%.*s' does not exist yet", (int)(p->value.end - p->value.begin),
-               p->tree->source->bytes + p->value.begin);
+    if (lex_token(&ahead, &value) == '=')
+        reserved_name(p, p->value);
+    else
+        diag_error(p->diag, span_of(p, p->value), NULL, "'%.*s' does not exist yet", shown(p),
+                   p->tree->source->bytes + p->begin);
     add_statement(p,
                   (TreeStatement){.verb = TREE_ABSENT, .word = span_of(p, p->value), .name = NAME_NONE, .value = TREE_NONE});
-    p->skipping = true;
+    p->skipping = p->absent = true;
+    p->lexer.diag = NULL;
 }
 
-/* Whether the token goes to the grammar; keeps count of brackets and of the statement's first tokens. */
-static bool take_token(Parser *p) {
-    bool newline = is_newline(&p->lexer, p->token, p->value);
-    if (newline && !p->skipping && (p->depth || goes_on_after(p->before))) {
-        p->after_newline = true;
-        return false;
-    }
-    if (p->token == END || p->token == 0) return true;
-    if (p->skipping) return false;
-    if (p->token == ABSENT && p->first == 0) {
-        absent_statement(p);
-        return false;
-    }
+/* Keeps count of brackets, and of the statement's first tokens. */
+static void note_token(Parser *p) {
     if (p->first == 0) {
         p->first = p->token;
         p->first_value = p->value;
@@ -311,7 +363,24 @@ static bool take_token(Parser *p) {
     }
     if (p->token == '(' && p->depth++ == 0) p->open = p->value.begin;
     if (p->token == ')' && p->depth) p->depth--;
-    return true;
+}
+
+/* Whether the token goes to the grammar. */
+static bool take_token(Parser *p) {
+    if (p->token == END || p->token == 0) return true;
+    if (p->token == ABSENT && p->first == 0 && !p->skipping) absent_statement(p);
+    note_token(p);
+    return !p->skipping;
+}
+
+/* After what began a line turned out to begin a statement: ends the broken one before it. */
+static int read_again(Parser *p, yypstate *state) {
+    int status = yypush_parse(state, END, &p->value, p);
+    end_statement(p);
+    p->lexer.at = p->value.begin;
+    p->before = END;
+    p->again = false;
+    return status;
 }
 
 bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *diag) {
@@ -322,28 +391,27 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
         diag_error(diag, ((Span){source, 0, 1}), NULL, "this text has more than %d bytes", LEX_TEXT_MOST);
         return false;
     }
-    if (strncmp(source->bytes, "\xef\xbb\xbf", 3) == 0) p.lexer.at = 3; /* a byte order mark */
     yypstate *state = yypstate_new();
     int status = YYPUSH_MORE;
     if (!state) tree->failed = true;
     begin_statement(&p);
     while (state && status == YYPUSH_MORE && !tree->failed && !p.too_deep) {
         p.token = lex_token(&p.lexer, &p.value);
-        if (take_token(&p)) {
-            bool ends = p.token == END || p.token == 0;
-            status = yypush_parse(state, p.token, &p.value, &p);
-            if (ends) begin_statement(&p);
-            p.after_newline = false;
-        }
-        if (p.again) {
-            p.again = false;
-            status = yypush_parse(state, END, &p.value, &p);
-            begin_statement(&p);
-            p.lexer.at = p.value.begin;
-            p.before = END;
+        if (is_newline(&p.lexer, p.token, p.value) && goes_on(&p)) {
+            p.after_newline = true;
             continue;
         }
-        if (p.token != END) p.before_end = p.value.end;
+        bool ends = p.token == END || p.token == 0;
+        if (take_token(&p)) status = yypush_parse(state, p.token, &p.value, &p);
+        p.after_newline = false;
+        if (p.again) {
+            status = read_again(&p, state);
+            continue;
+        }
+        if (ends)
+            end_statement(&p);
+        else
+            p.before_end = p.value.end;
         p.before = p.token;
     }
     if (state) yypstate_delete(state);
@@ -372,14 +440,17 @@ bool parse_continues(const char *text, size_t size) {
 void parse_print_tokens(const Source *source, Buffer *out) {
     Lexer lexer = {.source = source};
     LexValue value;
+    uint32_t at = 0, line = 1, column = 1;
     int token;
     do {
-        uint32_t line, column;
         token = lex_token(&lexer, &value);
-        source_position(source, value.begin, &line, &column);
+        source_advance(source, at, value.begin, &line, &column);
+        at = value.begin;
         buffer_print(out, "%u:%u %s", line, column, lex_token_name(token));
-        if (token == NAME || token == NUMBER || token == STRING)
-            buffer_print(out, " %.*s", (int)(value.end - value.begin), source->bytes + value.begin);
+        if (token == NAME || token == NUMBER || token == STRING) {
+            buffer_text(out, " ");
+            buffer_add(out, source->bytes + value.begin, value.end - value.begin);
+        }
         buffer_text(out, "\n");
     } while (token != 0);
 }

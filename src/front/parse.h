@@ -25,8 +25,9 @@ typedef struct Parser {
     int before; /* the token before it */
     uint32_t before_end;
     uint32_t depth;     /* open brackets */
-    uint32_t open;      /* where the innermost of the last opened is */
-    bool skipping;      /* a mistake was reported: the rest of the statement is passed over */
+    uint32_t open;      /* where the outermost of them is */
+    bool skipping;      /* the rest of the statement is passed over: a mistake was reported, or it does not exist yet */
+    bool absent;        /* the latter: nothing in it is a mistake, and it goes on over line ends as others do */
     bool after_newline; /* the token at hand is the first of a line that goes on a statement */
     bool again;         /* it is to be read again, as the first of a statement */
     bool too_deep;
@@ -51,6 +52,5 @@ void parse_show(Parser *p, ParseValue word, ParseValue what);
 /* Mistakes. */
 void parse_unexpected(Parser *p, const int *expected, int count);
 void parse_too_deep(Parser *p);
-void parse_broken(Parser *p);
 
 #endif

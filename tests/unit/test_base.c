@@ -81,6 +81,25 @@ static void test_distance(void) {
     CU_ASSERT_EQUAL(names_tolerance("integrate"), 2);
 }
 
+static void test_characters(void) {
+    static const struct {
+        const char *bytes;
+        uint32_t size;
+    } sample[] = {{"a", 1},
+                  {"θ", 2},
+                  {"€", 3},
+                  {"𝜃", 4},
+                  {"\x80", 0},
+                  {"\xc0\xaf", 0},
+                  {"\xe0\x9f\x80", 0},
+                  {"\xed\xa0\x80", 0},
+                  {"\xf4\x90\x80\x80", 0},
+                  {"\xce", 0},
+                  {"\xf0\x9d\x9c", 0}};
+    for (size_t i = 0; i < sizeof sample / sizeof *sample; i++)
+        CU_ASSERT_EQUAL(source_character(sample[i].bytes, sample[i].bytes + strlen(sample[i].bytes)), sample[i].size);
+}
+
 static void check_format(const Diagnostics *list, uint32_t i, const char *want) {
     char text[500];
     size_t size = lag_diagnostic_format(&list->item[i], false, text, sizeof text);
@@ -102,6 +121,16 @@ static void test_diagnostics(void) {
     check_format(&list, 0, "file.lag:1:1: note: first\n    a = 1\n    ^\n");
     check_format(&list, 1, "file.lag:2:8: error: wrong 7\n    θd^2 - k*θ\n           ^ say so\n");
     check_format(&list, 2, "file.lag:3:2: warning: after a tab\n    \tx\n    \t^\n");
+    diag_clear(&list);
+    static const char odd[] = "a \0\xff\x9b x\xc2\x9b y\r\n";
+    source = source_new(&arena, "f", odd, sizeof odd - 1);
+    diag_error(&list, ((Span){source, 6, 10}), NULL, "odd"); /* what a terminal can't be given is '?', each one character */
+    diag_error(&list, ((Span){source, 2, 3}), NULL, "nul");
+    check_format(&list, 0, "f:1:7: error: odd\n    a ??? x? y\n          ^~~\n");
+    check_format(&list, 1, "f:1:3: error: nul\n    a ??? x? y\n      ^\n");
+    diag_clear(&list);
+    source = source_new(&arena, "file.lag", bytes, sizeof bytes - 1);
+    diag_note(&list, ((Span){source, 0, 1}), NULL, "first");
     char cut[8];
     CU_ASSERT_EQUAL(lag_diagnostic_format(&list.item[0], false, cut, sizeof cut), 42);
     CU_ASSERT_STRING_EQUAL(cut, "file.la");
@@ -117,6 +146,7 @@ void suite_base(void) {
                                     {"buffer", test_buffer},
                                     {"names", test_names},
                                     {"distance", test_distance},
+                                    {"characters", test_characters},
                                     {"diagnostics", test_diagnostics},
                                     {0}});
 }

@@ -92,6 +92,10 @@ static void test_precedence(void) {
     check_expression("θd^2/2 - ω₀^2*θ^2", "(((θd^2)/2)-((ω₀^2)*(θ^2)))");
     check_expression("a + # a comment\n  b *\n c", "(a+(b*c))");
     check_expression("(a\n+ b\n)", "(a+b)");
+    check_expression("a +\n\n  # a line of its own\n  b", "(a+b)");
+    check_expression("\xef\xbb\xbf"
+                     "a",
+                     "a"); /* a byte order mark */
 }
 
 /* The subtree of a node is the nodes from its first to itself. */
@@ -161,7 +165,19 @@ static void test_mistakes(void) {
         {"a − b", "t:1:3: error: this is not a minus sign that lag reads"},
         {"a × b", "t:1:3: error: this is not a product sign that lag reads"},
         {"q²", "t:1:2: error: powers are not raised digits"},
-        {"a @ b", "t:1:3: error: no statement has this character"},
+        {"a @ b", "t:1:3: error: no statement has the character '@'"},
+        {"a ∫ b", "t:1:3: error: no statement has the character U+222B"},
+        {"x⁴", "t:1:2: error: powers are not raised digits"},
+        {"save \"a\\nb\"; c = 1", "t:1:8: error: in quotes, '\\' stands before '\"' or '\\' only"},
+        {"save \"a\xff b\" c", "t:1:8: error: the byte 0xff is not UTF-8"},
+        {"a = 1 # caf\xe9 2x", "t:1:12: error: the byte 0xe9 is not UTF-8"},
+        {"data = 3", "t:1:1: error: 'data' is a statement's word and can't be a name"},
+        {"coord = 3", "t:1:1: error: 'coord' is a statement's word and can't be a name"},
+        {"m = (a\n b) + 3", "t:2:2: error: unexpected 'b'"},
+        {"m = f(a b,\n  c)", "t:1:9: error: unexpected 'b'"},
+        {"m = f(a −\n  2)", "t:1:9: error: this is not a minus sign that lag reads"},
+        {"fit a,\n  b", "t:1:1: error: 'fit' does not exist yet"},
+        {"prior a in 0..1 zero 5%, b to \"x", "t:1:1: error: 'prior' does not exist yet"},
         {"save \"a.csv", "t:1:6: error: this text is never closed"},
         {"save a", "t:1:6: error: unexpected 'a'"},
         {"start q = 1, = 2", "t:1:14: error: unexpected '='"},
@@ -184,6 +200,31 @@ static void test_recovery(void) {
     for (uint32_t i = 0; i < r.tree.statement_count; i++) right += r.tree.statement[i].verb == TREE_DEFINE;
     CU_ASSERT_EQUAL(right, 3);
     reading_free(&r);
+}
+
+/* The next statement's mistake is told however near it is, and a broken statement is in the tree once. */
+static void test_neighbours(void) {
+    Reading r = read("x = )\ny )\n* 3\nz = 1");
+    CU_ASSERT_EQUAL(r.diag.count, 2); /* "* 3" begins nothing: it is the rest of what is broken already */
+    CU_ASSERT_EQUAL_FATAL(r.tree.statement_count, 3);
+    CU_ASSERT(r.tree.statement[0].verb == TREE_BROKEN && r.tree.statement[0].meant == TREE_DEFINE);
+    CU_ASSERT_STRING_EQUAL(names_text(&r.names, r.tree.statement[0].name), "x");
+    CU_ASSERT(r.tree.statement[1].verb == TREE_BROKEN && r.tree.statement[1].meant == TREE_LAGRANGIAN);
+    CU_ASSERT_EQUAL(r.tree.statement[2].verb, TREE_DEFINE);
+    reading_free(&r);
+}
+
+/* The dump of tokens, ranges among them. */
+static void test_tokens(void) {
+    static const char text[] = "θ = 0..1 # c\n  \"s\" >= 2x";
+    Arena arena = {0};
+    Buffer out = {0};
+    parse_print_tokens(source_new(&arena, "t", text, sizeof text - 1), &out);
+    CU_ASSERT_STRING_EQUAL(out.bytes,
+                           "1:1 name θ\n1:3 '='\n1:5 number 0\n1:6 sign\n1:8 number 1\n1:13 end of the statement\n"
+                           "2:3 quoted text \"s\"\n2:7 sign\n2:10 error\n2:12 end of the text\n");
+    buffer_free(&out);
+    arena_free(&arena);
 }
 
 /* `count` times `open`, a name, `count` times `close`. */
@@ -251,6 +292,8 @@ void suite_tree(void) {
                                     {"continuation", test_continues},
                                     {"mistakes", test_mistakes},
                                     {"recovery", test_recovery},
+                                    {"neighbours", test_neighbours},
+                                    {"tokens", test_tokens},
                                     {"deep and long", test_shapes},
                                     {"noise", test_noise},
                                     {0}});
