@@ -3,15 +3,13 @@
 
 #include <stdatomic.h>
 
-static LagModel *changeable(const LagModel *model) { return (LagModel *)(uintptr_t)model; } /* what its lock guards */
-
 const LagModel *lag_model_hold(const LagModel *model) {
-    if (model) atomic_fetch_add(&changeable(model)->holders, 1);
+    if (model) atomic_fetch_add(&model_changeable(model)->holders, 1);
     return model;
 }
 
 void lag_model_release(const LagModel *held) {
-    LagModel *model = changeable(held);
+    LagModel *model = model_changeable(held);
     if (!model || atomic_fetch_sub(&model->holders, 1) != 1) return;
     while (model->kernels) {
         ModelKernel *next = model->kernels->next;
@@ -43,7 +41,7 @@ const LagFacts *lag_model_facts(const LagModel *model) { return &model->mech.fac
 
 LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backend, const LagKernel **kernel) {
     if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
-    LagModel *model = changeable(shared);
+    LagModel *model = model_changeable(shared);
     LagStatus status = LAG_OK;
     pthread_mutex_lock(&model->lock);
     ModelKernel *k = model->kernels;
@@ -58,7 +56,7 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
 }
 
 void lag_model_timings(const LagModel *shared, LagTimings *timings) {
-    LagModel *model = changeable(shared);
+    LagModel *model = model_changeable(shared);
     pthread_mutex_lock(&model->lock);
     *timings = model->timings;
     pthread_mutex_unlock(&model->lock);

@@ -81,7 +81,8 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
     memory = memory && !diag->failed;
 
     if (memory && diag->errors == 0) {
-        if (state.model) ((LagModel *)(uintptr_t)state.model)->timings.parse += parsed;
+        if (state.model != session->state.model)
+            model_changeable(state.model)->timings.parse += parsed; /* nobody else has it yet */
         p->model = lag_model_hold(state.model);
         session_state_free(&session->state);
         session->state = state;

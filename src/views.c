@@ -130,12 +130,10 @@ static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer 
 /* Views of the kernel of one r, which is made for it if it is not there. */
 static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, Buffer *out) {
     const LagKernel *kernel;
-    if (view != LAG_VIEW_LLVM && view != LAG_VIEW_ASM && view != LAG_VIEW_KERNEL) backend = LAG_BACKEND_INTERPRETER;
-    if (view == LAG_VIEW_LLVM || view == LAG_VIEW_ASM)
-        backend = LAG_BACKEND_INTERPRETER; /* its tapes are all that is needed */
+    if (view != LAG_VIEW_KERNEL) backend = LAG_BACKEND_INTERPRETER; /* its tapes are all that is needed */
     LagStatus status = lag_model_kernel(model, r, backend, &kernel);
     if (status != LAG_OK) return status;
-    LagModel *m = (LagModel *)(uintptr_t)model;
+    LagModel *m = model_changeable(model);
     pthread_mutex_lock(&m->lock);
     const ModelKernel *k = m->kernels;
     while (&k->kernel != kernel) k = k->next;
@@ -156,7 +154,7 @@ static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t
 LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, char **text) {
     Buffer out = {0};
     LagStatus status = LAG_OK;
-    LagModel *m = (LagModel *)(uintptr_t)model;
+    LagModel *m = model_changeable(model);
     switch (view) {
     case LAG_VIEW_KERNEL:
     case LAG_VIEW_DISCRETE:
