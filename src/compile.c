@@ -139,7 +139,7 @@ static bool is_worth_compiling(const ModelKernel *k) {
     return operations <= NATIVE_MOST;
 }
 
-LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
+static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
     ModelKernel *k = memory_new(sizeof *k);
     if (!k) return LAG_ERROR_MEMORY;
     Mechanics *m = &model->mech;
@@ -162,16 +162,24 @@ LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelK
     if (status == LAG_OK)
         *kernel = k;
     else
-        compile_kernel_free(k);
+        model_kernel_free(k);
     return status;
 }
 
-void compile_kernel_free(ModelKernel *k) {
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
-        interp_free(k->interp[i]);
-        tape_free(&k->tape[i]);
+/* ---- The face ---- */
+
+LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backend, const LagKernel **kernel) {
+    if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
+    LagModel *model = model_changeable(shared);
+    LagStatus status = LAG_OK;
+    pthread_mutex_lock(&model->lock);
+    ModelKernel *k = model->kernels;
+    while (k && (k->kernel.r != r || k->backend != backend)) k = k->next;
+    if (!k && (status = compile_kernel(model, r, backend, &k)) == LAG_OK) {
+        k->next = model->kernels;
+        model->kernels = k;
     }
-    if (k->llvm) llvm_free(k->llvm);
-    memory_free(k->tables);
-    memory_free(k);
+    pthread_mutex_unlock(&model->lock);
+    if (status == LAG_OK) *kernel = &k->kernel;
+    return status;
 }

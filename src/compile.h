@@ -9,9 +9,7 @@
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
                         Diagnostics *diag);
 
-/* The second half, for each r and backend: tables -> tapes -> code. The model is locked by the caller. */
-LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel);
-void compile_kernel_free(ModelKernel *kernel);
+/* The second half, for each r and backend (tables -> tapes -> code), is lag_model_kernel of lag.h. */
 
 /* Tapes of the routines as a job for llvm.h's functions: their names, and the tables as they are known. */
 extern const char *const compile_routine_name[LAG_ROUTINE_COUNT];

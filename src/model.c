@@ -1,7 +1,17 @@
 /* model.c: the public face of models and kernels. */
-#include "compile.h"
+#include "model.h"
 
 #include <stdatomic.h>
+
+void model_kernel_free(ModelKernel *k) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
+        interp_free(k->interp[i]);
+        tape_free(&k->tape[i]);
+    }
+    if (k->llvm) llvm_free(k->llvm);
+    memory_free(k->tables);
+    memory_free(k);
+}
 
 const LagModel *lag_model_hold(const LagModel *model) {
     if (model) atomic_fetch_add(&model_changeable(model)->holders, 1);
@@ -13,7 +23,7 @@ void lag_model_release(const LagModel *held) {
     if (!model || atomic_fetch_sub(&model->holders, 1) != 1) return;
     while (model->kernels) {
         ModelKernel *next = model->kernels->next;
-        compile_kernel_free(model->kernels);
+        model_kernel_free(model->kernels);
         model->kernels = next;
     }
     mechanics_free(&model->mech);
@@ -38,22 +48,6 @@ const char *lag_model_parameter(const LagModel *model, uint32_t index) {
 
 const char *lag_model_text(const LagModel *model) { return model->text; }
 const LagFacts *lag_model_facts(const LagModel *model) { return &model->mech.facts; }
-
-LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backend, const LagKernel **kernel) {
-    if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
-    LagModel *model = model_changeable(shared);
-    LagStatus status = LAG_OK;
-    pthread_mutex_lock(&model->lock);
-    ModelKernel *k = model->kernels;
-    while (k && (k->kernel.r != r || k->backend != backend)) k = k->next;
-    if (!k && (status = compile_kernel(model, r, backend, &k)) == LAG_OK) {
-        k->next = model->kernels;
-        model->kernels = k;
-    }
-    pthread_mutex_unlock(&model->lock);
-    if (status == LAG_OK) *kernel = &k->kernel;
-    return status;
-}
 
 void lag_model_timings(const LagModel *shared, LagTimings *timings) {
     LagModel *model = model_changeable(shared);

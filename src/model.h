@@ -30,6 +30,8 @@ struct LagModel {
     ModelKernel *kernels;
 };
 
+void model_kernel_free(ModelKernel *kernel);
+
 /* A model is const to those who hold it; this is for what its lock guards. */
 static inline LagModel *model_changeable(const LagModel *model) { return (LagModel *)(uintptr_t)model; }
 

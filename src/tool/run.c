@@ -9,10 +9,6 @@
 
 enum { DEFAULT_R = 8 };
 
-void tool_fails(Tool *tool, int status) {
-    if (status > tool->status) tool->status = status;
-}
-
 /* ---- --set ---- */
 
 /* The value is a constant of the language, read in a session of its own. */

@@ -100,14 +100,14 @@ enum { PHASES = 7 };
 void output_phases(const LagModel *model, LagTimings *told, double integrate, double seconds[PHASES]);
 void output_timings(FILE *out, const double seconds[PHASES]);
 
-/* output.c: on a terminal, once a run has taken a second: how far it is, how fast, and how long it has to go, on one line that is
- * written over. With steps = 0 the line goes away. */
+/* output.c: on a terminal, once a run has taken a second: how far it is, how fast, and how long it has to go, on one line
+ * that is written over. With steps = 0 the line goes away. */
 void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds);
 
 /* prompt.c: reads lines from a person until they leave. */
 void prompt_run(Tool *tool);
 
-/* main.c: what Ctrl-C does. At first it ends the program at once. After stop_later, it is remembered, for the work at hand
+/* stop.c: what Ctrl-C does. At first it ends the program at once. After stop_later, it is remembered, for the work at hand
  * to end soon and keep what is finished, and only a second one ends the program. stop_wakes: whether it ends a read, too. */
 void stop_at_once(void);
 void stop_later(void);
