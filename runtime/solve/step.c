@@ -17,7 +17,8 @@
 
 enum { STEP_MOST = 50, STEP_HALVINGS = 12 };
 
-static const double step_slow = 0.1; /* a theta above it asks for a new Jacobian */
+static const double step_slow = 0.1;   /* a theta above it asks for a new Jacobian */
+static const double step_tiny = 1e-10; /* a coordinate below this part of the largest is tiny */
 
 LagStatus stepper_init(Stepper *s, Frame *frame) {
     size_t n = frame->n, d = frame->d, most = (size_t)(frame->s - 1) * STEP_KNOTS;
@@ -60,26 +61,41 @@ typedef struct Size {
     double strict, loose, whole;
 } Size;
 
+/* The largest of coordinate k's z, before and after the change; and of the change alone. */
+static double reach(const Stepper *s, uint32_t k, const double *change, double *dz) {
+    const Frame *f = s->frame;
+    const double *z = f->array[LAG_Z];
+    double top = 0;
+    *dz = 0;
+    for (uint32_t i = k; i < f->n; i += f->d) {
+        double c = fabs(change[i]), old = fabs(z[i]), new = fabs(z[i] + change[i]);
+        *dz = c > *dz ? c : *dz;
+        top = old > top ? old : top;
+        top = new > top ? new : top;
+    }
+    return top;
+}
+
+/* A coordinate that is tiny beside the others, such as a mass that the motion has hardly reached, is measured against a
+ * small part of theirs: to its last bits it is made of their round-off. */
 static Size size_of(const Stepper *s, const double *change) {
     const Frame *f = s->frame;
-    const double *z = f->array[LAG_Z], *q = f->array[LAG_Q];
-    double least = DBL_MIN * f->s * f->s, change_most = 0, state_most = 0; /* below `least` numbers have fewer bits */
-    Size size = {0};
+    const double *q = f->array[LAG_Q];
+    double least = DBL_MIN * f->s * f->s, change_most = 0, state_most = least, dz; /* below it numbers have fewer bits */
     for (uint32_t k = 0; k < f->d; k++) {
-        double dz = 0, top = least;
-        for (uint32_t i = k; i < f->n; i += f->d) {
-            double c = fabs(change[i]), old = fabs(z[i]), new = fabs(z[i] + change[i]);
-            dz = c > dz ? c : dz;
-            top = old > top ? old : top;
-            top = new > top ? new : top;
-        }
+        double top = reach(s, k, change, &dz), state = fabs(q[k]) > top ? fabs(q[k]) : top;
+        if (state > state_most) state_most = state;
+        if (dz > change_most) change_most = dz;
+    }
+    Size size = {.whole = change_most / state_most};
+    double floor = step_tiny * state_most > least ? step_tiny * state_most : least;
+    for (uint32_t k = 0; k < f->d; k++) {
+        double top = reach(s, k, change, &dz);
+        if (top < floor) top = floor;
         double state = fabs(q[k]) > top ? fabs(q[k]) : top, strict = dz / top, loose = dz / state;
         if (strict > size.strict) size.strict = strict;
         if (loose > size.loose) size.loose = loose;
-        if (dz > change_most) change_most = dz;
-        if (state > state_most) state_most = state;
     }
-    size.whole = change_most / state_most;
     return size;
 }
 
