@@ -23,7 +23,7 @@ static const double step_tiny = 1e-10; /* a coordinate below this part of the la
 LagStatus stepper_init(Stepper *s, Frame *frame) {
     size_t n = frame->n, d = frame->d, most = (size_t)(frame->s - 1) * STEP_KNOTS;
     *s = (Stepper){.frame = frame};
-    s->block = calloc(n * n + 5 * n + 3 * d + most, sizeof *s->block);
+    s->block = calloc(n * n + 5 * n + 5 * d + most, sizeof *s->block);
     s->pivot = calloc(n, sizeof *s->pivot);
     LagStatus status = runge_kutta_init(&s->march, frame, true);
     if (!s->block || !s->pivot || status != LAG_OK) {
@@ -36,6 +36,7 @@ LagStatus stepper_init(Stepper *s, Frame *frame) {
     for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) *piece[i] = at, at += n;
     s->v = at, at += d;
     s->a = at, at += d;
+    s->reach = at, at += 2 * d;
     s->start = at, at += d;
     s->extrapolate = at;
     guess_init(s);
@@ -61,40 +62,33 @@ typedef struct Size {
     double strict, loose, whole;
 } Size;
 
-/* The largest of coordinate k's z, before and after the change; and of the change alone. */
-static double reach(const Stepper *s, uint32_t k, const double *change, double *dz) {
-    const Frame *f = s->frame;
-    const double *z = f->array[LAG_Z];
-    double top = 0;
-    *dz = 0;
-    for (uint32_t i = k; i < f->n; i += f->d) {
-        double c = fabs(change[i]), old = fabs(z[i]), new = fabs(z[i] + change[i]);
-        *dz = c > *dz ? c : *dz;
-        top = old > top ? old : top;
-        top = new > top ? new : top;
-    }
-    return top;
-}
-
 /* A coordinate that is tiny beside the others, such as a mass that the motion has hardly reached, is measured against a
  * small part of theirs: to its last bits it is made of their round-off. */
 static Size size_of(const Stepper *s, const double *change) {
     const Frame *f = s->frame;
-    const double *q = f->array[LAG_Q];
-    double least = DBL_MIN * f->s * f->s, change_most = 0, state_most = least, dz; /* below it numbers have fewer bits */
+    const double *z = f->array[LAG_Z], *q = f->array[LAG_Q];
+    double *top = s->reach, *dz = s->reach + f->d; /* of each coordinate, the largest z and the largest change */
+    double least = DBL_MIN * f->s * f->s, change_most = 0, state_most = least; /* below it numbers have fewer bits */
     for (uint32_t k = 0; k < f->d; k++) {
-        double top = reach(s, k, change, &dz), state = fabs(q[k]) > top ? fabs(q[k]) : top;
-        if (state > state_most) state_most = state;
-        if (dz > change_most) change_most = dz;
+        double most = 0, t = 0;
+        for (uint32_t i = k; i < f->n; i += f->d) {
+            double c = fabs(change[i]), old = fabs(z[i]), new = fabs(z[i] + change[i]);
+            most = c > most ? c : most;
+            t = old > t ? old : t;
+            t = new > t ? new : t;
+        }
+        top[k] = t, dz[k] = most;
+        change_most = most > change_most ? most : change_most;
+        t = fabs(q[k]) > t ? fabs(q[k]) : t;
+        state_most = t > state_most ? t : state_most;
     }
     Size size = {.whole = change_most / state_most};
     double floor = step_tiny * state_most > least ? step_tiny * state_most : least;
     for (uint32_t k = 0; k < f->d; k++) {
-        double top = reach(s, k, change, &dz);
-        if (top < floor) top = floor;
-        double state = fabs(q[k]) > top ? fabs(q[k]) : top, strict = dz / top, loose = dz / state;
-        if (strict > size.strict) size.strict = strict;
-        if (loose > size.loose) size.loose = loose;
+        double t = top[k] > floor ? top[k] : floor, state = fabs(q[k]) > t ? fabs(q[k]) : t;
+        double strict = dz[k] / t, loose = dz[k] / state;
+        size.strict = strict > size.strict ? strict : size.strict;
+        size.loose = loose > size.loose ? loose : size.loose;
     }
     return size;
 }

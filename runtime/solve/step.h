@@ -20,6 +20,7 @@ typedef struct Stepper {
     double *path;        /* [n] z of the last step */
     double *v;           /* [d] velocity at the end of the last step: where the next looks for its first */
     double *a;           /* [d] scratch */
+    double *reach;       /* [2 d] scratch */
     double *start;       /* [d] scratch */
     double *extrapolate; /* [r + 1, knots] from the last step's z to the next's */
     uint32_t knot[STEP_KNOTS], knots;
