@@ -84,9 +84,15 @@ static void compare(const Golden *g, const char *name, LagBackend backend) {
 }
 
 static void test_trajectories(void) {
-    static const char *const name[] = {
-        "dho_r0", "dho_r1", "dho_r2", "dho_r4", "dho_r8", "dho_2_4_1_r2",       "dho_2_3_1_r2", "dho_6.88_14.19_5.46_r2",
-        "prd_r0", "prd_r1", "prd_r2", "prd_r4", "prd_r8", "double_pendulum_r2", "fput_8_r2"};
+    static const char *const name[] = {"dho_r0",          "dho_r1",
+                                       "dho_r2",          "dho_r4",
+                                       "dho_r8",          "dho_2_4_1_r2",
+                                       "dho_2_3_1_r2",    "dho_6.88_14.19_5.46_r2",
+                                       "prd_r0",          "prd_r1",
+                                       "prd_r2",          "prd_r4",
+                                       "prd_r8",          "double_pendulum_r2",
+                                       "fput_8_r2",       "relativistic_r1",
+                                       "varying_mass_r2", "field_r3"};
     static Golden g;
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         char file[128];
