@@ -11,7 +11,7 @@
 
 enum {
     LOWER_ARGUMENTS = 64,          /* most arguments of a function */
-    LOWER_WORK = 64 * 1000 * 1000, /* most tree nodes gone through */
+    LOWER_WORK = 10 * 1000 * 1000, /* most tree nodes gone through */
     LOWER_EXPONENT = 5000,         /* largest decimal exponent of a literal */
 };
 
