@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-Span span_join(Span first, Span last) {
-    if (first.source != last.source) return first;
-    return (Span){first.source, first.begin < last.begin ? first.begin : last.begin,
-                  first.end > last.end ? first.end : last.end};
-}
-
 const Source *source_new(Arena *arena, const char *name, const char *bytes, size_t size) {
     Source *source = arena_new(arena, sizeof *source);
     char *copy = arena_text(arena, bytes, size);
@@ -41,11 +35,6 @@ void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *
         *column = newline ? 1 : *column + 1;
         from += size ? size : 1;
     }
-}
-
-void source_position(const Source *source, uint32_t at, uint32_t *line, uint32_t *column) {
-    *line = *column = 1;
-    source_advance(source, 0, at, line, column);
 }
 
 /* Fills in where a span is: from where the last one was, if it comes after it, so that many mistakes in a long text are

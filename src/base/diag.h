@@ -18,18 +18,14 @@ typedef struct Span {
     uint32_t begin, end;
 } Span;
 
-Span span_join(Span first, Span last);
-
 /* A copy of the bytes and the name in the arena; NULL when there is no memory. */
 const Source *source_new(Arena *arena, const char *name, const char *bytes, size_t size);
 
 /* The bytes of the character of UTF-8 that begins at `text`, before `end`; 0 if none does. */
 uint32_t source_character(const char *text, const char *end);
 
-/* The 1-based line, and the 1-based column in characters, of a byte. A byte that is not UTF-8 counts as one. */
-void source_position(const Source *source, uint32_t at, uint32_t *line, uint32_t *column);
-
-/* The same for a byte at or after `from`, whose line and column are there: for those who ask many times. */
+/* The 1-based line, and the 1-based column in characters, of the byte `at`, from those of the byte `from` before it. A byte
+ * that is not UTF-8 counts as a character. */
 void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *line, uint32_t *column);
 
 /* A list of diagnostics; zero-initialised is empty. What is said twice at one place is kept once. */

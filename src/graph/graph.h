@@ -114,8 +114,6 @@ bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
  * that the normal form is 0 only if the expression is. */
 NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial);
 
-/* evaluate.c: values of the roots in MPFR arithmetic of `bits`, as doubles and as a verdict (see evaluate.h). */
-
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is
  * cut with "...". In products the NAME nodes late[count] stand behind other names: the variables behind the parameters. */
 void graph_print(const Graph *graph, const Names *names, const NodeId *late, uint32_t count, NodeId a, uint32_t most,
