@@ -290,15 +290,14 @@ static NodeId operand(const Machine *m, const Frame *frame, TreeId id) {
     return m->value[frame->base + (id - frame->tree->node[frame->root].first)];
 }
 
+/* The values of a call's arguments, in order; how many there are, of which only LOWER_ARGUMENTS are kept. They are linked
+ * from the last to the first. */
 static uint32_t arguments(const Machine *m, const Frame *frame, TreeId last, NodeId out[LOWER_ARGUMENTS]) {
-    uint32_t count = 0;
+    uint32_t count = 0, i;
+    for (TreeId at = last; at != TREE_NONE; at = frame->tree->node[at].b) count++;
+    i = count;
     for (TreeId at = last; at != TREE_NONE; at = frame->tree->node[at].b)
-        if (++count <= LOWER_ARGUMENTS) out[count - 1] = operand(m, frame, frame->tree->node[at].a);
-    for (uint32_t i = 0, j = count - 1; count <= LOWER_ARGUMENTS && i + 1 <= j && i < j; i++, j--) {
-        NodeId swap = out[i];
-        out[i] = out[j];
-        out[j] = swap;
-    }
+        if (--i < LOWER_ARGUMENTS) out[i] = operand(m, frame, frame->tree->node[at].a);
     return count;
 }
 

@@ -248,6 +248,10 @@ static void test_errors(void) {
     check_error("sine(x)", "unknown function 'sine'");
     check_error("sin(x, y)", "'sin' takes 1 argument, not 2");
     check_error("atan2(x)", "'atan2' takes 2 arguments, not 1");
+    check_error("sin()", "'sin' takes 1 argument, not 0");
+    check_error("atan2()", "'atan2' takes 2 arguments, not 0");
+    check_error("f(s) = s; f()", "'f' takes 1 argument, not 0");
+    check_error("unknown()", "unknown function 'unknown'");
     check_error("sin + 1", "'sin' is a function");
     check_error("a = 2; a(3)", "'a' is no function");
     check_error("f(s) = s; f(1, 2)", "'f' takes 1 argument, not 2");
