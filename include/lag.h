@@ -217,6 +217,9 @@ typedef enum LagView {
 /* The view of that name ("equations", "llvm" ...), or LAG_VIEW_COUNT. */
 LAG_API LagView lag_view_named(const char *name);
 
+/* The name of a view; "" for LAG_VIEW_COUNT. Static. */
+LAG_API const char *lag_view_name(LagView view);
+
 /* A view as text, NUL-terminated. `r` and `backend` say which kernel, where it matters. The caller frees *text with
  * lag_text_free. The views of a text (tokens, tree) are a program's, the others a model's: the other call answers
  * LAG_ERROR_ARGUMENT. */

@@ -13,10 +13,10 @@ typedef struct Checker {
     Names *names;
     const Tree *tree;
     Diagnostics *diag;
-    LagStatement *out;       /* the statement at hand */
-    LagItem *item;           /* its items */
-    Lowering lowering;       /* into program->values; begun anew when a definition changes */
-    uint32_t counted, lines; /* bytes of the text gone through, and line ends among them */
+    LagStatement *out;         /* the statement at hand */
+    LagItem *item;             /* its items */
+    Lowering lowering;         /* into program->values; begun anew when a definition changes */
+    uint32_t at, line, column; /* the last statement's beginning: each is found from the one before */
     bool failed;
     bool no_model; /* the last Lagrangian was wrong: what needs one is not complained about */
 } Checker;
@@ -385,12 +385,6 @@ static void assume(Checker *c, const TreeStatement *s) {
     if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
 }
 
-/* The line of a statement: counted on from the one before. */
-static uint32_t line_of(Checker *c, const TreeStatement *s) {
-    for (; c->counted < s->span.begin; c->counted++) c->lines += c->tree->source->bytes[c->counted] == '\n';
-    return c->lines + 1;
-}
-
 static void check_statement(Checker *c, const TreeStatement *s) {
     static const LagVerb verb[] = {
         [TREE_DEFINE] = LAG_VERB_NAME,         [TREE_FUNCTION] = LAG_VERB_NAME, [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
@@ -399,7 +393,9 @@ static void check_statement(Checker *c, const TreeStatement *s) {
         [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_ABSENT] = LAG_VERB_NAME,   [TREE_BROKEN] = LAG_VERB_NAME,
     };
     c->out->verb = verb[s->verb];
-    c->out->line = line_of(c, s);
+    source_advance(c->tree->source, c->at, s->span.begin, &c->line, &c->column);
+    c->at = s->span.begin;
+    c->out->line = c->line;
     switch (s->verb) {
     case TREE_DEFINE:
     case TREE_FUNCTION:
@@ -422,7 +418,13 @@ static void check_statement(Checker *c, const TreeStatement *s) {
 
 bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) {
     const Tree *tree = program->tree;
-    Checker c = {.program = program, .state = state, .names = &program->session->names, .tree = tree, .diag = diag};
+    Checker c = {.program = program,
+                 .state = state,
+                 .names = &program->session->names,
+                 .tree = tree,
+                 .diag = diag,
+                 .line = 1,
+                 .column = 1};
     program->statement = arena_new(&program->arena, (tree->statement_count + 1) * sizeof *program->statement);
     if (!program->statement) return false;
     define_ahead(&c);

@@ -105,12 +105,16 @@ static bool make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
     return good;
 }
 
+LlvmJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
+    return (LlvmJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+}
+
 static LagStatus make_llvm(LagModel *model, ModelKernel *k) {
     const Tape *tape[LAG_ROUTINE_COUNT];
     LagNative *run[LAG_ROUTINE_COUNT];
     char why[256];
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
-    LlvmJob job = {tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+    LlvmJob job = compile_job(k, tape);
     LagStatus status = llvm_compile(&job, &model->timings, &k->llvm, run, why, sizeof why);
     for (int i = 0; i < LAG_ROUTINE_COUNT && status == LAG_OK; i++) {
         k->kernel.procedure[i] = (LagProcedure){run[i], NULL};

@@ -11,7 +11,9 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
 
 /* The second half, for each r and backend (tables -> tapes -> code), is lag_model_kernel of lag.h. */
 
-/* Tapes of the routines as a job for llvm.h's functions: their names, and the tables as they are known. */
 extern const char *const compile_routine_name[LAG_ROUTINE_COUNT];
+
+/* A kernel's tapes as a job for llvm_compile and llvm_print; it refers to the kernel and to `tape`, which it fills. */
+LlvmJob compile_job(const ModelKernel *kernel, const Tape *tape[LAG_ROUTINE_COUNT]);
 
 #endif

@@ -28,6 +28,8 @@ LagView lag_view_named(const char *name) {
     return (LagView)view;
 }
 
+const char *lag_view_name(LagView view) { return (unsigned)view < LAG_VIEW_COUNT ? view_name[view] : ""; }
+
 static LagStatus finish(Buffer *out, char **text) {
     buffer_text(out, "");
     if (out->failed) {
@@ -122,8 +124,7 @@ static void print_tapes(const ModelKernel *k, LagRoutine first, LagRoutine last,
 
 static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer *out) {
     const Tape *tape[LAG_ROUTINE_COUNT];
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
-    LlvmJob job = {tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+    LlvmJob job = compile_job(k, tape);
     return llvm_print(&job, assembly, out);
 }
 

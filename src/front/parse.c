@@ -141,8 +141,8 @@ static bool define_arguments(Parser *p, const TreeNode *call) {
             }
         parse_item(p, (ParseValue){argument.begin, argument.end, argument.a}, TREE_NONE);
     }
-    for (uint32_t i = p->first_item, j = p->tree->item_count; i + 1 < j;
-         i++) { /* they were met from the last to the first */
+    /* they were met from the last to the first */
+    for (uint32_t i = p->first_item, j = p->tree->item_count; i + 1 < j; i++) {
         TreeItem swap = p->tree->item[i];
         p->tree->item[i] = p->tree->item[--j];
         p->tree->item[j] = swap;
@@ -150,7 +150,7 @@ static bool define_arguments(Parser *p, const TreeNode *call) {
     return true;
 }
 
-void parse_define(Parser *p, TreeId left, TreeId right, ParseValue sign) {
+void parse_define(Parser *p, TreeId left, TreeId right) {
     if (p->tree->failed) return;
     TreeNode l = p->tree->node[left];
     Span span = {p->tree->source, l.begin, l.end};
@@ -162,7 +162,6 @@ void parse_define(Parser *p, TreeId left, TreeId right, ParseValue sign) {
         if (l.b == TREE_NONE) diag_error(p->diag, span, "without arguments: NAME = EXPRESSION", "a function has arguments");
         return broken_statement(p);
     }
-    (void)sign;
     uint32_t size = (uint32_t)strlen(names_text(p->names, l.a));
     add_statement(p, (TreeStatement){.verb = l.kind == TREE_NAME ? TREE_DEFINE : TREE_FUNCTION,
                                      .word = {p->tree->source, l.begin, l.begin + size},

@@ -45,7 +45,7 @@ ParseValue parse_binary(Parser *p, TreeKind kind, TreeId a, ParseValue sign, Tre
 void parse_item(Parser *p, ParseValue name, TreeId value);
 void parse_statement(Parser *p, TreeVerb verb, ParseValue word);
 void parse_lagrangian(Parser *p, TreeId value, ParseValue word);
-void parse_define(Parser *p, TreeId left, TreeId right, ParseValue sign);
+void parse_define(Parser *p, TreeId left, TreeId right);
 void parse_save(Parser *p, ParseValue word, ParseValue file);
 void parse_show(Parser *p, ParseValue word, ParseValue what);
 

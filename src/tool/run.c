@@ -116,26 +116,24 @@ static uint32_t r_of(const Tool *tool, const LagProgram *program) {
     return tool->settings.r;
 }
 
+LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
+                    char **text) {
+    if (view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE) return lag_program_view(program, view, text);
+    return model ? lag_model_view(model, view, r, tool->options->backend, text) : LAG_ERROR_ARGUMENT;
+}
+
 static void print_dumps(Tool *tool, const LagProgram *program) {
-    static const char *const name[LAG_VIEW_COUNT] = {[LAG_VIEW_TOKENS] = "tokens",     [LAG_VIEW_TREE] = "tree",
-                                                     [LAG_VIEW_GRAPH] = "graph",       [LAG_VIEW_LAGRANGE] = "lagrange",
-                                                     [LAG_VIEW_DISCRETE] = "discrete", [LAG_VIEW_TAPE] = "tape",
-                                                     [LAG_VIEW_LLVM] = "llvm",         [LAG_VIEW_ASM] = "asm"};
     const LagModel *model = lag_program_model(program);
     for (int i = 0; i < tool->options->dumps; i++) {
         LagView view = tool->options->dump[i];
         char *text = NULL;
-        bool of_text = view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE;
-        if (tool->options->dumps > 1) fprintf(tool->say, "== %s ==\n", name[view]);
-        LagStatus status = LAG_ERROR_ARGUMENT;
-        if (of_text)
-            status = lag_program_view(program, view, &text);
-        else if (model)
-            status = lag_model_view(model, view, r_of(tool, program), tool->options->backend, &text);
+        if (tool->options->dumps > 1) fprintf(tool->say, "== %s ==\n", lag_view_name(view));
+        LagStatus status = tool_view(tool, program, model, view, r_of(tool, program), &text);
         if (status == LAG_OK) {
             fputs(text, tool->say);
         } else {
-            complain("no %s: %s", name[view], model || of_text ? lag_status_text(status) : "there is no Lagrangian");
+            complain("no %s: %s", lag_view_name(view),
+                     status == LAG_ERROR_ARGUMENT ? "there is no Lagrangian" : lag_status_text(status));
             tool_fails(tool, EXIT_TEXT);
         }
         lag_text_free(text);

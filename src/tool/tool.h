@@ -82,7 +82,10 @@ bool tool_init(Tool *tool, const Options *options);
 void tool_free(Tool *tool);
 void tool_text(Tool *tool, const char *name, const char *text, size_t size); /* reads a text and carries it out */
 void tool_finish(Tool *tool);                                                /* -o */
-void tool_fails(Tool *tool, int status);                                     /* raises the exit status */
+
+/* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
+LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
+                    char **text);
 
 /* verbs.c: carries out one statement. False: stop here. */
 bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *statement);
@@ -113,6 +116,9 @@ void stop_at_once(void);
 void stop_later(void);
 bool stop_asked(void);
 void stop_wakes(bool wakes);
+
+/* stop.c: raises the exit status. */
+void tool_fails(Tool *tool, int status);
 
 /* A message on standard error: "lag: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

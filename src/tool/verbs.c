@@ -133,10 +133,8 @@ static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *
     LagStatus status = LAG_OK;
     if (own)
         text = parameters_text(tool, s->model);
-    else if (view == LAG_VIEW_TOKENS || view == LAG_VIEW_TREE)
-        status = lag_program_view(program, view, &text);
     else
-        status = lag_model_view(s->model, view, tool->settings.r, tool->options->backend, &text);
+        status = tool_view(tool, program, s->model, view, tool->settings.r, &text);
     if (!text) {
         complain("show %s: %s", s->word, lag_status_text(status == LAG_OK ? LAG_ERROR_MEMORY : status));
         tool_fails(tool, EXIT_TEXT);
