@@ -11,7 +11,7 @@ static const struct {
     int token;
 } reserved[] = {
     {"lagrangian", LAGRANGIAN}, {"coord", COORD},   {"param", PARAM},     {"start", START},   {"integrate", INTEGRATE},
-    {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", ABSENT},   {"data", ABSENT},
+    {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", PLOT},   {"data", ABSENT},
     {"loss", ABSENT},           {"constrain", ABSENT}, {"gradient", ABSENT}, {"fit", ABSENT}, {"prior", ABSENT},
     {"train", ABSENT},          {"predict", ABSENT},
 };

@@ -26,7 +26,8 @@ static void yyerror(Parser *p, const char *message);
 
 %token END LATER BAD
 %token NUMBER NAME STRING
-%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW ABSENT
+%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT ABSENT
+%token AGAINST TO WITH /* words within a statement, names elsewhere */
 
 %left '+' '-'
 %left '*' '/'
@@ -52,6 +53,7 @@ statement:
   | METHOD items                  { parse_statement(p, TREE_METHOD, $1); }
   | SAVE STRING                   { parse_save(p, $1, $2); }
   | SHOW what                     { parse_show(p, $1, $2); }
+  | PLOT names clauses            { parse_statement(p, TREE_PLOT, $1); }
   ;
 
 names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $3, TREE_NONE); };
@@ -60,7 +62,18 @@ items: item | items ',' item;
 item: key '=' expression { parse_item(p, $1, $3.id); };
 key: NAME | METHOD;
 
-what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | ABSENT;
+clauses: %empty | clauses clause;
+clause:
+    AGAINST NAME                  { parse_clause(p, TREE_AGAINST, $1, $2); }
+  | TO STRING                     { parse_clause(p, TREE_TO, $1, $2); }
+  | WITH files
+  ;
+files:
+    STRING                        { parse_clause(p, TREE_WITH, $1, $1); }
+  | files ',' STRING              { parse_clause(p, TREE_WITH, $3, $3); }
+  ;
+
+what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | PLOT | ABSENT;
 
 expression:
     NUMBER                        { $$ = parse_leaf(p, TREE_NUMBER, $1); }
@@ -93,7 +106,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+'};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH};
     int known = 0;
     for (int i = 0; i < count; i++)
         for (size_t j = 0; j < sizeof token / sizeof *token; j++)

@@ -110,6 +110,9 @@ typedef enum LagVerb {
     LAG_VERB_METHOD,     /* method:             the same */
     LAG_VERB_SAVE,       /* save "FILE":        word is the file's name */
     LAG_VERB_SHOW,       /* show WHAT:          word is what */
+    LAG_VERB_PLOT, /* plot:               item[0] is what the columns are drawn against, then the columns (items of kind
+                      TIME, COORDINATE, MOMENTUM, ENERGY), then files of the same columns (FILE); word is the picture's
+                      file, or NULL */
 } LagVerb;
 
 typedef enum LagItemKind {
@@ -124,12 +127,15 @@ typedef enum LagItemKind {
     LAG_ITEM_UNTIL,
     LAG_ITEM_EVERY,
     LAG_ITEM_METHOD, /* index: a LagMethod */
+    LAG_ITEM_ENERGY,
+    LAG_ITEM_FILE, /* text: its name */
 } LagItemKind;
 
 typedef struct LagItem {
     LagItemKind kind;
     uint32_t index;      /* see kind */
     uint32_t expression; /* for lag_program_value */
+    const char *text;    /* see kind, or NULL */
 } LagItem;
 
 /* One statement of a program, checked. Everything it points at belongs to the program. */

@@ -131,7 +131,7 @@ static void check_definition(Checker *c, const TreeStatement *s) {
             !session_value_set(c->state, s->name, good ? value : 1, false); /* so that it is complained about once */
         if (!good) return;
         c->out->verb = LAG_VERB_DEFINE;
-        c->item[c->out->item_count++] = (LagItem){LAG_ITEM_VALUE, 0, node};
+        c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_VALUE, .expression = node};
         return;
     }
     if (d.kind == DEFINITION_FUNCTION)
@@ -170,8 +170,8 @@ static void check_lagrangian(Checker *c, const TreeStatement *s) {
 
 enum { START_NAMES = 3 * 256 + 1 };
 
-/* What a name of `start` sets; false if nothing. */
-static bool start_target(const LagModel *model, const char *name, LagItem *item) {
+/* What a name is to a motion: what a `start` of it sets; false if nothing. */
+static bool motion_item(const LagModel *model, const char *name, LagItem *item) {
     if (strcmp(name, "t") == 0) {
         item->kind = LAG_ITEM_TIME;
         return true;
@@ -189,7 +189,7 @@ static bool start_target(const LagModel *model, const char *name, LagItem *item)
     return false;
 }
 
-static void unknown_start(Checker *c, Span span, const char *name) {
+static void unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise) {
     const LagModel *model = c->state->model;
     static const char *const suffix[] = {"", "d"};
     char spelt[START_NAMES][72];
@@ -202,8 +202,7 @@ static void unknown_start(Checker *c, Span span, const char *name) {
         count++;
     }
     for (uint32_t i = 0; i < count; i++) candidate[i] = spelt[i];
-    unknown(c, span, "nothing to start called", name, candidate, count,
-            "a start names coordinates, their velocities or momenta pi_NAME, and t");
+    unknown(c, span, what, name, candidate, count, otherwise);
 }
 
 static void check_start(Checker *c, const TreeStatement *s) {
@@ -217,8 +216,10 @@ static void check_start(Checker *c, const TreeStatement *s) {
         LagItem target = {0};
         double value;
         const char *name = names_text(c->names, item->name);
-        bool known = start_target(c->state->model, name, &target);
-        if (!known) unknown_start(c, item->name_span, name);
+        bool known = motion_item(c->state->model, name, &target);
+        if (!known)
+            unknown_motion(c, item->name_span, "nothing to start called", name,
+                           "a start names coordinates, their velocities or momenta pi_NAME, and t");
         bool good = value_now(c, item->value, &target.expression, &value);
         if (!known || !good) continue;
         for (uint32_t j = 0; j < c->out->item_count; j++)
@@ -257,7 +258,7 @@ static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
     else if (method == METHODS)
         unknown(c, span, "unknown method", word, method_name, METHODS, "ggl, rk2 or rk4");
     else
-        *out = (LagItem){LAG_ITEM_METHOD, method, 0};
+        *out = (LagItem){.kind = LAG_ITEM_METHOD, .index = method};
 }
 
 /* What is wrong with a setting's value, or NULL. */
@@ -344,16 +345,68 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
     check_parameters(c);
 }
 
-/* ---- save, show ---- */
+/* ---- save, plot, show ---- */
+
+static bool ends_in(const char *text, const char *ending) {
+    size_t size = text ? strlen(text) : 0, most = strlen(ending);
+    return size > most && strcmp(text + size - most, ending) == 0;
+}
+
+static void needs_trajectory(Checker *c, const TreeStatement *s, const char *what) {
+    if (!c->state->integrated && !c->no_model)
+        diag_error(c->diag, s->word, "integrate first", "there is no trajectory to %s", what);
+}
 
 static void check_save(Checker *c, const TreeStatement *s) {
-    size_t size = s->text ? strlen(s->text) : 0;
-    const char *end = size > 4 ? s->text + size - 4 : "";
-    if (strcmp(end, ".csv") != 0 && strcmp(end, ".npy") != 0)
+    if (!ends_in(s->text, ".csv") && !ends_in(s->text, ".npy"))
         diag_error(c->diag, s->text_span, "the name ends in .csv or .npy", "can't tell what kind of file to save");
-    if (!c->state->integrated && !c->no_model)
-        diag_error(c->diag, s->word, "integrate first", "there is no trajectory to save");
+    needs_trajectory(c, s, "save");
     c->out->word = s->text;
+}
+
+/* A column of a trajectory. */
+static void check_column(Checker *c, const TreeItem *item, LagItem *column) {
+    const char *name = names_text(c->names, item->name);
+    bool known = motion_item(c->state->model, name, column);
+    if (!known && strcmp(name, "energy") == 0) {
+        column->kind = LAG_ITEM_ENERGY;
+    } else if (!known) {
+        unknown_motion(c, item->name_span, "nothing to plot called", name,
+                       "a plot is of coordinates, momenta pi_NAME, energy and t");
+    } else if (column->kind == LAG_ITEM_VELOCITY) {
+        char hint[100];
+        snprintf(hint, sizeof hint, "plot the momentum: pi_%.64s", lag_model_coordinate(c->state->model, column->index));
+        diag_error(c->diag, item->name_span, hint, "a trajectory holds momenta, and no velocities");
+    }
+}
+
+static void check_picture(Checker *c, const TreeItem *item) {
+    if (!ends_in(item->text, ".svg") && !ends_in(item->text, ".png") && !ends_in(item->text, ".pdf"))
+        diag_error(c->diag, item->name_span, "the name ends in .svg, .png or .pdf",
+                   "can't tell what kind of picture to draw");
+    c->out->word = item->text;
+}
+
+static void check_plot(Checker *c, const TreeStatement *s) {
+    needs_trajectory(c, s, "plot");
+    c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_TIME};
+    for (int files = 0; files < 2; files++) /* they come last */
+        for (uint32_t i = 0; i < s->item_count; i++) {
+            const TreeItem *item = &c->tree->item[s->item + i];
+            LagItem column = {.kind = LAG_ITEM_FILE, .text = item->text};
+            if ((item->role == TREE_WITH) != files) continue;
+            if (item->role == TREE_TO) {
+                check_picture(c, item);
+                continue;
+            }
+            if (item->role == TREE_WITH) diag_error(c->diag, item->name_span, NULL, "'with' does not exist yet");
+            if (item->role != TREE_WITH && !c->state->model) continue;
+            if (item->role != TREE_WITH) check_column(c, item, &column);
+            if (item->role == TREE_AGAINST)
+                c->item[0] = column;
+            else
+                c->item[c->out->item_count++] = column;
+        }
 }
 
 static void check_show(Checker *c, const TreeStatement *s) {
@@ -390,7 +443,8 @@ static void check_statement(Checker *c, const TreeStatement *s) {
         [TREE_DEFINE] = LAG_VERB_NAME,         [TREE_FUNCTION] = LAG_VERB_NAME, [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
         [TREE_COORD] = LAG_VERB_NAME,          [TREE_PARAM] = LAG_VERB_NAME,    [TREE_START] = LAG_VERB_START,
         [TREE_INTEGRATE] = LAG_VERB_INTEGRATE, [TREE_METHOD] = LAG_VERB_METHOD, [TREE_SAVE] = LAG_VERB_SAVE,
-        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_ABSENT] = LAG_VERB_NAME,   [TREE_BROKEN] = LAG_VERB_NAME,
+        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_PLOT] = LAG_VERB_PLOT,     [TREE_ABSENT] = LAG_VERB_NAME,
+        [TREE_BROKEN] = LAG_VERB_NAME,
     };
     c->out->verb = verb[s->verb];
     source_advance(c->tree->source, c->at, s->span.begin, &c->line, &c->column);
@@ -410,6 +464,7 @@ static void check_statement(Checker *c, const TreeStatement *s) {
     case TREE_METHOD: check_integrate(c, s); break;
     case TREE_SAVE: check_save(c, s); break;
     case TREE_SHOW: check_show(c, s); break;
+    case TREE_PLOT: check_plot(c, s); break;
     case TREE_ABSENT: break; /* the parser has said so */
     case TREE_BROKEN: assume(c, s); break;
     }
@@ -432,7 +487,7 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
     for (uint32_t i = 0; i < tree->statement_count && !c.failed; i++) {
         const TreeStatement *s = &tree->statement[i];
         c.out = &program->statement[i];
-        c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item);
+        c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item); /* a plot adds one */
         if (!c.item) c.failed = true;
         if (c.failed) break;
         c.out->item = c.item;

@@ -76,7 +76,7 @@ static void add_statement(Parser *p, TreeStatement s) {
     tree->statement[tree->statement_count++] = s;
 }
 
-void parse_item(Parser *p, ParseValue name, TreeId value) {
+static void add_item(Parser *p, TreeItem item) {
     Tree *tree = p->tree;
     void *data = tree->item;
     if (!memory_grow(&data, &tree->item_capacity, tree->item_count + 1, sizeof *tree->item)) {
@@ -84,7 +84,35 @@ void parse_item(Parser *p, ParseValue name, TreeId value) {
         return;
     }
     tree->item = data;
-    tree->item[tree->item_count++] = (TreeItem){name.id, span_of(p, name), value};
+    tree->item[tree->item_count++] = item;
+}
+
+void parse_item(Parser *p, ParseValue name, TreeId value) {
+    add_item(p, (TreeItem){.name = name.id, .name_span = span_of(p, name), .value = value});
+}
+
+/* What a quoted text says, in the tree's arena. */
+static const char *unquoted(Parser *p, ParseValue string) {
+    const char *bytes = p->tree->source->bytes + string.begin + 1;
+    uint32_t size = string.end - string.begin - 2, n = 0;
+    char *text = arena_text(&p->tree->arena, bytes, size);
+    for (uint32_t i = 0; text && i < size; i++) text[n++] = bytes[i] == '\\' ? bytes[++i] : bytes[i];
+    if (text) text[n] = 0;
+    p->tree->failed |= !text;
+    return text;
+}
+
+/* Each but `with` is said once. */
+void parse_clause(Parser *p, TreeRole role, ParseValue word, ParseValue what) {
+    bool named = role == TREE_AGAINST;
+    for (uint32_t i = p->first_item; i < p->tree->item_count && role != TREE_WITH; i++)
+        if (p->tree->item[i].role == role)
+            diag_error(p->diag, span_of(p, word), NULL, "'%s' is said twice", named ? "against" : "to");
+    add_item(p, (TreeItem){.role = role,
+                           .name = named ? what.id : NAME_NONE,
+                           .name_span = span_of(p, what),
+                           .value = TREE_NONE,
+                           .text = named ? NULL : unquoted(p, what)});
 }
 
 void parse_statement(Parser *p, TreeVerb verb, ParseValue word) {
@@ -110,6 +138,7 @@ static TreeVerb meant(const Parser *p) {
     case METHOD: return TREE_METHOD;
     case SAVE: return TREE_SAVE;
     case SHOW: return TREE_SHOW;
+    case PLOT: return TREE_PLOT;
     case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
     default: return TREE_LAGRANGIAN;
     }
@@ -172,17 +201,11 @@ void parse_define(Parser *p, TreeId left, TreeId right) {
 }
 
 void parse_save(Parser *p, ParseValue word, ParseValue file) {
-    const char *bytes = p->tree->source->bytes + file.begin + 1;
-    uint32_t size = file.end - file.begin - 2, n = 0;
-    char *text = arena_text(&p->tree->arena, bytes, size);
-    for (uint32_t i = 0; text && i < size; i++) text[n++] = bytes[i] == '\\' ? bytes[++i] : bytes[i];
-    if (text) text[n] = 0;
-    p->tree->failed |= !text;
     add_statement(p, (TreeStatement){.verb = TREE_SAVE,
                                      .word = span_of(p, word),
                                      .name = NAME_NONE,
                                      .value = TREE_NONE,
-                                     .text = text,
+                                     .text = unquoted(p, file),
                                      .text_span = span_of(p, file)});
 }
 
@@ -207,9 +230,17 @@ static void wish(const int *expected, int count, char *out, size_t size) {
     static const struct {
         int token;
         const char *text;
-    } words[] = {{NUMBER, "an expression"},           {'+', "an operator"},        {')', "')'"}, {',', "','"}, {'=', "'='"},
-                 {STRING, "a file's name in quotes"}, {END, "the statement's end"}};
-    const char *list[8];
+    } words[] = {{NUMBER, "an expression"},
+                 {'+', "an operator"},
+                 {')', "')'"},
+                 {',', "','"},
+                 {'=', "'='"},
+                 {STRING, "a file's name in quotes"},
+                 {AGAINST, "'against'"},
+                 {TO, "'to'"},
+                 {WITH, "'with'"},
+                 {END, "the statement's end"}};
+    const char *list[10];
     int n = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         bool sign = words[i].token == '+' && expects(expected, count, NUMBER); /* of a number, not an operator */
@@ -364,6 +395,19 @@ static void note_token(Parser *p) {
     if (p->token == ')' && p->depth) p->depth--;
 }
 
+/* Where a name that stands behind another can only be a word of its statement, it is one. */
+static int clause_word(const Parser *p) {
+    static const struct {
+        const char *word;
+        int token;
+    } words[] = {{"against", AGAINST}, {"to", TO}, {"with", WITH}};
+    if (p->token != NAME || p->first != PLOT || (p->before != NAME && p->before != STRING)) return p->token;
+    const char *name = names_text(p->names, p->value.id);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(name, words[i].word) == 0) return words[i].token;
+    return p->token;
+}
+
 /* Whether the token goes to the grammar. */
 static bool take_token(Parser *p) {
     if (p->token == END || p->token == 0) return true;
@@ -400,6 +444,7 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
             p.after_newline = true;
             continue;
         }
+        p.token = clause_word(&p);
         bool ends = p.token == END || p.token == 0;
         if (take_token(&p)) status = yypush_parse(state, p.token, &p.value, &p);
         p.after_newline = false;

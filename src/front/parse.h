@@ -43,6 +43,7 @@ ParseValue parse_binary(Parser *p, TreeKind kind, TreeId a, ParseValue sign, Tre
 
 /* Statements. */
 void parse_item(Parser *p, ParseValue name, TreeId value);
+void parse_clause(Parser *p, TreeRole role, ParseValue word, ParseValue what);
 void parse_statement(Parser *p, TreeVerb verb, ParseValue word);
 void parse_lagrangian(Parser *p, TreeId value, ParseValue word);
 void parse_define(Parser *p, TreeId left, TreeId right);

@@ -20,9 +20,11 @@ static const char *const kind_text[] = {
 };
 
 static const char *const verb_text[] = {
-    [TREE_DEFINE] = "define", [TREE_FUNCTION] = "function", [TREE_LAGRANGIAN] = "lagrangian", [TREE_COORD] = "coord",
-    [TREE_PARAM] = "param",   [TREE_START] = "start",       [TREE_INTEGRATE] = "integrate",   [TREE_METHOD] = "method",
-    [TREE_SAVE] = "save",     [TREE_SHOW] = "show",         [TREE_ABSENT] = "absent",         [TREE_BROKEN] = "broken",
+    [TREE_DEFINE] = "define",       [TREE_FUNCTION] = "function", [TREE_LAGRANGIAN] = "lagrangian",
+    [TREE_COORD] = "coord",         [TREE_PARAM] = "param",       [TREE_START] = "start",
+    [TREE_INTEGRATE] = "integrate", [TREE_METHOD] = "method",     [TREE_SAVE] = "save",
+    [TREE_SHOW] = "show",           [TREE_PLOT] = "plot",         [TREE_ABSENT] = "absent",
+    [TREE_BROKEN] = "broken",
 };
 
 static void print_expression(const Tree *tree, const Names *names, TreeId root, Buffer *out) {
@@ -59,7 +61,9 @@ void tree_print(const Tree *tree, const Names *names, Buffer *out) {
         buffer_text(out, "\n");
         for (uint32_t j = 0; j < s->item_count; j++) {
             const TreeItem *item = &tree->item[s->item + j];
-            buffer_print(out, "  %s\n", names_text(names, item->name));
+            static const char *const role_text[] = {"", "against ", "to ", "with "};
+            buffer_print(out, item->text ? "  %s\"%s\"\n" : "  %s%s\n", role_text[item->role],
+                         item->text ? item->text : names_text(names, item->name));
             if (item->value != TREE_NONE) print_expression(tree, names, item->value, out);
         }
         if (s->value != TREE_NONE) print_expression(tree, names, s->value, out);

@@ -31,11 +31,17 @@ typedef struct TreeNode {
     uint32_t a, b;
 } TreeNode;
 
-/* `NAME = EXPR`, `NAME`, or `EXPR`, one of a statement's comma-separated list. */
+/* What an item is to its statement. */
+typedef enum TreeRole { TREE_PLAIN, TREE_AGAINST, TREE_TO, TREE_WITH } TreeRole;
+
+/* `NAME = EXPR`, `NAME`, or `EXPR`, one of a statement's comma-separated list; or a clause: `against NAME`, `to "FILE"`,
+ * `with "FILE"`. */
 typedef struct TreeItem {
-    NameId name; /* NAME_NONE where there is none */
-    Span name_span;
-    TreeId value; /* TREE_NONE where there is none */
+    TreeRole role;
+    NameId name;      /* NAME_NONE where there is none */
+    Span name_span;   /* of the name, or of the string */
+    TreeId value;     /* TREE_NONE where there is none */
+    const char *text; /* of a string, unescaped, in the tree's arena; or NULL */
 } TreeItem;
 
 typedef enum TreeVerb {
@@ -49,6 +55,7 @@ typedef enum TreeVerb {
     TREE_METHOD,     /* items: name = value */
     TREE_SAVE,       /* text */
     TREE_SHOW,       /* name, what to show */
+    TREE_PLOT,       /* items: names and clauses */
     TREE_ABSENT,     /* a statement of the language that does not exist yet: word; the rest of it was skipped */
     TREE_BROKEN,     /* a statement with a mistake: `meant` is what it seems to be, name what it would have defined */
 } TreeVerb;

@@ -6,28 +6,14 @@
 #include <stdlib.h>
 
 #define PIECE_SECONDS 0.05
-#define ROWS_BYTES 0x1p32 /* most memory that rows may take */
+#define ROWS_BYTES 0x1p32       /* most memory that rows may take */
+enum { STREAM_ROWS = 1 << 16 }; /* most rows that wait to be written */
 
-/* ---- Rows ---- */
-
-static bool rows_grow(Trajectory *tr, size_t need) {
-    if (need <= tr->capacity) return true;
-    size_t room = tr->capacity ? tr->capacity : 1024;
-    while (room < need) room *= 2;
-    double *t = realloc(tr->t, room * sizeof *t);
-    if (t) tr->t = t;
-    double *q = realloc(tr->q, room * tr->d * sizeof *q);
-    if (q) tr->q = q;
-    double *pi = realloc(tr->pi, room * tr->d * sizeof *pi);
-    if (pi) tr->pi = pi;
-    if (!t || !q || !pi) return false;
-    tr->capacity = room;
-    return true;
-}
-
-static LagRows rows_of(Trajectory *tr) {
-    return (LagRows){.capacity = tr->capacity, .count = tr->rows, .t = tr->t, .q = tr->q, .pi = tr->pi};
-}
+/* Where the rows of a run go: into memory, where something will be made of them, and into -o as they come. */
+typedef struct Keep {
+    bool in_memory, to_file;
+    TrajectoryOut out;
+} Keep;
 
 /* ---- Settings ---- */
 
@@ -57,41 +43,61 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
 }
 
 /* How many steps: as told, or the whole steps that fit before `until`, within 1e-9 of one. */
-static bool count_steps(Tool *tool, const LagStatement *s, uint64_t *steps) {
+static bool count_steps(Tool *tool, const LagStatement *s, bool in_memory, uint64_t *steps) {
     const Settings *set = &tool->settings;
     double count = isnan(set->until) ? (double)set->steps : floor((set->until - tool->t) / set->dt + 1e-9);
     double row = (1 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
     if (count > 1e15) return refuse(tool, s, "until is more than 1e15 steps away");
     if (!(count >= 1)) return refuse(tool, s, "until is less than one step ahead, in the direction of dt");
     *steps = (uint64_t)count;
-    if ((floor(count / (double)set->every) + 1) * row <= ROWS_BYTES) return true;
-    return refuse(tool, s, "the rows of this run would take more than 4 GiB: keep fewer of them, with every = K");
+    if (!in_memory || (floor(count / (double)set->every) + 1) * row <= ROWS_BYTES) return true;
+    return refuse(tool, s,
+                  "the rows of this run would take more than 4 GiB of memory: keep fewer of them, with every = K, or write "
+                  "them with -o FILE alone");
 }
 
 /* ---- The run ---- */
 
-/* Steps in pieces of about PIECE_SECONDS. A piece is some whole rows, or, where one row takes longer, a part of one: `every`
- * counts within one call, so that a part keeps its last step if it ends a row, and otherwise none. */
-static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps) {
+/* Rows that a piece has added leave for where they go. */
+static bool pass_on(Tool *tool, Keep *keep, size_t from) {
+    Trajectory *tr = &tool->last;
+    bool good = !keep->to_file || tr->rows == from || trajectory_write(&keep->out, tr, from);
+    if (!keep->in_memory) tr->rows = 0;
+    return good;
+}
+
+/* How many steps to take at once: `piece`, as whole rows, or, where one row takes longer, a part of one: `every` counts
+ * within one call, so that a part keeps its last step if it ends a row, and otherwise none. *keep: each so-manieth step is
+ * kept. */
+static uint64_t next_piece(const Tool *tool, const Keep *keep, uint64_t piece, uint64_t done, uint64_t steps,
+                           uint64_t *each) {
     const uint64_t every = tool->settings.every;
-    uint64_t piece = 1, done = 0;
+    uint64_t left = every - done % every, now = piece < steps - done ? piece : steps - done;
+    *each = every;
+    if (left < every || now < every) {
+        *each = left;
+        return now < left ? now : left;
+    }
+    if (!keep->in_memory && now / every > STREAM_ROWS) now = every * STREAM_ROWS;
+    return now - now % every;
+}
+
+/* Steps in pieces of about PIECE_SECONDS. *lost: they ended because rows could not be written. */
+static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *keep, bool *lost) {
+    uint64_t piece = 1, done = 0, each;
     while (done < steps) {
-        uint64_t left = every - done % every, now = piece < steps - done ? piece : steps - done, keep = every;
-        if (left < every || now < every) {
-            if (now > left) now = left;
-            keep = left;
-        } else {
-            now -= now % every;
-        }
+        uint64_t now = next_piece(tool, keep, piece, done, steps, &each);
+        size_t from = tool->last.rows;
         if (stop_asked()) return LAG_INTERRUPTED;
-        if (!rows_grow(&tool->last, tool->last.rows + (size_t)(now / keep))) return LAG_ERROR_MEMORY;
-        LagRows rows = rows_of(&tool->last);
+        if (!trajectory_grow(&tool->last, from + (size_t)(now / each))) return LAG_ERROR_MEMORY;
+        LagRows rows = trajectory_rows(&tool->last);
         LagReport before, after;
         lag_integrator_report(it, &before);
-        LagStatus status = lag_integrator_advance(it, tool->settings.dt, now, keep, &rows);
+        LagStatus status = lag_integrator_advance(it, tool->settings.dt, now, each, &rows);
         lag_integrator_report(it, &after);
         tool->last.rows = rows.count;
-        if (status != LAG_OK) return status;
+        *lost = !pass_on(tool, keep, from);
+        if (status != LAG_OK || *lost) return status;
         done += now;
         output_progress(tool, done, steps, after.seconds);
         double seconds = after.seconds - before.seconds;
@@ -104,7 +110,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps) {
 }
 
 /* Sets out: parameters, state, the start's row. */
-static LagStatus begin(Tool *tool, LagIntegrator *it) {
+static LagStatus begin(Tool *tool, LagIntegrator *it, bool has_energy) {
     Trajectory *tr = &tool->last;
     uint32_t count = lag_model_parameter_count(tool->model);
     trajectory_free(tr);
@@ -113,15 +119,16 @@ static LagStatus begin(Tool *tool, LagIntegrator *it) {
                        .d = lag_model_dof(tool->model),
                        .r = tool->settings.r,
                        .method = tool->settings.method,
-                       .dt = tool->settings.dt};
-    if (!tr->parameter || !rows_grow(tr, 1)) return LAG_ERROR_MEMORY;
+                       .dt = tool->settings.dt,
+                       .has_energy = has_energy};
+    if (!tr->parameter || !trajectory_grow(tr, 1)) return LAG_ERROR_MEMORY;
     LagStatus status = lag_session_parameters(tool->session, tool->model, tr->parameter);
     if (status != LAG_OK) return status;
     lag_integrator_parameters(it, tr->parameter);
     status = tool->rate_is_velocity ? lag_integrator_start_velocity(it, tool->t, tool->q, tool->rate)
                                     : lag_integrator_start(it, tool->t, tool->q, tool->rate);
     if (status != LAG_OK) return status;
-    LagRows rows = rows_of(tr);
+    LagRows rows = trajectory_rows(tr);
     lag_integrator_state(it, &rows);
     tr->rows = rows.count;
     return LAG_OK;
@@ -134,25 +141,47 @@ static void keep_state(Tool *tool, const LagIntegrator *it) {
     tool->rate_is_velocity = false;
 }
 
-static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t steps) {
+/* -o, begun before the first step, so that a place that can't be written to costs no work. */
+static bool open_file(Tool *tool, Keep *keep, uint64_t steps) {
+    tool->written = true;
+    return trajectory_open(&keep->out, &tool->last, tool->options->output, steps, steps / tool->settings.every + 1) &&
+           pass_on(tool, keep, 0);
+}
+
+static void close_file(Tool *tool, Keep *keep, bool lost) {
+    const Trajectory *tr = &tool->last;
+    bool good = lost ? trajectory_rescue(&keep->out, tr, tr->steps) : trajectory_close(&keep->out, tr, tr->steps);
+    if (lost && good) complain("%s holds what was written until then", tool->options->output);
+    if (lost || !good) tool_fails(tool, EXIT_TEXT);
+}
+
+static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t steps, Keep *keep, bool has_energy) {
     LagReport report;
+    bool lost = false;
     stop_later();
-    LagStatus status = begin(tool, it);
+    LagStatus status = begin(tool, it, has_energy);
     if (status != LAG_OK) {
         output_failed_start(tool, s, status);
         tool->stopped = true;
         tool_fails(tool, status == LAG_ERROR_MEMORY || status == LAG_ERROR_VALUE ? EXIT_TEXT : EXIT_STEP);
         return;
     }
-    status = advance(tool, it, steps);
+    if (keep->to_file && !open_file(tool, keep, steps)) {
+        file_drop(&keep->out.file);
+        tool->stopped = true;
+        tool_fails(tool, EXIT_TEXT);
+        return;
+    }
+    status = advance(tool, it, steps, keep, &lost);
     output_progress(tool, 0, 0, 0);
     lag_integrator_report(it, &report);
     keep_state(tool, it);
     tool->last.steps = report.steps;
+    if (keep->to_file) close_file(tool, keep, lost);
     output_run(tool, s, &report, status);
-    if (status == LAG_OK) return;
+    if (status == LAG_OK && !lost) return;
     tool->stopped = true; /* what follows may save what was kept */
-    tool_fails(tool, status == LAG_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_STEP);
+    if (status != LAG_OK) tool_fails(tool, status == LAG_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_STEP);
 }
 
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s) {
@@ -163,11 +192,15 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
         fprintf(stderr, "%s:%u: integrate: passed over, since the run before it was cut short\n", tool->name, s->line);
         return true;
     }
-    if (!take_settings(tool, program, s) || !count_steps(tool, s, &steps)) return false;
+    Wants wants = tool_wants(tool, program, s);
+    bool output = tool->options->output;
+    Keep keep = {.in_memory = wants.rows || (output && wants.another_run),
+                 .to_file = output && !wants.another_run && !tool->prompt};
+    if (!take_settings(tool, program, s) || !count_steps(tool, s, keep.in_memory, &steps)) return false;
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
     if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
-    run(tool, s, it, steps);
+    run(tool, s, it, steps, &keep, wants.energy);
     lag_integrator_free(it);
     return true;
 }

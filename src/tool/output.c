@@ -1,12 +1,8 @@
-/* output.c: what comes out: trajectories into files, pieces of JSON, and what is said of a run. */
+/* output.c: pieces of JSON, and what is said of a run. */
 #include "tool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- JSON ---- */
@@ -42,130 +38,12 @@ void json_numbers(FILE *out, const double *value, size_t count) {
     fputc(']', out);
 }
 
-/* ---- Trajectories ---- */
-
-void trajectory_free(Trajectory *trajectory) {
-    lag_model_release(trajectory->model);
-    free(trajectory->parameter);
-    free(trajectory->t);
-    free(trajectory->q);
-    free(trajectory->pi);
-    *trajectory = (Trajectory){0};
-}
-
-static const char *const method_name[] = {[LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4"};
-
-/* As typed; and on a line of its own as it is with its names expanded, so that the file stands alone. */
-static void write_lagrangian(const LagModel *model, FILE *out) {
-    char *text = NULL;
-    fputs("# Lagrangian: ", out);
-    if (lag_model_view(model, LAG_VIEW_LAGRANGIAN, 0, LAG_BACKEND_INTERPRETER, &text) != LAG_OK) {
-        fprintf(out, "%s\n", lag_model_text(model));
-        return;
-    }
-    for (const char *c = text; *c; c++) fputs(*c != '\n' ? (char[]){*c, 0} : c[1] ? "\n# " : "\n", out);
-    lag_text_free(text);
-}
-
-static void write_csv(const Trajectory *tr, FILE *out) {
-    write_lagrangian(tr->model, out);
-    fputs("# parameters:", out);
-    for (uint32_t i = 0; i < lag_model_parameter_count(tr->model); i++)
-        fprintf(out, "%s %s = %.17g", i ? "," : "", lag_model_parameter(tr->model, i), tr->parameter[i]);
-    fprintf(out, "\n# r = %u, dt = %.17g, steps = %llu, method = %s\nt", tr->r, tr->dt, (unsigned long long)tr->steps,
-            method_name[tr->method]);
-    for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",%s", lag_model_coordinate(tr->model, k));
-    for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",pi_%s", lag_model_coordinate(tr->model, k));
-    fputc('\n', out);
-    for (size_t i = 0; i < tr->rows && !ferror(out); i++) {
-        fprintf(out, "%.17g", tr->t[i]);
-        for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",%.17g", tr->q[i * tr->d + k]);
-        for (uint32_t k = 0; k < tr->d; k++) fprintf(out, ",%.17g", tr->pi[i * tr->d + k]);
-        fputc('\n', out);
-    }
-}
-
-/* NumPy's format, version 1.0: the table of the CSV as float64. */
-static void write_npy(const Trajectory *tr, FILE *out) {
-    char header[118];
-    union {
-        uint16_t word;
-        unsigned char byte[2];
-    } order = {.word = 1};
-    int size = snprintf(header, sizeof header, "{'descr': '%cf8', 'fortran_order': False, 'shape': (%zu, %u), }",
-                        order.byte[0] ? '<' : '>', tr->rows, 1 + 2 * tr->d);
-    memset(header + size, ' ', sizeof header - (size_t)size);
-    header[sizeof header - 1] = '\n';
-    fwrite("\x93NUMPY\x01\x00", 1, 8, out);
-    fputc(sizeof header & 0xff, out);
-    fputc(sizeof header >> 8, out);
-    fwrite(header, 1, sizeof header, out);
-    for (size_t i = 0; i < tr->rows && !ferror(out); i++) {
-        fwrite(tr->t + i, sizeof(double), 1, out);
-        fwrite(tr->q + i * tr->d, sizeof(double), tr->d, out);
-        fwrite(tr->pi + i * tr->d, sizeof(double), tr->d, out);
-    }
-}
-
-static bool said(const char *path, int error) {
-    complain("cannot write %s: %s", path, strerror(error));
-    return false;
-}
-
-static bool finish_stream(FILE *out, const char *path) {
-    errno = 0;
-    bool good = fflush(out) == 0 && !ferror(out);
-    return good || said(path, errno ? errno : EIO);
-}
-
-static bool write_to(const Trajectory *tr, FILE *out, const char *path) {
-    size_t size = strlen(path);
-    if (size > 4 && strcmp(path + size - 4, ".npy") == 0)
-        write_npy(tr, out);
-    else
-        write_csv(tr, out);
-    bool good = finish_stream(out, path);
-    if (fclose(out) != 0 && good) good = said(path, errno);
-    return good;
-}
-
-/* Into a file that is not one, such as /dev/null or a pipe: nothing may take its place. */
-static bool save_in_place(const Trajectory *tr, const char *path) {
-    FILE *out = fopen(path, "wb");
-    return out ? write_to(tr, out, path) : said(path, errno);
-}
-
-/* `target` is where `path` leads. */
-static bool save_beside(const Trajectory *tr, const char *path, const char *target) {
-    size_t size = strlen(target) + 32;
-    char *beside = malloc(size);
-    if (!beside) return said(path, ENOMEM);
-    snprintf(beside, size, "%s.part-%ld", target, (long)getpid());
-    int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    FILE *out = file < 0 ? NULL : fdopen(file, "wb");
-    bool good = out ? write_to(tr, out, path) : said(path, errno);
-    if (!out && file >= 0) close(file);
-    if (good && rename(beside, target) != 0) good = said(path, errno);
-    if (!good && file >= 0) unlink(beside);
-    free(beside);
-    return good;
-}
-
-bool output_save(const Trajectory *tr, const char *path) {
-    struct stat there;
-    if (strcmp(path, "-") == 0) {
-        write_csv(tr, stdout);
-        return finish_stream(stdout, "standard output");
-    }
-    bool exists = stat(path, &there) == 0;
-    if (exists && !S_ISREG(there.st_mode)) return save_in_place(tr, path);
-    char *target = exists ? realpath(path, NULL) : NULL;
-    bool good = save_beside(tr, path, target ? target : path);
-    free(target);
-    return good;
-}
-
 /* ---- Runs ---- */
+
+const char *method_name(LagMethod method) {
+    static const char *const name[] = {[LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4"};
+    return name[method];
+}
 
 static const char *const phase_name[PHASES] = {"parse", "differentiate", "emit", "optimise", "codegen", "link", "integrate"};
 
@@ -269,7 +147,7 @@ static void say_run(const Tool *tool, const LagReport *report) {
     const Settings *set = &tool->settings;
     bool newton = set->method == LAG_METHOD_GGL && report->steps;
     fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
-            method_name[set->method]);
+            method_name(set->method));
     if (set->method == LAG_METHOD_GGL) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
     fprintf(tool->say, ", to t = %.10g\n", report->t);
     say_state(tool);

@@ -156,6 +156,21 @@ static void print_timings(const LagModel *model, FILE *out) {
     output_timings(out, seconds);
 }
 
+Wants tool_wants(const Tool *tool, const LagProgram *program, const LagStatement *statement) {
+    Wants wants = {.rows = tool->prompt, .energy = tool->prompt};
+    bool behind = false;
+    for (size_t i = 0; i < lag_program_count(program); i++) {
+        const LagStatement *s = lag_program_statement(program, i);
+        if (behind) {
+            wants.another_run |= s->verb == LAG_VERB_INTEGRATE;
+            wants.rows |= s->verb == LAG_VERB_SAVE || s->verb == LAG_VERB_PLOT;
+            for (uint32_t j = 0; j < s->item_count; j++) wants.energy |= s->item[j].kind == LAG_ITEM_ENERGY;
+        }
+        behind |= s == statement;
+    }
+    return wants;
+}
+
 void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
     LagProgram *program = NULL;
     tool->name = name;
@@ -180,9 +195,9 @@ void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
 
 void tool_finish(Tool *tool) {
     const char *path = tool->options->output;
-    if (!path || tool->options->check) return;
+    if (!path || tool->options->check || tool->written) return;
     if (tool->last.rows) {
-        if (!output_save(&tool->last, path)) tool_fails(tool, EXIT_TEXT);
+        if (!trajectory_save(&tool->last, path)) tool_fails(tool, EXIT_TEXT);
     } else if (tool->status == EXIT_GOOD) {
         complain("there is no trajectory to write to %s: nothing was integrated", path);
         tool_fails(tool, EXIT_TEXT);

@@ -33,6 +33,8 @@ typedef struct Trajectory {
     const LagModel *model; /* held; NULL: there is none */
     double *parameter;
     double *t, *q, *pi; /* [rows], [rows, d], [rows, d] */
+    double *energy;     /* [rows] if has_energy, else NULL */
+    bool has_energy;
     size_t rows, capacity;
     uint32_t d, r;
     LagMethod method;
@@ -40,12 +42,40 @@ typedef struct Trajectory {
     uint64_t steps;
 } Trajectory;
 
+/* file.c: a file in the making. What returns false has said why on standard error. */
+typedef struct FileOut {
+    const char *path; /* as messages call it */
+    FILE *stream;
+    char *target, *beside; /* where it goes, and where it is written; NULL where it is written in place */
+} FileOut;
+
+bool file_begin(FileOut *file, const char *path); /* "-" is standard output */
+bool file_flush(FileOut *file);
+bool file_finish(FileOut *file);         /* puts it in its place; on failure nothing is left of it */
+bool file_cut(FileOut *file, long size); /* after a failed write: keeps the first `size` bytes, to be finished */
+void file_drop(FileOut *file);           /* nothing is left of it */
+
+/* trajectory.c: memory for `need` rows in all; false if there is none. The rows as lag.h takes them. */
+bool trajectory_grow(Trajectory *trajectory, size_t need);
+LagRows trajectory_rows(const Trajectory *trajectory);
 void trajectory_free(Trajectory *trajectory);
 
-/* output.c: a trajectory into a file, by the ending of its name: .npy, or else CSV. It is written beside the file and
- * renamed into place, so that there is never half a file. "-" is standard output, as CSV. False, with the reason said on
- * standard error and nothing left behind, if it can't be. */
-bool output_save(const Trajectory *trajectory, const char *path);
+/* trajectory.c: a trajectory on its way into a file, by the ending of its name: .npy, or else CSV. The header promises steps
+ * and rows; if there were fewer in the end, it is put right where that can be. What returns false has said why. */
+typedef struct TrajectoryOut {
+    FileOut file;
+    bool npy;
+    uint64_t steps, promised; /* what the header says: steps, rows */
+    uint64_t rows;            /* written */
+    long count_at;            /* where in the header of a CSV the steps stand */
+    long whole;               /* so many bytes are whole rows */
+} TrajectoryOut;
+
+bool trajectory_open(TrajectoryOut *out, const Trajectory *trajectory, const char *path, uint64_t steps, uint64_t rows);
+bool trajectory_write(TrajectoryOut *out, const Trajectory *trajectory, size_t from); /* the rows from there on */
+bool trajectory_close(TrajectoryOut *out, const Trajectory *trajectory, uint64_t steps);
+bool trajectory_rescue(TrajectoryOut *out, const Trajectory *trajectory, uint64_t steps); /* after a failed write */
+bool trajectory_save(const Trajectory *trajectory, const char *path);                     /* all of it at once */
 
 /* output.c: pieces of JSON on standard output. */
 void json_text(FILE *out, const char *text);
@@ -73,6 +103,7 @@ typedef struct Tool {
     bool rate_is_velocity;
     bool stopped; /* a step failed, or Ctrl-C: what would integrate on is passed over */
     Trajectory last;
+    bool written;    /* -o has been seen to */
     LagTimings told; /* of `model`: seconds that were reported */
     int status;      /* the exit status so far: the worst there was */
 } Tool;
@@ -87,12 +118,23 @@ void tool_finish(Tool *tool);                                                /* 
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
                     char **text);
 
+/* run.c: what the text will still want of a run, from the statements behind `statement`. */
+typedef struct Wants {
+    bool rows, energy; /* something is made of them */
+    bool another_run;
+} Wants;
+Wants tool_wants(const Tool *tool, const LagProgram *program, const LagStatement *statement);
+
 /* verbs.c: carries out one statement. False: stop here. */
 bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *statement);
 
 /* integrate.c: the verbs with a file of their own. */
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *statement);
 bool verb_method(Tool *tool, const LagProgram *program, const LagStatement *statement);
+bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement); /* plot.c */
+
+/* output.c */
+const char *method_name(LagMethod method);
 
 /* output.c: what is said of a run, by status: LAG_OK, LAG_INTERRUPTED or a failed step. */
 void output_run(Tool *tool, const LagStatement *statement, const LagReport *report, LagStatus status);

@@ -88,11 +88,11 @@ static bool run_start(Tool *tool, const LagProgram *program, const LagStatement 
     return true;
 }
 
-/* ---- save, show ---- */
+/* ---- save, show; plot has a file of its own ---- */
 
 static bool run_save(Tool *tool, const LagProgram *program, const LagStatement *s) {
     (void)program;
-    if (!tool->last.rows || !output_save(&tool->last, s->word)) {
+    if (!tool->last.rows || !trajectory_save(&tool->last, s->word)) {
         if (!tool->last.rows) complain("there is nothing to save in %s", s->word);
         tool_fails(tool, EXIT_TEXT);
         return true;
@@ -164,6 +164,7 @@ bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
         [LAG_VERB_METHOD] = verb_method,
         [LAG_VERB_SAVE] = run_save,
         [LAG_VERB_SHOW] = run_show,
+        [LAG_VERB_PLOT] = verb_plot,
     };
     return run[s->verb](tool, program, s);
 }

@@ -82,7 +82,7 @@ coord q; param q
 U = 1/0
 start qq = 1
 integrate r = 400, dt = 0.1, steps = 10
-plot q
+plot qx to "x.gif"
 save "x.txt"
 show equatons
 qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 10; save "ran.csv"
@@ -119,7 +119,7 @@ exits 0 '-e'; empty err '-e'; has out '20 steps of 0.1 by ggl (r = 2, order 6), 
 run -e 'k = 1' -e 'qd^2/2 - k*q^2/2' -e 'start q = 1; integrate dt = 0.1, steps = 3'
 exits 0 'several -e are one text'
 printf '%s\n' "$oscillator" | "$lag" --quiet -o in.csv; status=$?
-exits 0 'standard input'; lines in.csv 25 'standard input'
+exits 0 'standard input'; lines in.csv 26 'standard input'
 printf '%s\n' "$oscillator" >one.lag
 printf 'qd^2/2 - k*q^2/2; start q = 1; integrate dt = 0.1, steps = 3\n' >two.lag
 run one.lag two.lag
@@ -142,7 +142,7 @@ run -e "$oscillator" -o -
 exits 0 '-o -'; holds 'cmp -s saved.csv out' '-o - writes what save saves'; has err '20 steps' '-o - leaves the summary to standard error'
 has saved.csv '# Lagrangian: qd^2/2 - k*q^2/2' csv; has saved.csv '# parameters: k = 1' csv
 has saved.csv '# r = 2, dt = 0.10000000000000001, steps = 20' csv
-holds '[ "$(sed -n 4,5p saved.csv)" = "t,q,pi_q
+holds '[ "$(sed -n 5,6p saved.csv)" = "t,q,pi_q
 0,1,0" ]' 'header and start'
 run --backend=interp -o interp.csv -e "$oscillator"; holds 'cmp -s saved.csv interp.csv' 'the backends agree to the bit'
 run --backend=llvm -o llvm.csv -e "$oscillator"; holds 'cmp -s saved.csv llvm.csv' 'the backends agree to the bit'
@@ -174,7 +174,7 @@ for method in rk2 rk4; do
 done
 close saved.csv rk4.csv 1e-5 'rk4 goes the same way'; close saved.csv rk2.csv 1e-2 'rk2 goes the same way'
 run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, until = -1'; exits 1 'until behind'; has err '-e:1: integrate: until' 'until behind'
-run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1e12'; exits 1 'too many rows'; has err 'every = K' 'too many rows'
+run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1e12; save "rows.csv"'; exits 1 'too many rows'; has err 'every = K' 'too many rows'
 
 # ---- Failures ----
 
@@ -202,6 +202,21 @@ fi
 run --quiet -e "$oscillator" -o link.csv; holds '[ -L link.csv ] && cmp -s aim.csv saved.csv' 'a link stays one'
 holds '[ -z "$(find . -name "*.part*")" ]' 'no half files are left'
 
+# Written as it grows: -o keeps no row in memory, and is the same file.
+run -e "$oscillator, every = 3; integrate until = 4; integrate until = 20" -o grown.csv; exits 0 'a growing file'
+run -e "$oscillator, every = 3; integrate until = 4; integrate until = 20; save \"kept.csv\""; exits 0 'a kept trajectory'
+holds 'cmp -s grown.csv kept.csv' 'a file that grew is that of a kept trajectory'
+(ulimit -v 1000000; exec "$lag" --quiet -e "$oscillator, every = 1; integrate steps = 1000000" -o long.npy) 2>err; status=$?
+exits 0 'a long run'; holds '[ "$(wc -c <long.npy)" = 24000152 ]' 'a long run'
+head -c 128 long.npy >out; has out "'shape': (1000001, 3)" 'the rows of a long run'
+(trap "" XFSZ; ulimit -f 60; exec "$lag" --quiet -e "$oscillator; integrate steps = 100000" -o short.csv) 2>err; status=$?
+exits 1 'a disk that fills up'; has err 'cannot write short.csv: File too large' 'a disk that fills up'
+has err 'holds what was written until then' 'a disk that fills up'
+count=$(table short.csv | wc -l)
+holds "[ $count -gt 10 ] && grep -qE '^# r = 2, .* steps = [0-9]+ *$' short.csv" 'what was written is kept'
+holds 'table short.csv | awk -F, "NF != 3 { exit 1 }"' 'and whole'
+run -e "$oscillator" -o /nowhere/at/all.csv; exits 1 'no such place'; has_not out steps 'a place that can not be written to costs no work'
+
 # Ctrl-C while it integrates: begun.csv says that it does.
 "$lag" -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1; save "begun.csv"; integrate steps = 1e15, every = 1e12' \
     -e 'save "cut.csv"; integrate' -o last.csv >out 2>err </dev/null &
@@ -212,6 +227,41 @@ wait $process
 status=$?
 exits 130 Ctrl-C; has err 'interrupted after step' Ctrl-C; has err 'passed over' 'nothing is begun after Ctrl-C'
 holds '[ "$(table cut.csv | sed -n 1p)" = "$(table begun.csv | sed -n 2p)" ] && cmp -s cut.csv last.csv' 'Ctrl-C keeps and saves'
+
+# The same while a file grows: it is whole up to there, and says how far.
+"$lag" -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1; save "begun2.csv"; integrate steps = 1e15, every = 1e5' -o cut2.csv \
+    >out 2>err </dev/null &
+process=$!
+while [ ! -e begun2.csv ] && kill -0 $process 2>/dev/null; do sleep 0.05; done
+sleep 0.3
+kill -TERM $process
+wait $process
+status=$?
+exits 130 'a growing file, interrupted'
+steps=$(sed -n 's/^# r = .* steps = \([0-9]*\) *$/\1/p' cut2.csv)
+has err "interrupted after step $steps," 'how far a file goes'
+holds '[ "$(table cut2.csv | wc -l)" = $((steps / 100000 + 1)) ] && table cut2.csv | awk -F, "NF != 3 { exit 1 }"' 'a growing file is whole'
+
+# ---- Pictures ----
+
+if command -v gnuplot >/dev/null; then
+    run -e "$oscillator; plot q, pi_q to \"p.svg\"; plot pi_q against q to \"p.png\"; plot energy to \"p.pdf\"; plot t" --quiet
+    exits 0 plot; empty err plot
+    head -c 200 p.svg >out; has out '<svg' plot; head -c 8 p.png >out; has out PNG plot; head -c 8 p.pdf >out; has out '%PDF' plot
+    run -e "$oscillator; plot q, energy"; exits 0 'plot in the terminal'; has out 'energy #####' 'plot in the terminal'
+    run --json -e "$oscillator; plot q to \"p.svg\""; exits 0 'plot as JSON'; has out '{"do":"plot","file":"p.svg","rows":21}' 'plot as JSON'
+    run -e "$oscillator; plot q to \"no/such/place.svg\""; exits 1 'plot to nowhere'; has err 'cannot write no/such/place.svg' 'plot to nowhere'
+    run -e "coord x, θ; xd^2/2 + θd^2/2; start pi_x = 1e300, θ = 3; integrate dt = 1, steps = 3; plot θ, pi_x, x to \"big.svg\""
+    exits 0 'numbers of any size'; empty err 'numbers of any size'; has big.svg 'θ' 'labels in any script'
+else
+    echo 'SKIPPED: no gnuplot to draw with'; skipped=$((skipped + 1))
+fi
+PATH= "$lag" -e "$oscillator; plot q to \"none.svg\"" >out 2>err; status=$?
+exits 1 'no gnuplot'; has err 'plot needs gnuplot' 'no gnuplot'
+mkdir false; printf '#!/bin/sh\necho broken >&2\nexit 3\n' >false/gnuplot; chmod +x false/gnuplot
+PATH="$scratch/false:$PATH" "$lag" -e "$oscillator; plot q to \"none.svg\"" >out 2>err; status=$?
+exits 1 'a gnuplot that fails'; has err 'gnuplot failed: broken' 'a gnuplot that fails'
+holds '[ ! -e none.svg ] && [ -z "$(find . -name "*.part*")" ]' 'a picture that failed leaves nothing'
 
 # ---- What is shown ----
 

@@ -114,10 +114,11 @@ static void test_contiguous(void) {
 static void test_statements(void) {
     static const TreeVerb verb[] = {TREE_DEFINE, TREE_FUNCTION, TREE_LAGRANGIAN, TREE_LAGRANGIAN, TREE_COORD,
                                     TREE_PARAM,  TREE_START,    TREE_INTEGRATE,  TREE_INTEGRATE,  TREE_METHOD,
-                                    TREE_SAVE,   TREE_SHOW,     TREE_SHOW};
+                                    TREE_SAVE,   TREE_SHOW,     TREE_SHOW,       TREE_PLOT};
     Reading r = read("m = 1; V(s, k) = k*s^2/2\n\nm*qd^2 - V(q, 2)\nlagrangian qd^2\ncoord x, y; param a\n"
                      "start q = 1,\n  qd = 0\nintegrate; integrate r = 4, method = rk4\r\nmethod dt = 1\n"
-                     "save \"a \\\"b\\\".csv\"; show equations; show lagrangian # end");
+                     "save \"a \\\"b\\\".csv\"; show equations; show lagrangian # end\n"
+                     "plot to, y against with with \"f\", \"g\" to \"p.svg\"");
     CU_ASSERT_FATAL(r.good);
     CU_ASSERT_EQUAL_FATAL(r.tree.statement_count, sizeof verb / sizeof *verb);
     for (uint32_t i = 0; i < r.tree.statement_count; i++) CU_ASSERT_EQUAL(r.tree.statement[i].verb, verb[i]);
@@ -127,6 +128,15 @@ static void test_statements(void) {
     CU_ASSERT_STRING_EQUAL(names_text(&r.names, r.tree.item[f->item + 1].name), "k");
     CU_ASSERT_EQUAL(r.tree.statement[6].item_count, 2);
     CU_ASSERT_STRING_EQUAL(r.tree.statement[10].text, "a \"b\".csv");
+    static const TreeRole role[] = {TREE_PLAIN, TREE_PLAIN, TREE_AGAINST, TREE_WITH, TREE_WITH, TREE_TO};
+    static const char *const said[] = {"to", "y", "with", "f", "g", "p.svg"};
+    const TreeStatement *plot = &r.tree.statement[13];
+    CU_ASSERT_EQUAL_FATAL(plot->item_count, 6);
+    for (uint32_t i = 0; i < 6; i++) {
+        const TreeItem *item = &r.tree.item[plot->item + i];
+        CU_ASSERT_EQUAL(item->role, role[i]);
+        CU_ASSERT_STRING_EQUAL(item->text ? item->text : names_text(&r.names, item->name), said[i]);
+    }
     reading_free(&r);
 }
 
@@ -182,7 +192,9 @@ static void test_mistakes(void) {
         {"save a", "t:1:6: error: unexpected 'a'"},
         {"start q = 1, = 2", "t:1:14: error: unexpected '='"},
         {"start save = 1", "t:1:7: error: 'save' is a statement's word and can't be a name"},
-        {"plot q", "t:1:1: error: 'plot' does not exist yet"},
+        {"plot q to r", "t:1:11: error: unexpected 'r'"},
+        {"plot q to \"a\" to \"b\"", "t:1:15: error: 'to' is said twice"},
+        {"plot", "t:1:5: error: the statement is not finished"},
         {"data \"f\" and ( more", "t:1:1: error: 'data' does not exist yet"},
         {"a\xff", "t:1:2: error: the byte 0xff is not UTF-8"},
         {"a\x01", "t:1:2: error: a text can't hold the control byte 0x01"},

@@ -1,0 +1,84 @@
+/* file.c: files in the making. One is written beside its place and renamed into it, so that there is never half a file
+ * there; and what stood there before stays until then. */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool said(const FileOut *file, int error) {
+    complain("cannot write %s: %s", file->path, strerror(error ? error : EIO));
+    return false;
+}
+
+/* `target` is where the path leads. */
+static bool begin_beside(FileOut *file, const char *target) {
+    size_t size = strlen(target) + 32;
+    file->target = strdup(target);
+    file->beside = malloc(size);
+    if (!file->target || !file->beside) return said(file, ENOMEM);
+    snprintf(file->beside, size, "%s.part-%ld", target, (long)getpid());
+    int descriptor = open(file->beside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 && (file->stream = fdopen(descriptor, "wb"))) return true;
+    int error = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(file->beside);
+    }
+    return said(file, error);
+}
+
+static void forget(FileOut *file) {
+    free(file->target);
+    free(file->beside);
+    *file = (FileOut){0};
+}
+
+bool file_begin(FileOut *file, const char *path) {
+    struct stat there;
+    *file = (FileOut){.path = path};
+    if (strcmp(path, "-") == 0) {
+        *file = (FileOut){.path = "standard output", .stream = stdout};
+        return true;
+    }
+    bool exists = stat(path, &there) == 0, good;
+    if (exists && !S_ISREG(there.st_mode)) { /* such as /dev/null or a pipe: nothing may take its place */
+        file->stream = fopen(path, "wb");
+        good = file->stream || said(file, errno);
+    } else {
+        char *target = exists ? realpath(path, NULL) : NULL; /* through links */
+        good = begin_beside(file, target ? target : path);
+        free(target);
+    }
+    if (!good) forget(file);
+    return good;
+}
+
+bool file_flush(FileOut *file) {
+    errno = 0;
+    return (fflush(file->stream) == 0 && !ferror(file->stream)) || said(file, errno);
+}
+
+bool file_finish(FileOut *file) {
+    bool good = file_flush(file);
+    if (file->stream != stdout && fclose(file->stream) != 0 && good) good = said(file, errno);
+    if (good && file->beside && rename(file->beside, file->target) != 0) good = said(file, errno);
+    if (!good && file->beside) unlink(file->beside);
+    forget(file);
+    return good;
+}
+
+bool file_cut(FileOut *file, long size) {
+    if (!file->beside || size <= 0) return false;
+    file->stream = freopen(file->beside, "r+b", file->stream); /* what its buffer held lies behind the cut, or nowhere */
+    return (file->stream && ftruncate(fileno(file->stream), size) == 0) || said(file, errno);
+}
+
+void file_drop(FileOut *file) {
+    if (file->stream && file->stream != stdout) fclose(file->stream);
+    if (file->beside) unlink(file->beside);
+    forget(file);
+}

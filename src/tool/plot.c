@@ -1,0 +1,316 @@
+/* plot.c: the verb `plot`: pictures by gnuplot, through a pipe.
+ *
+ * gnuplot is told what to draw in a script of our own making, and writes to its standard output, which is our file or a
+ * buffer: it never learns a file's name, and of the user's text it sees labels alone, with no character in them that it
+ * gives a meaning. */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { CURVES_MOST = 64 };
+
+/* One curve: y over x, and what it is called. */
+typedef struct Curve {
+    const double *x, *y; /* [count], x and y each so many numbers apart */
+    size_t count, x_step, y_step;
+    char *label;
+} Curve;
+
+typedef struct Plot {
+    Curve curve[CURVES_MOST];
+    size_t count;
+    char *abscissa;                 /* its label */
+    bool alike;                     /* both axes are coordinates */
+    double low[2], high[2], offset; /* ranges of x and y; what is taken from y */
+} Plot;
+
+/* ---- Columns ---- */
+
+/* A text as a label: what gnuplot might read as more than a letter becomes '_'. */
+static char *label_new(const char *prefix, const char *name) {
+    char *label = malloc(strlen(prefix) + strlen(name) + 1);
+    if (!label) return NULL;
+    strcpy(label, prefix);
+    strcat(label, name);
+    for (char *c = label; *c; c++)
+        if ((unsigned char)*c < 0x20 || strchr("'\"`\\@${}^&~%\x7f", *c)) *c = '_';
+    return label;
+}
+
+static char *column_label(const Trajectory *tr, const LagItem *item) {
+    if (item->kind == LAG_ITEM_TIME) return label_new("", "t");
+    if (item->kind == LAG_ITEM_ENERGY) return label_new("", "energy");
+    return label_new(item->kind == LAG_ITEM_MOMENTUM ? "pi_" : "", lag_model_coordinate(tr->model, item->index));
+}
+
+static const double *column_of(const Trajectory *tr, const LagItem *item, size_t *step) {
+    *step = item->kind == LAG_ITEM_COORDINATE || item->kind == LAG_ITEM_MOMENTUM ? tr->d : 1;
+    switch (item->kind) {
+    case LAG_ITEM_COORDINATE: return tr->q + item->index;
+    case LAG_ITEM_MOMENTUM: return tr->pi + item->index;
+    case LAG_ITEM_ENERGY: return tr->energy;
+    default: return tr->t;
+    }
+}
+
+static double x_of(const Curve *c, size_t i) { return c->x[i * c->x_step]; }
+static double y_of(const Curve *c, size_t i) { return c->y[i * c->y_step]; }
+
+/* Takes in the columns that a statement names; NULL, or why not. */
+static const char *take_columns(Plot *plot, const Trajectory *tr, const LagStatement *s) {
+    plot->alike = true;
+    plot->abscissa = column_label(tr, &s->item[0]);
+    for (uint32_t i = 1; i < s->item_count; i++) {
+        if (plot->count == CURVES_MOST) return "a picture holds at most 64 curves";
+        Curve *c = &plot->curve[plot->count];
+        *c = (Curve){.count = tr->rows, .label = column_label(tr, &s->item[i])};
+        c->x = column_of(tr, &s->item[0], &c->x_step);
+        c->y = column_of(tr, &s->item[i], &c->y_step);
+        plot->alike &= s->item[i].kind == LAG_ITEM_COORDINATE;
+        plot->count++;
+        if (!c->label) return "out of memory";
+    }
+    plot->alike &= s->item[0].kind == LAG_ITEM_COORDINATE;
+    return plot->abscissa ? NULL : "out of memory";
+}
+
+static void plot_free(Plot *plot) {
+    for (size_t i = 0; i < plot->count; i++) free(plot->curve[i].label);
+    free(plot->abscissa);
+}
+
+/* ---- Ranges ---- */
+
+static void widen(double *low, double *high, double value) {
+    if (!isfinite(value)) return;
+    if (value < *low) *low = value;
+    if (value > *high) *high = value;
+}
+
+/* A range that shows something: of nothing, of one number, or of numbers near the largest there is. */
+static void settle(double *low, double *high) {
+    if (*low > *high) *low = -1, *high = 1;
+    if (*low == *high) {
+        double half = *low == 0 ? 1 : fabs(*low) / 2;
+        *low -= half, *high += half;
+    }
+    *low = fmax(*low, -1e300);
+    *high = fmin(*high, 1e300);
+}
+
+/* A single curve that hardly leaves its start, such as an energy, is drawn as what it leaves it by. */
+static void measure(Plot *plot) {
+    for (int k = 0; k < 2; k++) plot->low[k] = INFINITY, plot->high[k] = -INFINITY;
+    for (size_t n = 0; n < plot->count; n++) {
+        const Curve *c = &plot->curve[n];
+        for (size_t i = 0; i < c->count; i++) {
+            widen(&plot->low[0], &plot->high[0], x_of(c, i));
+            widen(&plot->low[1], &plot->high[1], y_of(c, i));
+        }
+    }
+    double width = plot->high[1] - plot->low[1], size = fmax(fabs(plot->low[1]), fabs(plot->high[1]));
+    if (plot->count == 1 && plot->curve[0].count && width > 0 && width < 1e-4 * size)
+        plot->offset = y_of(&plot->curve[0], 0);
+    plot->low[1] -= plot->offset;
+    plot->high[1] -= plot->offset;
+    settle(&plot->low[0], &plot->high[0]);
+    settle(&plot->low[1], &plot->high[1]);
+}
+
+/* ---- What gnuplot is told ---- */
+
+/* The points of a curve, but those that a picture can't show: of a run of points within one of PIXELS columns, the first,
+ * the last and those that reach furthest up and down. A run ends where the curve turns to another column; what is not finite
+ * interrupts the curve. */
+static void tell_points(const Plot *plot, const Curve *c, FILE *to) {
+    enum { PIXELS = 4000 };
+    double scale = PIXELS / (plot->high[0] - plot->low[0]);
+    for (size_t i = 0, end; i < c->count; i = end) {
+        double column = floor((x_of(c, i) - plot->low[0]) * scale);
+        size_t low = i, high = i;
+        for (end = i; end < c->count; end++) {
+            double x = x_of(c, end), y = y_of(c, end);
+            if (!isfinite(x) || !isfinite(y) || floor((x - plot->low[0]) * scale) != column) break;
+            if (y < y_of(c, low)) low = end;
+            if (y > y_of(c, high)) high = end;
+        }
+        if (end == i) {
+            if (!isfinite(column) || !isfinite(y_of(c, i))) fputs("\n", to);
+            end++;
+            continue;
+        }
+        const size_t shown[4] = {i, low < high ? low : high, low < high ? high : low, end - 1};
+        for (int k = 0; k < 4; k++)
+            if (k == 0 || shown[k] != shown[k - 1])
+                fprintf(to, "%.9g %.9g\n", x_of(c, shown[k]), y_of(c, shown[k]) - plot->offset);
+    }
+}
+
+/* The terminal: by the ending of the picture's name; without one, characters for a terminal of that size. */
+static void tell_terminal(const char *path, const struct winsize *size, FILE *to) {
+    const char *end = path ? path + strlen(path) - 4 : "";
+    if (strcmp(end, ".svg") == 0)
+        fputs("set terminal svg size 800,480 font 'sans-serif,14' background 'white' noenhanced\n", to);
+    else if (strcmp(end, ".pdf") == 0)
+        fputs("set terminal pdfcairo size 16cm,9.6cm font 'sans,11' noenhanced\n", to);
+    else if (strcmp(end, ".png") == 0)
+        fputs("if (strstrt(GPVAL_TERMINALS, ' pngcairo ')) set terminal pngcairo size 1200,720 font 'sans,16' noenhanced; "
+              "else set terminal png size 1200,720 noenhanced\n",
+              to);
+    else
+        fprintf(to, "set terminal dumb size %d,%d noenhanced\n", size->ws_col, size->ws_row);
+}
+
+static void tell_axes(const Plot *plot, bool picture, FILE *to) {
+    const char *only = plot->count == 1 ? plot->curve[0].label : NULL;
+    fprintf(to, "set xrange [%.17g:%.17g]\nset xlabel '%s'\n", plot->low[0], plot->high[0], plot->abscissa);
+    double margin = 0.05 * (plot->high[1] - plot->low[1]);
+    fprintf(to, "set yrange [%.17g:%.17g]\n", plot->low[1] - margin, plot->high[1] + margin);
+    if (only && plot->offset != 0)
+        fprintf(to, "set ylabel '%s %c %.10g'\n", only, plot->offset < 0 ? '+' : '-', fabs(plot->offset));
+    else if (only)
+        fprintf(to, "set ylabel '%s'\n", only);
+    fputs(only ? "unset key\n" : "set key outside top center horizontal\n", to);
+    double ratio = (plot->high[1] - plot->low[1]) / (plot->high[0] - plot->low[0]);
+    if (picture && plot->alike && ratio > 0.2 && ratio < 5) fputs("set size ratio -1\n", to); /* a path, as it is */
+    if (picture) fputs("set border 3 lc rgb '#555555'\nset tics nomirror\nset grid lc rgb '#dddddd' lt 1 lw 0.5\n", to);
+}
+
+static void tell(const Plot *plot, const char *path, const struct winsize *size, FILE *to) {
+    static const char *const colour[] = {"0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "56b4e9", "000000"};
+    fputs("set encoding utf8\n", to);
+    tell_terminal(path, size, to);
+    tell_axes(plot, path, to);
+    for (size_t i = 0; i < plot->count; i++) {
+        fprintf(to, "$c%zu << end_of_points\n", i);
+        tell_points(plot, &plot->curve[i], to);
+        fputs("end_of_points\n", to);
+    }
+    fputs("plot", to);
+    for (size_t i = 0; i < plot->count; i++) {
+        const Curve *c = &plot->curve[i];
+        fprintf(to, "%s $c%zu with %s title '%s'", i ? "," : "", i, c->count == 1 ? "points" : "lines", c->label);
+        if (path) fprintf(to, " lw 1.6 lc rgb '#%s'", colour[i % (sizeof colour / sizeof *colour)]);
+    }
+    fputs("\n", to);
+}
+
+/* ---- gnuplot ---- */
+
+/* Starts it with `to` as standard input, what it writes going to `out` and what it complains of to `err`. 0, or an errno. */
+static int spawn_gnuplot(FILE **to, FILE *out, FILE *err, pid_t *pid) {
+    char *argv[] = {"gnuplot", "-d", "-", NULL};
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+    int error = posix_spawn_file_actions_init(&actions);
+    if (!error) {
+        posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, fileno(err), STDERR_FILENO);
+        error = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(ends[0]);
+    *to = error ? NULL : fdopen(ends[1], "w");
+    if (!*to) close(ends[1]);
+    return error;
+}
+
+/* The first line of a stream, without its end. */
+static void first_line(FILE *in, char *line, int size) {
+    rewind(in);
+    do {
+        if (!fgets(line, size, in)) *line = 0;
+        line[strcspn(line, "\n")] = 0;
+    } while (!*line && !feof(in));
+}
+
+/* Draws a plot into `out`; false after saying why not. */
+static bool draw(const Plot *plot, const char *path, const struct winsize *size, FILE *out) {
+    FILE *to, *err = tmpfile();
+    pid_t pid;
+    int status = 0, error = err ? spawn_gnuplot(&to, out, err, &pid) : errno;
+    char why[200] = "";
+    if (error == ENOENT)
+        complain("plot needs gnuplot, and it is not installed (on Debian: apt-get install gnuplot-nox)");
+    else if (error)
+        complain("plot: cannot start gnuplot: %s", strerror(error));
+    if (!error) {
+        if (to) {
+            tell(plot, path, size, to);
+            fclose(to);
+        }
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+        if (!to || status != 0) {
+            first_line(err, why, sizeof why);
+            complain("plot: gnuplot failed%s%s", *why ? ": " : "", why);
+            error = EIO;
+        }
+    }
+    if (err) fclose(err);
+    return !error;
+}
+
+/* ---- The verb ---- */
+
+static bool draw_to_file(const Plot *plot, const char *path) {
+    FileOut file;
+    if (!file_begin(&file, path)) return false;
+    if (draw(plot, path, NULL, file.stream)) return file_finish(&file);
+    file_drop(&file);
+    return false;
+}
+
+static bool draw_in_terminal(const Tool *tool, const Plot *plot) {
+    struct winsize size = {0};
+    if (ioctl(fileno(tool->say), TIOCGWINSZ, &size) != 0 || size.ws_col < 40 || size.ws_row < 12)
+        size = (struct winsize){.ws_col = 80, .ws_row = 26};
+    size.ws_col -= 1;
+    size.ws_row = size.ws_row > 26 ? 24 : size.ws_row - 2;
+    FILE *out = tmpfile();
+    if (!out) {
+        complain("plot: %s", strerror(errno));
+        return false;
+    }
+    bool good = draw(plot, NULL, &size, out);
+    char line[1024];
+    rewind(out);
+    while (good && fgets(line, sizeof line, out))
+        if (*line != '\f' && *line != '\n') fputs(line, tool->say);
+    fclose(out);
+    return good;
+}
+
+bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    (void)program;
+    Plot plot = {0};
+    const char *why = tool->last.rows ? take_columns(&plot, &tool->last, s) : "there is nothing to plot";
+    if (why) complain("%s:%u: plot: %s", tool->name, s->line, why);
+    if (!why) measure(&plot);
+    bool good = !why && (s->word ? draw_to_file(&plot, s->word) : draw_in_terminal(tool, &plot));
+    plot_free(&plot);
+    if (!good) {
+        tool_fails(tool, EXIT_TEXT);
+    } else if (tool->options->json) {
+        fputs("{\"do\":\"plot\",\"file\":", stdout);
+        if (s->word)
+            json_text(stdout, s->word);
+        else
+            fputs("null", stdout);
+        printf(",\"rows\":%zu}\n", tool->last.rows);
+    } else if (s->word && !tool->options->quiet) {
+        fprintf(tool->say, "%zu row%s drawn in %s\n", tool->last.rows, tool->last.rows == 1 ? "" : "s", s->word);
+    }
+    return true;
+}
