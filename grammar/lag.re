@@ -180,6 +180,12 @@ found:
     return token;
 }
 
+const char *lex_word(size_t index) {
+    size_t word = 0;
+    while (word < sizeof reserved / sizeof *reserved && (reserved[word].token == ABSENT || index-- > 0)) word++;
+    return word < sizeof reserved / sizeof *reserved ? reserved[word].word : NULL;
+}
+
 const char *lex_token_name(int token) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (reserved[i].token == token && token != ABSENT) return reserved[i].word;

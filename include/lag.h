@@ -163,6 +163,11 @@ LAG_API void lag_program_free(LagProgram *program);
 /* True if `text` stops inside a bracket or after an operator or a comma, so that a statement goes on with the next line. */
 LAG_API bool lag_text_continues(const char *text, size_t size);
 
+/* The words that could stand where `text` ends and begin as it ends there, in alphabetical order, each with a newline behind
+ * it
+ * ("" if there are none). The caller frees *words with lag_text_free. LAG_ERROR_ARGUMENT if the text is over 16 MiB. */
+LAG_API LagStatus lag_session_complete(const LagSession *session, const char *text, size_t size, char **words);
+
 LAG_API size_t lag_program_count(const LagProgram *program);
 LAG_API const LagStatement *lag_program_statement(const LagProgram *program, size_t index);
 

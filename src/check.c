@@ -237,9 +237,8 @@ static void check_start(Checker *c, const TreeStatement *s) {
 
 /* ---- integrate, method ---- */
 
-static const char *const setting_name[] = {"r", "dt", "steps", "until", "every", "method"};
-static const char *const method_name[] = {"ggl", "rk2", "rk4"};
-enum { SETTINGS = 6, METHODS = 3 };
+const char *const session_setting_name[SESSION_SETTINGS] = {"r", "dt", "steps", "until", "every", "method"};
+const char *const session_method_name[SESSION_METHODS] = {"ggl", "rk2", "rk4"};
 #define SETTING_MOST 1e15 /* steps and every: doubles count them exactly */
 
 static uint32_t index_of(const char *word, const char *const *list, uint32_t count) {
@@ -252,11 +251,11 @@ static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
     Span span = tree_span(c->tree, item->value);
     const TreeNode *node = &c->tree->node[item->value];
     const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
-    uint32_t method = index_of(word, method_name, METHODS);
-    if (method == METHODS && !*word)
+    uint32_t method = index_of(word, session_method_name, SESSION_METHODS);
+    if (method == SESSION_METHODS && !*word)
         diag_error(c->diag, span, "ggl, rk2 or rk4", "a method is a name");
-    else if (method == METHODS)
-        unknown(c, span, "unknown method", word, method_name, METHODS, "ggl, rk2 or rk4");
+    else if (method == SESSION_METHODS)
+        unknown(c, span, "unknown method", word, session_method_name, SESSION_METHODS, "ggl, rk2 or rk4");
     else
         *out = (LagItem){.kind = LAG_ITEM_METHOD, .index = method};
 }
@@ -277,12 +276,12 @@ static const char *setting_fault(LagItemKind kind, double value) {
 
 static void check_setting(Checker *c, const TreeItem *item) {
     const char *name = names_text(c->names, item->name);
-    uint32_t which = index_of(name, setting_name, SETTINGS);
-    if (which == SETTINGS) {
+    uint32_t which = index_of(name, session_setting_name, SESSION_SETTINGS);
+    if (which == SESSION_SETTINGS) {
         if (strcmp(name, "tol") == 0)
             diag_error(c->diag, item->name_span, "give r and dt", "'tol' does not exist yet");
         else
-            unknown(c, item->name_span, "unknown setting", name, setting_name, SETTINGS,
+            unknown(c, item->name_span, "unknown setting", name, session_setting_name, SESSION_SETTINGS,
                     "the settings are r, dt, steps, until, every and method");
         value_node(c, item->value);
         c->state->has_dt = c->state->has_length = true; /* it may have been one of these */

@@ -63,6 +63,11 @@ struct LagProgram {
  * is then put into *missing, if that is not NULL), LAG_ERROR_NOT_FINITE where the value is not finite. */
 LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeId node, double *value, NameId *missing);
 
+/* check.c: the settings of integrate, in the order of LAG_ITEM_R and on; and the methods, in that of LagMethod. */
+enum { SESSION_SETTINGS = 6, SESSION_METHODS = 3 };
+extern const char *const session_setting_name[SESSION_SETTINGS];
+extern const char *const session_method_name[SESSION_METHODS];
+
 /* check.c: goes through the statements of program->tree in order, extends the state, fills program->statement, and says what
  * is wrong. False when out of memory. */
 bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag);

@@ -27,6 +27,9 @@ typedef struct Lexer {
 /* The next token's code, a token of lag.y: line ends and errors are tokens too (END and BAD). 0 at the end of the text. */
 int lex_token(Lexer *lexer, LexValue *value);
 
+/* The words that begin statements, one by one; NULL behind the last. */
+const char *lex_word(size_t index);
+
 /* What a token code is called in messages and dumps. */
 const char *lex_token_name(int token);
 

@@ -1,5 +1,5 @@
-/* tool.h: the command's parts. They see lag.h only, like any program that embeds lag. None of them sets a locale, so that
- * numbers have a point everywhere. */
+/* tool.h: the command's parts. They see lag.h only, like any program that embeds lag. None of them sets a locale for
+ * numbers, so that they have a point everywhere. */
 #ifndef LAG_TOOL_TOOL_H
 #define LAG_TOOL_TOOL_H
 
@@ -148,6 +148,11 @@ void output_timings(FILE *out, const double seconds[PHASES]);
 /* output.c: on a terminal, once a run has taken a second: how far it is, how fast, and how long it has to go, on one line
  * that is written over. With steps = 0 the line goes away. */
 void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds);
+
+/* help.c: of a statement, or in general for "". False if there is nothing on that word. The topics, one by one; NULL behind
+ * the last. */
+bool help_say(const char *word, FILE *out);
+const char *help_topic(size_t index);
 
 /* prompt.c: reads lines from a person until they leave. */
 void prompt_run(Tool *tool);

@@ -17,6 +17,21 @@ static bool run_name(Tool *tool, const LagProgram *program, const LagStatement *
 
 /* ---- lagrangian ---- */
 
+/* In a few words: what was shown of it. */
+static void introduce_facts(const Tool *tool, const LagModel *model) {
+    const LagFacts *f = lag_model_facts(model);
+    fprintf(tool->say, "it is %s, %s, with %s mass%s\n", f->conservative ? "conservative" : "not conservative",
+            f->quadratic ? "linear" : "nonlinear", f->constant_mass ? "constant" : "varying",
+            f->autonomous ? "" : ", and depends on time");
+    bool some = false;
+    for (uint32_t k = 0; k < lag_model_dof(model); k++)
+        if (f->cyclic[k]) {
+            fprintf(tool->say, "%spi_%s", some ? ", " : "conserved: ", lag_model_coordinate(model, k));
+            some = true;
+        }
+    if (some) fputs("\n", tool->say);
+}
+
 /* What a person is told of a Lagrangian just typed: what it is, and what to type next. */
 static void introduce(const Tool *tool, const LagModel *model) {
     char *equations = NULL;
@@ -24,17 +39,20 @@ static void introduce(const Tool *tool, const LagModel *model) {
     double ignored;
     fputs("coordinates:", tool->say);
     for (uint32_t k = 0; k < lag_model_dof(model); k++) fprintf(tool->say, " %s", lag_model_coordinate(model, k));
+    if (lag_model_parameter_count(model)) fputs("   parameters:", tool->say);
+    for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) fprintf(tool->say, " %s", lag_model_parameter(model, i));
     fputs("\n", tool->say);
     if (lag_model_view(model, LAG_VIEW_EQUATIONS, 0, LAG_BACKEND_INTERPRETER, &equations) == LAG_OK)
         fputs(equations, tool->say);
     lag_text_free(equations);
+    introduce_facts(tool, model);
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         const char *name = lag_model_parameter(model, i);
         if (lag_session_get(tool->session, name, &ignored) == LAG_OK) continue;
         fprintf(tool->say, "%s%s = ...", lacking++ ? "; " : "next: ", name);
     }
     const char *x = lag_model_coordinate(model, 0);
-    fprintf(tool->say, "%sstart %s = ..., %sd = ...; integrate dt = 0.1, steps = 1000\n", lacking ? "; " : "next: ", x, x);
+    fprintf(tool->say, "%sstart %s = ..., %sd = ...; integrate dt = 0.1, steps = 1000; plot %s\n", lacking ? "; " : "next: ", x, x, x);
 }
 
 static bool take_model(Tool *tool, const LagModel *model) {

@@ -322,28 +322,49 @@ fi
 
 # ---- The prompt, on a terminal of its own ----
 
+# typed NAME KEYS ...: what a terminal shows while the keys are typed, each after what they answer to has appeared: WAITS FOR=KEYS.
 if python3 -c 'import pty; pty.openpty()' 2>/dev/null; then
-    python3 - "$lag" >out 2>err <<'END'; status=$?
-import os, pty, sys
+    cat >type.py <<'END'
+import os, pty, sys, time
+lag, keys = sys.argv[1], [key.split("~", 1) for key in sys.argv[2:]]
 child, terminal = pty.fork()
 if child == 0:
-    os.environ["NO_COLOR"] = "1"
-    os.execv(sys.argv[1], [sys.argv[1], "-o", "typed.csv"])
-os.write(terminal, b"help\nqd^2/2 -\nk*q^2/2\nk = sine(1)\nk = 4\nstart q = 1\nintegrate dt = 0.1, steps = 5\nquit\n")
+    os.environ.update(NO_COLOR="1", TERM="xterm", XDG_STATE_HOME=os.getcwd() + "/state")
+    os.execv(lag, [lag, "-o", "typed.csv"])
 text = b""
+def see(what):
+    global text
+    at = len(text)
+    while text.find(what, max(0, at - 200)) < 0:
+        text += os.read(terminal, 4096)
 try:
-    while part := os.read(terminal, 4096):
+    for what, typed in keys:
+        see(what.encode())
+        if typed == "^C":
+            time.sleep(0.2) # so that it is at work
+        os.write(terminal, typed.replace("^C", "\x03").replace("^I", "\t").replace("^P", "\x10").replace("|", "\n").encode())
+    while True:
+        part = os.read(terminal, 4096)
+        if not part:
+            break
         text += part
 except OSError:
     pass
 print(text.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 END
+    typed() { timeout 60 python3 type.py "$lag" "$@" >out 2>err; status=$?; }
+    typed 'lag>~help|' 'lag>~qd^2/2 -|' '...>~k*q^2/2|' 'next~k = sine(1)|' "'sin'~k = 4|" 'lag>~sta^Iq = 1|' \
+        'lag>~integrate dt = 0.1, steps = 5|' 'a step~help plo^I|' 'gnuplot~sho^Ieq^I|' '-k*q~integrate steps = 1e15, every = 1e15|' 'lag>~^C' \
+        'interrupted~show parameters|' 'k = 4~(a +|' '...>~^C' 'lag>~method r = 3|' 'lag>~quit|'
     exits 0 'the prompt'
-    for text in 'Type a Lagrangian' '...> ' 'coordinates: q' 'qdd = -k*q' 'next: k = ...; start' "unknown function 'sine'" '5 steps of 0.1'; do
+    for text in 'Type a Lagrangian' 'coordinates: q   parameters: k' 'qdd = -k*q' 'it is conservative, linear, with constant mass' \
+        'next: k = ...; start' "unknown function 'sine'" '5 steps of 0.1' 'plot A, B against C' 'integrate: interrupted after step' 'k = 4'; do
         has out "$text" 'the prompt'
     done
     has typed.csv '# parameters: k = 4' 'the prompt goes on after a mistake'
+    typed 'lag>~^P^P|' '...~^C' 'lag>~quit|'; has out '(a +' 'history is kept between runs'
+    typed 'lag>~sh^Ix^I|' "nothing to show~exit|"; exits 1 'a prompt that integrated nothing has nothing for -o'; has out 'show x' 'completion'
 else
     echo 'SKIPPED: no pseudo-terminal to try the prompt on'; skipped=$((skipped + 1))
 fi

@@ -1,0 +1,77 @@
+/* help.c: what the prompt says of itself and of each statement. */
+#include "tool.h"
+
+#include <string.h>
+
+static const char whole[] =
+    "Type a Lagrangian, as in\n"
+    "    m*qd^2/2 - k*q^2/2 - c*qd_p*q_m      qd is the velocity of q; qd_p*q_m makes drag\n"
+    "then give its parameters values, start it, integrate, and look:\n"
+    "    m = 1; k = 1; c = 0.05\n"
+    "    start q = 1, qd = 0\n"
+    "    integrate dt = 0.1, steps = 1000\n"
+    "    plot q\n"
+    "A statement ends at the line's end or at ';'; after an operator or a comma, and in brackets, it goes on to the next "
+    "line.\n"
+    "Tab completes, the arrows bring back earlier lines, Ctrl-C stops the work at hand, quit leaves.\n";
+
+static const struct {
+    const char *word, *usage, *text;
+} topic[] = {
+    {"lagrangian", "EXPR    or    lagrangian EXPR",
+     "Makes the expression the current Lagrangian. x is a coordinate when its velocity xd, or x_p, x_m, xd_p or xd_m, "
+     "stands in it.\n"
+     "Terms with doubled variables make what is not conservative: - c*qd_p*q_m is linear drag.\n"
+     "    m*qd^2/2 - k*q^2/2 - c*qd_p*q_m\n"},
+    {"coord", "coord NAME, ...", "Says which names are coordinates, and their order.\n    coord x, y\n"},
+    {"param", "param NAME, ...", "Says which names are parameters, whatever they end in.\n    param kd\n"},
+    {"start", "start NAME = VALUE, ...",
+     "Where the motion starts: coordinates, their velocities (xd) or momenta (pi_x), and t. What is not named is 0.\n"
+     "    start x = 1, xd = 0\n"},
+    {"integrate", "integrate r = R, dt = H, steps = N",
+     "Integrates from the start, or on from where the last run ended. What is not given stays as it was.\n"
+     "    r         interior nodes of the step, 0 to 200: its order is 2*r + 2 (8 if never given)\n"
+     "    dt        the step; negative goes back in time\n"
+     "    steps     how many, or until = T: as many whole steps as fit\n"
+     "    every     keeps each so-manieth row\n"
+     "    method    ggl, the structure-preserving rule; or rk2, rk4\n"
+     "    integrate r = 4, dt = 0.1, steps = 1000\n"},
+    {"method", "method r = R, dt = H, steps = N",
+     "The settings of integrate, without running.\n    method r = 4, dt = 0.1\n"},
+    {"save", "save \"FILE\"", "Writes the last trajectory to a file that ends in .csv or .npy.\n    save \"motion.csv\"\n"},
+    {"plot", "plot A, B against C with \"FILE.csv\" to \"PICTURE\"",
+     "Draws columns of the last trajectory: coordinates, momenta (pi_x), energy. Against t unless said; beside those of "
+     "files if\n"
+     "given; into a file that ends in .svg, .png or .pdf, or else here. Needs gnuplot.\n"
+     "    plot q, pi_q\n"
+     "    plot pi_q against q to \"portrait.svg\"\n"},
+    {"show", "show WHAT",
+     "lagrangian, equations, energy, parameters, kernel; or a stage of the compiler: tokens, tree, graph, lagrange, "
+     "discrete,\n"
+     "tape, llvm, asm.\n    show equations\n"},
+    {"NAME", "NAME = EXPR    or    NAME(ARGS) = EXPR",
+     "A constant value makes a parameter, and changing it compiles nothing; any other expression is a name for it; with\n"
+     "arguments, a function. Functions of the language: sqrt cbrt exp log sin cos tan asin acos atan atan2 sinh cosh tanh\n"
+     "asinh acosh atanh erf abs hypot pow sign min max.\n    k = 4\n    V(s) = k*s^2/2\n"},
+    {"quit", "quit", "Leaves. So do exit and Ctrl-D.\n"},
+    {"help", "help    or    help STATEMENT", "This.\n"},
+};
+enum { TOPICS = sizeof topic / sizeof *topic };
+
+const char *help_topic(size_t index) { return index < TOPICS ? topic[index].word : NULL; }
+
+bool help_say(const char *word, FILE *out) {
+    if (!*word) {
+        fputs(whole, out);
+        fputs("help STATEMENT says more of one:", out);
+        for (int i = 0; i < TOPICS; i++) fprintf(out, " %s", topic[i].word);
+        fputs("\n", out);
+        return true;
+    }
+    for (int i = 0; i < TOPICS; i++)
+        if (strcmp(word, topic[i].word) == 0) {
+            fprintf(out, "%s\n%s", topic[i].usage, topic[i].text);
+            return true;
+        }
+    return false;
+}
