@@ -325,23 +325,21 @@ fi
 # typed NAME KEYS ...: what a terminal shows while the keys are typed, each after what they answer to has appeared: WAITS FOR=KEYS.
 if python3 -c 'import pty; pty.openpty()' 2>/dev/null; then
     cat >type.py <<'END'
-import os, pty, sys, time
+import os, pty, sys
 lag, keys = sys.argv[1], [key.split("~", 1) for key in sys.argv[2:]]
 child, terminal = pty.fork()
 if child == 0:
     os.environ.update(NO_COLOR="1", TERM="xterm", XDG_STATE_HOME=os.getcwd() + "/state")
     os.execv(lag, [lag, "-o", "typed.csv"])
-text = b""
+text, seen = b"", 0
 def see(what):
-    global text
-    at = len(text)
-    while text.find(what, max(0, at - 200)) < 0:
+    global text, seen
+    while (at := text.find(what, seen)) < 0:
         text += os.read(terminal, 4096)
+    seen = at + len(what)
 try:
     for what, typed in keys:
         see(what.encode())
-        if typed == "^C":
-            time.sleep(0.2) # so that it is at work
         os.write(terminal, typed.replace("^C", "\x03").replace("^I", "\t").replace("^P", "\x10").replace("|", "\n").encode())
     while True:
         part = os.read(terminal, 4096)
@@ -354,8 +352,8 @@ print(text.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 END
     typed() { timeout 60 python3 type.py "$lag" "$@" >out 2>err; status=$?; }
-    typed 'lag>~help|' 'lag>~qd^2/2 -|' '...>~k*q^2/2|' 'next~k = sine(1)|' "'sin'~k = 4|" 'lag>~sta^Iq = 1|' \
-        'lag>~integrate dt = 0.1, steps = 5|' 'a step~help plo^I|' 'gnuplot~sho^Ieq^I|' '-k*q~integrate steps = 1e15, every = 1e15|' 'lag>~^C' \
+    typed 'lag>~help|' 'lag>~qd^2/2 -|' '...>~k*q^2/2|' 'next:~k = sine(1)|' "'sin'~k = 4|" 'lag>~sta^Iq = 1|' \
+        'lag>~integrate dt = 0.1, steps = 5|' 'a step~help plo^I|' 'gnuplot~sho^Ieq^I|' '-k*q~integrate steps = 1e15, every = 1e15|' 'steps a second~^C' \
         'interrupted~show parameters|' 'k = 4~(a +|' '...>~^C' 'lag>~method r = 3|' 'lag>~quit|'
     exits 0 'the prompt'
     for text in 'Type a Lagrangian' 'coordinates: q   parameters: k' 'qdd = -k*q' 'it is conservative, linear, with constant mass' \
