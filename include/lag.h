@@ -11,8 +11,8 @@
  * untouched on failure. Errors of the user's text are diagnostics (data with file, line, column and caret); numerical
  * failures are statuses with step, time and residual. Numbers are double; units are the caller's own. Text is UTF-8.
  *
- * Threads: a session, a program and an integrator serve one thread at a time. A model and its kernels never change once
- * made (lag_model_kernel locks) and may be used by any number of threads. Nothing depends on the locale. */
+ * Threads: a session, a program and an integrator serve one thread at a time. A model, its kernels and a table never change
+ * once made (lag_model_kernel locks) and may be used by any number of threads. Nothing depends on the locale. */
 #ifndef LAG_H
 #define LAG_H
 
@@ -34,6 +34,7 @@ typedef struct LagSession LagSession;       /* names, definitions and parameter 
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
 typedef struct LagModel LagModel;           /* a Lagrangian with its derivatives and facts */
 typedef struct LagIntegrator LagIntegrator; /* a trajectory in progress */
+typedef struct LagTable LagTable;           /* columns of numbers with names: observations, or a trajectory that was saved */
 
 typedef enum LagStatus {
     LAG_OK = 0,
@@ -56,19 +57,19 @@ LAG_API const char *lag_status_text(LagStatus status);
 
 typedef enum LagSeverity { LAG_NOTE, LAG_WARNING, LAG_ERROR } LagSeverity;
 
-/* One thing to say about the user's text. Strings belong to the session and live until its next lag_read. */
+/* One thing to say about the user's text. Strings belong to the session and live until it next reads. */
 typedef struct LagDiagnostic {
     LagSeverity severity;
-    const char *file;    /* as given to lag_read */
+    const char *file;    /* as given to lag_read or lag_table_read */
     uint32_t line;       /* from 1 */
     uint32_t column;     /* from 1, in characters */
     uint32_t width;      /* characters to underline, at least 1 */
     const char *message; /* what is wrong */
     const char *hint;    /* what to do, or NULL */
-    const char *source;  /* the whole line of the source */
+    const char *source;  /* the whole line of the source; the first 16 MiB of a longer one */
 } LagDiagnostic;
 
-/* Diagnostics of the session's last lag_read, in the order of the text. */
+/* Diagnostics of the session's last lag_read or lag_table_read, in the order of the text. */
 LAG_API size_t lag_diagnostic_count(const LagSession *session);
 LAG_API const LagDiagnostic *lag_diagnostic(const LagSession *session, size_t index);
 
@@ -186,6 +187,29 @@ LAG_API LagStatus lag_session_get(const LagSession *session, const char *name, d
 
 /* The current values of a model's parameters, value[lag_model_parameter_count]. LAG_ERROR_VALUE if one has none. */
 LAG_API LagStatus lag_session_parameters(const LagSession *session, const LagModel *model, double *value);
+
+/* ---- Tables --------------------------------------------------------------------------------------------------- */
+
+/* Reads the text of a CSV file (see grammar/README.md, "Data files") of `size` bytes, at most 1 GiB; `file` is its name in
+ * diagnostics. On LAG_ERROR_TEXT they say what is wrong: the first 20 mistakes, and how many there are besides. Nothing else
+ * of the session is touched. The caller frees the table with lag_table_free (NULL allowed); it may outlive the session. */
+LAG_API LagStatus lag_table_read(LagSession *session, const char *file, const char *text, size_t size, LagTable **table);
+LAG_API void lag_table_free(LagTable *table);
+
+/* Both are at least 1. */
+LAG_API size_t lag_table_rows(const LagTable *table);
+LAG_API uint32_t lag_table_columns(const LagTable *table);
+
+#define LAG_COLUMN_NONE UINT32_MAX
+
+/* The name of a column, without quotes (NULL from the last column on), and the column of a name (LAG_COLUMN_NONE if there is
+ * none). Names are UTF-8, and differ; they need not be names of the language. */
+LAG_API const char *lag_table_name(const LagTable *table, uint32_t column);
+LAG_API uint32_t lag_table_column(const LagTable *table, const char *name);
+
+/* The numbers of a column, [lag_table_rows], contiguous, one column after the other: finite, or NaN where a value is
+ * missing. Each is the double nearest to what is written. They belong to the table. NULL if there is no such column. */
+LAG_API const double *lag_table_values(const LagTable *table, uint32_t column);
 
 /* ---- Models and kernels --------------------------------------------------------------------------------------- */
 

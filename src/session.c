@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "compile.h"
+#include "front/table.h"
 
 #include <mpfr.h>
 #include <string.h>
@@ -96,6 +97,20 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
     session_state_free(&state);
     text_free(kept);
     return status;
+}
+
+LagStatus lag_table_read(LagSession *session, const char *file, const char *text, size_t size, LagTable **table) {
+    Source source = {.name = file, .bytes = text, .size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX};
+    Diagnostics *diag = &session->diag;
+    diag_clear(diag);
+    LagTable *read = table_read(&source, diag);
+    diag_sort(diag);
+    if (read && !diag->failed) {
+        *table = read;
+        return LAG_OK;
+    }
+    lag_table_free(read);
+    return diag->errors ? LAG_ERROR_TEXT : LAG_ERROR_MEMORY;
 }
 
 bool lag_text_continues(const char *text, size_t size) { return parse_continues(text, size); }

@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
     if (CU_initialize_registry() != CUE_SUCCESS) return 2;
     suite_base();
     suite_tree();
+    suite_table();
     suite_graph();
     suite_tape();
     suite_lobatto();

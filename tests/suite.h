@@ -33,6 +33,7 @@ bool suite_near(double a, double b, double tolerance);
 /* The suites. */
 void suite_base(void);
 void suite_tree(void);
+void suite_table(void);
 void suite_graph(void);
 void suite_tape(void);
 void suite_lobatto(void);

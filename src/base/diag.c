@@ -58,7 +58,7 @@ static void diag_place(Diagnostics *list, Span span, LagDiagnostic *d) {
         return;
     }
     while (begin > 0 && source->bytes[begin - 1] != '\n') begin--;
-    while (end < source->size && source->bytes[end] != '\n') end++;
+    while (end < source->size && end - begin < DIAG_LINE_MOST && source->bytes[end] != '\n') end++;
     if (end > begin && source->bytes[end - 1] == '\r') end--;
     char *copy = arena_text(&list->arena, source->bytes + begin, end - begin);
     for (uint32_t i = 0; copy && i < end - begin; i++)

@@ -8,7 +8,7 @@
 /* A text of the user's: what a file or a line at the prompt held. Immutable once added. */
 typedef struct Source {
     const char *name;  /* for "name:line:col" */
-    const char *bytes; /* NUL-terminated copy */
+    const char *bytes; /* NUL-terminated copy, unless it says otherwise */
     uint32_t size;
 } Source;
 
@@ -38,7 +38,10 @@ typedef struct Diagnostics {
     bool failed;
 } Diagnostics;
 
-enum { DIAG_MOST = 1000 }; /* after so many, the rest is counted but not kept */
+enum {
+    DIAG_MOST = 1000,                 /* after so many, the rest is counted but not kept */
+    DIAG_LINE_MOST = 16 * 1024 * 1024 /* bytes of a line kept: all of one in a text of the language */
+};
 
 /* Says something about a span. `hint` is a whole sentence or NULL, copied. */
 void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *format, ...)

@@ -1,0 +1,28 @@
+/* table.h: columns of numbers out of the text of a CSV file. What such a text may hold is said in grammar/README.md, "Data
+ * files". */
+#ifndef LAG_FRONT_TABLE_H
+#define LAG_FRONT_TABLE_H
+
+#include "base/diag.h"
+#include "base/names.h"
+
+enum {
+    TABLE_TEXT_MOST = 1024 * 1024 * 1024, /* bytes of a text */
+    TABLE_LINE_MOST = 1024 * 1024,        /* bytes of a line that is not a comment */
+    TABLE_COLUMNS_MOST = 4096,
+    TABLE_NAME_MOST = 64,     /* bytes of a name */
+    TABLE_NUMBER_MOST = 4096, /* characters of a number */
+    TABLE_MISTAKES_MOST = 20  /* so many are told, the rest is counted */
+};
+
+struct LagTable {
+    Names names;   /* the number of a name is its column */
+    double *value; /* [columns][rows] */
+    size_t rows;
+};
+
+/* The table that the text holds, or NULL: then something is in `diag`, or there is no memory. The bytes of the source need
+ * not end in NUL. */
+LagTable *table_read(const Source *source, Diagnostics *diag);
+
+#endif
