@@ -50,6 +50,7 @@ typedef struct Graph {
     uint32_t mark_capacity, stamp;
     NodeId *list; /* the last graph_reach */
     uint32_t list_count, list_capacity;
+    uint64_t normal_work; /* terms that graph_normal has made */
     bool failed;
     bool too_large; /* why it failed: GRAPH_MOST */
 } Graph;
@@ -110,8 +111,8 @@ void graph_substitute(Graph *graph, const NodeId *root, uint32_t roots, const No
 bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
 
 /* normal.c: the normal form: expanded into monomials over atoms, equal terms collected, functions' signs pulled out by
- * parity. NODE_NONE where it would grow past the budget. *polynomial (may be NULL) says that the atoms are names alone, so
- * that the normal form is 0 only if the expression is. */
+ * parity. NODE_NONE where it would grow past the budget, or where those of the graph have cost too much together.
+ * *polynomial (may be NULL) says that the atoms are names alone, so that the normal form is 0 only if the expression is. */
 NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial);
 
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is

@@ -28,7 +28,11 @@ typedef struct Normal {
     bool over;            /* past the budget, or out of memory */
 } Normal;
 
-enum { FACTORS = 64 }; /* most distinct atoms in a monomial */
+enum {
+    FACTORS = 64,  /* most distinct atoms in a monomial */
+    POWER = 64,    /* highest power of a sum that is expanded: each costs terms times power */
+    WORK = 1 << 19 /* most terms made for all the normal forms of a graph: about half a second */
+};
 
 static Polynomial give_up(Normal *n) {
     n->over = true;
@@ -178,7 +182,7 @@ static Polynomial power(Normal *n, Polynomial p, NodeId exponent) {
     long k;
     bool whole = graph_is_integer(g, exponent, &k);
     if (p.count == 1 && whole) return monomial_power(n, p.term[0], exponent);
-    if (whole && k > 0 && k <= (long)n->budget) {
+    if (whole && k > 0 && k <= POWER) {
         Polynomial product = p;
         for (long i = 1; i < k && !n->over; i++) product = multiply(n, product, p);
         return product;
@@ -246,7 +250,8 @@ static bool is_polynomial(Normal *n, Polynomial p) {
 }
 
 NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial) {
-    Normal n = {.graph = graph, .budget = budget, .most = 256 * (uint64_t)budget};
+    uint64_t left = graph->normal_work < WORK ? WORK - graph->normal_work : 0, most = 256 * (uint64_t)budget;
+    Normal n = {.graph = graph, .budget = budget, .most = most < left ? most : left};
     NodeId result = NODE_NONE;
     if (graph_reach(graph, &a, 1) && graph->list_count <= n.most) {
         n.count = graph->list_count;
@@ -263,6 +268,7 @@ NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial) {
             graph->failed = true;
         }
     }
+    graph->normal_work += n.spent < left ? n.spent : left;
     graph->failed |= n.arena.failed;
     arena_free(&n.arena);
     memory_free(n.node);
