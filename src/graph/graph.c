@@ -133,7 +133,15 @@ NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {
     return node;
 }
 
-NodeId graph_integer(Graph *graph, long value) { return graph_ratio(graph, value, 1); }
+/* Asked for most of all: without an allocation. */
+NodeId graph_integer(Graph *graph, long value) {
+    mp_limb_t size = value < 0 ? -(mp_limb_t)value : (mp_limb_t)value, one = 1;
+    mpq_t q;
+    mpz_roinit_n(mpq_numref(q), &size, value < 0 ? -1 : value > 0);
+    mpz_roinit_n(mpq_denref(q), &one, 1);
+    return graph_rational(graph, q);
+}
+
 NodeId graph_pi(Graph *graph) { return graph_node(graph, GRAPH_PI, 0, 0); }
 NodeId graph_name(Graph *graph, NameId name) { return graph_node(graph, GRAPH_NAME, name, 0); }
 
