@@ -223,17 +223,17 @@ static double field_value(TableReader *r, const Field *field) {
 
 /* ---- The header ---- */
 
-/* What separates the names: the first of ; , tab and blank that stands outside quotes. */
+/* What separates the names: the first of ';', ',', tab and blank that stands between them outside quotes. */
 static char find_separator(const Source *source, Line line) {
     static const char separator[] = {';', ',', '\t', ' '};
+    const char *bytes = source->bytes;
+    while (blank(bytes[line.begin])) line.begin++;
+    while (blank(bytes[line.end - 1])) line.end--;
     for (size_t i = 0; i < sizeof separator; i++) {
         bool quoted = false;
-        uint32_t first = line.begin, last = line.end;
-        while (blank(source->bytes[first])) first++;
-        while (blank(source->bytes[last - 1])) last--;
-        for (uint32_t at = first; at < last; at++) {
-            quoted ^= source->bytes[at] == '"';
-            if (!quoted && source->bytes[at] == separator[i]) return separator[i];
+        for (uint32_t at = line.begin; at < line.end; at++) {
+            quoted ^= bytes[at] == '"';
+            if (!quoted && bytes[at] == separator[i]) return separator[i];
         }
     }
     return ',';
@@ -252,18 +252,17 @@ static bool is_row(const TableReader *r, Line line) {
     return true;
 }
 
-/* True if every byte of a name can stand in one. */
+/* True if every character of a name can stand in one: names are shown, on terminals too. */
 static bool check_name(TableReader *r, Line text) {
-    const char *bytes = r->source->bytes;
+    const unsigned char *bytes = (const unsigned char *)r->source->bytes;
     for (uint32_t at = text.begin, size; at < text.end; at += size) {
-        unsigned char byte = (unsigned char)bytes[at];
-        size = source_character(bytes + at, bytes + text.end);
-        if (size && byte >= 0x20 && byte != 0x7f) continue;
-        if (size)
-            mistake(r, at, at + 1, NULL, "a column's name can't hold the control byte 0x%02x", byte);
-        else
-            mistake(r, at, at + 1, "save the file as UTF-8", "the byte 0x%02x is not UTF-8", byte);
-        return false;
+        size = source_character(r->source->bytes + at, r->source->bytes + text.end);
+        bool control = bytes[at] < 0x20 || bytes[at] == 0x7f || (bytes[at] == 0xc2 && size == 2 && bytes[at + 1] < 0xa0);
+        if (!size)
+            mistake(r, at, at + 1, "save the file as UTF-8", "the byte 0x%02x is not UTF-8", bytes[at]);
+        else if (control)
+            mistake(r, at, at + size, NULL, "a column's name can't hold a control character");
+        if (!size || control) return false;
     }
     return true;
 }
@@ -334,13 +333,12 @@ static void read_row(TableReader *r, Line line, double *value, size_t stride) {
         double x = field_value(r, &field);
         if (value) value[count * stride] = x;
     }
-    const char *several = count == 1 ? "" : "s";
     if (count > r->columns)
         mistake(r, extra, field.end, r->separator == ',' ? "a comma separates fields: a decimal mark is a point" : NULL,
                 "this row has %u fields, the header %u", count, r->columns);
     else if (count < r->columns)
         mistake(r, field.end, field.end + 1, "a missing value is an empty field, nan or NA",
-                "this row has %u field%s, the header %u", count, several, r->columns);
+                "this row has %u field%s, the header %u", count, count == 1 ? "" : "s", r->columns);
 }
 
 static void read_rows(TableReader *r, uint32_t at) {
