@@ -100,7 +100,7 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
 }
 
 LagStatus lag_table_read(LagSession *session, const char *file, const char *text, size_t size, LagTable **table) {
-    Source source = {.name = file, .bytes = size ? text : "", .size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX};
+    Source source = table_source(file, text, size);
     Diagnostics *diag = &session->diag;
     diag_clear(diag);
     LagTable *read = table_read(&source, diag);

@@ -334,7 +334,9 @@ static void read_row(TableReader *r, Line line, double *value, size_t stride) {
         if (value) value[count * stride] = x;
     }
     if (count > r->columns)
-        mistake(r, extra, field.end, r->separator == ',' ? "a comma separates fields: a decimal mark is a point" : NULL,
+        mistake(r, extra, field.end,
+                r->separator == ',' && count == 2 * r->columns ? "a comma separates fields: a decimal mark is a point"
+                                                               : NULL,
                 "this row has %u fields, the header %u", count, r->columns);
     else if (count < r->columns)
         mistake(r, field.end, field.end + 1, "a missing value is an empty field, nan or NA",
@@ -357,14 +359,15 @@ static void read_rows(TableReader *r, uint32_t at) {
 
 /* ---- The text ---- */
 
-/* Where the text begins behind the mark of UTF-8 that some programs put there. */
-static uint32_t pass_mark(const Source *source) {
-    return source->size >= 3 && memcmp(source->bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+Source table_source(const char *name, const char *text, size_t size) {
+    uint32_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size -= mark;
+    return (Source){name, size ? text + mark : "", size < UINT32_MAX ? (uint32_t)size : UINT32_MAX};
 }
 
 static void read_text(TableReader *r) {
     const Source *source = r->source;
-    uint32_t at = pass_mark(source);
+    uint32_t at = 0;
     Line line;
     if (source->size >= 2 && (memcmp(source->bytes, "\xff\xfe", 2) == 0 || memcmp(source->bytes, "\xfe\xff", 2) == 0))
         return mistake(r, 0, 1, "save the file as UTF-8", "this text is UTF-16");

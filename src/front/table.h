@@ -21,8 +21,11 @@ struct LagTable {
     size_t rows;
 };
 
-/* The table that the text holds, or NULL: then something is in `diag`, or there is no memory. The bytes of the source need
- * not end in NUL. */
+/* The text as a source, not copied, without the mark of UTF-8 that some programs put before it. */
+Source table_source(const char *name, const char *text, size_t size);
+
+/* The table that the source holds, or NULL: then something is in `diag`, or there is no memory. The bytes of the source need
+ * not end in NUL; it has to live while anything is added to `diag`. */
 LagTable *table_read(const Source *source, Diagnostics *diag);
 
 #endif

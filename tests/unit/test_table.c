@@ -99,6 +99,7 @@ static void test_shape(void) {
         "test:3:2: error: this row has 1 field, the header 2\n    3\n     ^ a missing value is an empty field, nan or NA\n"
         "test:4:5: error: this row has 4 fields, the header 2\n    4,5,6,7\n        ^~~ a comma separates fields: a "
         "decimal mark is a point\n");
+    check_says("t,q\n1,2,\n", "test:2:5: error: this row has 3 fields, the header 2\n    1,2,\n        ^\n");
     check_says("t;q\n1;2;3\n", "test:2:5: error: this row has 3 fields, the header 2\n    1;2;3\n        ^\n");
     check_says("\xff\xfet", "test:1:1: error: this text is UTF-16\n    ??t\n    ^ save the file as UTF-8\n");
 }
@@ -110,6 +111,7 @@ static void test_names(void) {
                "the name of a column\n"
                "test:1:6: error: this column has no name\n    t,,q,\n         ^ every field of the header "
                "is the name of a column\n");
+    check_says("\xef\xbb\xbft,t\n1,2\n", "test:1:3: error: two columns are called 't'\n    t,t\n      ^\n");
     check_says("t,\"q\n1,2\n",
                "test:1:3: error: this text is never closed\n    t,\"q\n      ^~ close it with '\"' on the same "
                "line\n");
