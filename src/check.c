@@ -387,25 +387,22 @@ static void check_picture(Checker *c, const TreeItem *item) {
 }
 
 static void check_plot(Checker *c, const TreeStatement *s) {
+    const TreeItem *item = &c->tree->item[s->item];
     needs_trajectory(c, s, "plot");
     c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_TIME};
-    for (int files = 0; files < 2; files++) /* they come last */
-        for (uint32_t i = 0; i < s->item_count; i++) {
-            const TreeItem *item = &c->tree->item[s->item + i];
-            LagItem column = {.kind = LAG_ITEM_FILE, .text = item->text};
-            if ((item->role == TREE_WITH) != files) continue;
-            if (item->role == TREE_TO) {
-                check_picture(c, item);
-                continue;
-            }
-            if (item->role == TREE_WITH) diag_error(c->diag, item->name_span, NULL, "'with' does not exist yet");
-            if (item->role != TREE_WITH && !c->state->model) continue;
-            if (item->role != TREE_WITH) check_column(c, item, &column);
-            if (item->role == TREE_AGAINST)
-                c->item[0] = column;
-            else
-                c->item[c->out->item_count++] = column;
-        }
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        LagItem column = {.kind = LAG_ITEM_VALUE};
+        if (item[i].role == TREE_TO) check_picture(c, &item[i]);
+        if ((item[i].role != TREE_PLAIN && item[i].role != TREE_AGAINST) || !c->state->model) continue;
+        check_column(c, &item[i], &column);
+        if (item[i].role == TREE_AGAINST)
+            c->item[0] = column;
+        else
+            c->item[c->out->item_count++] = column;
+    }
+    for (uint32_t i = 0; i < s->item_count; i++)
+        if (item[i].role == TREE_WITH)
+            c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_FILE, .text = item[i].text};
 }
 
 static void check_show(Checker *c, const TreeStatement *s) {

@@ -1,5 +1,5 @@
-/* file.c: files in the making. One is written beside its place and renamed into it, so that there is never half a file
- * there; and what stood there before stays until then. */
+/* file.c: files read whole, and files in the making. One is written beside its place and renamed into it, so that there is
+ * never half a file there; and what stood there before stays until then. */
 #include "tool.h"
 
 #include <errno.h>
@@ -8,6 +8,28 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+char *file_read(FILE *in, size_t *size) {
+    char *text = NULL;
+    size_t room = 0;
+    *size = 0;
+    for (;;) {
+        if (room - *size < 4096) {
+            room = room ? 2 * room : 1 << 16;
+            char *grown = realloc(text, room);
+            if (!grown) break;
+            text = grown;
+        }
+        size_t got = fread(text + *size, 1, room - *size - 1, in);
+        *size += got;
+        if (got) continue;
+        if (ferror(in)) break;
+        text[*size] = 0;
+        return text;
+    }
+    free(text);
+    return NULL;
+}
 
 static bool said(const FileOut *file, int error) {
     complain("cannot write %s: %s", file->path, strerror(error ? error : EIO));

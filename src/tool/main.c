@@ -9,29 +9,6 @@
 
 /* ---- Texts ---- */
 
-/* All of a stream, NUL-terminated; NULL, with errno, if it can't be read. */
-static char *read_all(FILE *in, size_t *size) {
-    char *text = NULL;
-    size_t room = 0;
-    *size = 0;
-    for (;;) {
-        if (room - *size < 4096) {
-            room = room ? 2 * room : 1 << 16;
-            char *grown = realloc(text, room);
-            if (!grown) break;
-            text = grown;
-        }
-        size_t got = fread(text + *size, 1, room - *size - 1, in);
-        *size += got;
-        if (got) continue;
-        if (ferror(in)) break;
-        text[*size] = 0;
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
 /* Joins the texts of -e by line ends. */
 static char *join(const Options *o, size_t *size) {
     char *text = NULL;
@@ -56,7 +33,7 @@ static int run_text(const Options *o, const char *name, const char *text, size_t
 
 static int run_stream(const Options *o, const char *name, FILE *in) {
     size_t size;
-    char *text = in ? read_all(in, &size) : NULL;
+    char *text = in ? file_read(in, &size) : NULL;
     if (!text) {
         complain("%s: %s", name, strerror(errno));
         return EXIT_USAGE;

@@ -17,40 +17,44 @@
 
 extern char **environ;
 
-enum { CURVES_MOST = 64 };
+enum { CURVES_MOST = 64, FILES_MOST = 16 };
 
 /* One curve: y over x, and what it is called. */
 typedef struct Curve {
     const double *x, *y; /* [count], x and y each so many numbers apart */
     size_t count, x_step, y_step;
     char *label;
+    size_t column; /* curves of one column have one colour */
+    bool dots;     /* as points, and not a line */
 } Curve;
 
 typedef struct Plot {
     Curve curve[CURVES_MOST];
     size_t count;
+    LagTable *table[FILES_MOST]; /* what files hold */
+    size_t tables;
     char *abscissa;                 /* its label */
-    bool alike;                     /* both axes are coordinates */
+    bool portrait, alike;           /* not against time; both axes are coordinates */
     double low[2], high[2], offset; /* ranges of x and y; what is taken from y */
 } Plot;
 
 /* ---- Columns ---- */
 
-/* A text as a label: what gnuplot might read as more than a letter becomes '_'. */
-static char *label_new(const char *prefix, const char *name) {
-    char *label = malloc(strlen(prefix) + strlen(name) + 1);
+/* A text of three parts as a label: what gnuplot might read as more than a letter becomes '_'. */
+static char *label_new(const char *prefix, const char *name, const char *suffix) {
+    size_t size = strlen(prefix) + strlen(name) + strlen(suffix) + 1;
+    char *label = malloc(size);
     if (!label) return NULL;
-    strcpy(label, prefix);
-    strcat(label, name);
+    snprintf(label, size, "%s%s%s", prefix, name, suffix);
     for (char *c = label; *c; c++)
         if ((unsigned char)*c < 0x20 || strchr("'\"`\\@${}^&~%\x7f", *c)) *c = '_';
     return label;
 }
 
 static char *column_label(const Trajectory *tr, const LagItem *item) {
-    if (item->kind == LAG_ITEM_TIME) return label_new("", "t");
-    if (item->kind == LAG_ITEM_ENERGY) return label_new("", "energy");
-    return label_new(item->kind == LAG_ITEM_MOMENTUM ? "pi_" : "", lag_model_coordinate(tr->model, item->index));
+    if (item->kind == LAG_ITEM_TIME) return label_new("", "t", "");
+    if (item->kind == LAG_ITEM_ENERGY) return label_new("", "energy", "");
+    return label_new(item->kind == LAG_ITEM_MOMENTUM ? "pi_" : "", lag_model_coordinate(tr->model, item->index), "");
 }
 
 static const double *column_of(const Trajectory *tr, const LagItem *item, size_t *step) {
@@ -66,26 +70,89 @@ static const double *column_of(const Trajectory *tr, const LagItem *item, size_t
 static double x_of(const Curve *c, size_t i) { return c->x[i * c->x_step]; }
 static double y_of(const Curve *c, size_t i) { return c->y[i * c->y_step]; }
 
-/* Takes in the columns that a statement names; NULL, or why not. */
+static const char *add_curve(Plot *plot, Curve curve) {
+    if (plot->count == CURVES_MOST) free(curve.label);
+    if (plot->count == CURVES_MOST) return "a picture holds at most 64 curves";
+    plot->curve[plot->count++] = curve;
+    return curve.label ? NULL : "out of memory";
+}
+
+/* The columns that a statement names, of the trajectory; NULL, or why not. */
 static const char *take_columns(Plot *plot, const Trajectory *tr, const LagStatement *s) {
-    plot->alike = true;
+    const char *why = NULL;
+    plot->portrait = s->item[0].kind != LAG_ITEM_TIME;
+    plot->alike = s->item[0].kind == LAG_ITEM_COORDINATE;
     plot->abscissa = column_label(tr, &s->item[0]);
-    for (uint32_t i = 1; i < s->item_count; i++) {
-        if (plot->count == CURVES_MOST) return "a picture holds at most 64 curves";
-        Curve *c = &plot->curve[plot->count];
-        *c = (Curve){.count = tr->rows, .label = column_label(tr, &s->item[i])};
-        c->x = column_of(tr, &s->item[0], &c->x_step);
-        c->y = column_of(tr, &s->item[i], &c->y_step);
+    for (uint32_t i = 1; i < s->item_count && !why && s->item[i].kind != LAG_ITEM_FILE; i++) {
+        Curve c = {.count = tr->rows, .label = column_label(tr, &s->item[i]), .column = i};
+        c.x = column_of(tr, &s->item[0], &c.x_step);
+        c.y = column_of(tr, &s->item[i], &c.y_step);
         plot->alike &= s->item[i].kind == LAG_ITEM_COORDINATE;
-        plot->count++;
-        if (!c->label) return "out of memory";
+        why = add_curve(plot, c);
     }
-    plot->alike &= s->item[0].kind == LAG_ITEM_COORDINATE;
-    return plot->abscissa ? NULL : "out of memory";
+    return plot->abscissa ? why : "out of memory";
+}
+
+/* Those of the same columns that a file has; NULL, or why not. */
+static const char *take_table(Plot *plot, const LagTable *table, const Trajectory *tr, const LagStatement *s,
+                              const char *path) {
+    const char *why = NULL, *slash = strrchr(path, '/');
+    uint32_t x = lag_table_column(table, plot->abscissa), found = 0;
+    if (x == LAG_COLUMN_NONE) return "this file has no such column to draw against";
+    for (uint32_t i = 1; i < s->item_count && !why && s->item[i].kind != LAG_ITEM_FILE; i++) {
+        char *name = column_label(tr, &s->item[i]);
+        if (!name) return "out of memory";
+        uint32_t y = lag_table_column(table, name);
+        if (y != LAG_COLUMN_NONE) {
+            Curve c = {.count = lag_table_rows(table), .x_step = 1, .y_step = 1, .column = i, .dots = true};
+            c.x = lag_table_values(table, x);
+            c.y = lag_table_values(table, y);
+            c.label = label_new(name, ", ", slash ? slash + 1 : path);
+            why = add_curve(plot, c);
+            found++;
+        }
+        free(name);
+    }
+    return why || found ? why : "this file has none of the columns";
+}
+
+/* A file of numbers; NULL after saying why not. */
+static LagTable *read_table(const Tool *tool, const char *path) {
+    LagTable *table = NULL;
+    size_t size;
+    FILE *in = fopen(path, "rb");
+    char *text = in ? file_read(in, &size) : NULL;
+    if (!text) complain("%s: %s", path, strerror(errno));
+    LagStatus status = text ? lag_table_read(tool->session, path, text, size, &table) : LAG_OK;
+    if (status == LAG_ERROR_TEXT)
+        tool_diagnostics(tool);
+    else if (status != LAG_OK)
+        complain("%s: %s", path, lag_status_text(status));
+    if (in) fclose(in);
+    free(text);
+    return table;
+}
+
+/* The files that a statement names; false after saying why not. */
+static bool take_files(Plot *plot, const Tool *tool, const LagStatement *s) {
+    for (uint32_t i = 1; i < s->item_count; i++) {
+        const char *path = s->item[i].text, *why = "a picture is of at most 16 files";
+        if (s->item[i].kind != LAG_ITEM_FILE) continue;
+        if (plot->tables < FILES_MOST) {
+            LagTable *table = read_table(tool, path);
+            if (!table) return false;
+            plot->table[plot->tables++] = table;
+            why = take_table(plot, table, &tool->last, s, path);
+        }
+        if (why) complain("%s:%u: plot with %s: %s", tool->name, s->line, path, why);
+        if (why) return false;
+    }
+    return true;
 }
 
 static void plot_free(Plot *plot) {
     for (size_t i = 0; i < plot->count; i++) free(plot->curve[i].label);
+    for (size_t i = 0; i < plot->tables; i++) lag_table_free(plot->table[i]);
     free(plot->abscissa);
 }
 
@@ -173,8 +240,10 @@ static void tell_terminal(const char *path, const struct winsize *size, FILE *to
 
 static void tell_axes(const Plot *plot, bool picture, FILE *to) {
     const char *only = plot->count == 1 ? plot->curve[0].label : NULL;
-    fprintf(to, "set xrange [%.17g:%.17g]\nset xlabel '%s'\n", plot->low[0], plot->high[0], plot->abscissa);
-    double margin = 0.05 * (plot->high[1] - plot->low[1]);
+    double margin = plot->portrait ? 0.05 * (plot->high[0] - plot->low[0]) : 0;
+    fprintf(to, "set xrange [%.17g:%.17g]\nset xlabel '%s'\n", plot->low[0] - margin, plot->high[0] + margin,
+            plot->abscissa);
+    margin = 0.05 * (plot->high[1] - plot->low[1]);
     fprintf(to, "set yrange [%.17g:%.17g]\n", plot->low[1] - margin, plot->high[1] + margin);
     if (only && plot->offset != 0)
         fprintf(to, "set ylabel '%s %c %.10g'\n", only, plot->offset < 0 ? '+' : '-', fabs(plot->offset));
@@ -199,8 +268,10 @@ static void tell(const Plot *plot, const char *path, const struct winsize *size,
     fputs("plot", to);
     for (size_t i = 0; i < plot->count; i++) {
         const Curve *c = &plot->curve[i];
-        fprintf(to, "%s $c%zu with %s title '%s'", i ? "," : "", i, c->count == 1 ? "points" : "lines", c->label);
-        if (path) fprintf(to, " lw 1.6 lc rgb '#%s'", colour[i % (sizeof colour / sizeof *colour)]);
+        bool dots = c->dots || c->count == 1;
+        fprintf(to, "%s $c%zu with %s title '%s'", i ? "," : "", i, dots ? "points" : "lines", c->label);
+        if (path) fprintf(to, dots ? " pt 7 ps 0.6" : " lw 1.6");
+        if (path) fprintf(to, " lc rgb '#%s'", colour[(c->column - 1) % (sizeof colour / sizeof *colour)]);
     }
     fputs("\n", to);
 }
@@ -297,8 +368,9 @@ bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Plot plot = {0};
     const char *why = tool->last.rows ? take_columns(&plot, &tool->last, s) : "there is nothing to plot";
     if (why) complain("%s:%u: plot: %s", tool->name, s->line, why);
-    if (!why) measure(&plot);
-    bool good = !why && (s->word ? draw_to_file(&plot, s->word) : draw_in_terminal(tool, &plot));
+    bool good = !why && take_files(&plot, tool, s);
+    if (good) measure(&plot);
+    good = good && (s->word ? draw_to_file(&plot, s->word) : draw_in_terminal(tool, &plot));
     plot_free(&plot);
     if (!good) {
         tool_fails(tool, EXIT_TEXT);

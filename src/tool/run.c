@@ -87,7 +87,7 @@ void tool_free(Tool *tool) {
 
 /* ---- Diagnostics ---- */
 
-static void print_diagnostics(const Tool *tool) {
+void tool_diagnostics(const Tool *tool) {
     bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
     for (size_t i = 0; i < lag_diagnostic_count(tool->session); i++) {
         const LagDiagnostic *d = lag_diagnostic(tool->session, i);
@@ -176,7 +176,7 @@ void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
     tool->name = name;
     if (!tool->prompt) stop_at_once(); /* there is nothing to keep yet */
     LagStatus status = lag_read(tool->session, name, text, size, &program);
-    print_diagnostics(tool);
+    tool_diagnostics(tool);
     if (status != LAG_OK) {
         if (status != LAG_ERROR_TEXT) complain("%s: %s", name, lag_status_text(status));
         tool_fails(tool, EXIT_TEXT);

@@ -42,6 +42,9 @@ typedef struct Trajectory {
     uint64_t steps;
 } Trajectory;
 
+/* file.c: all of a stream, NUL-terminated; NULL, with errno, if it can't be read. The caller frees it. */
+char *file_read(FILE *in, size_t *size);
+
 /* file.c: a file in the making. What returns false has said why on standard error. */
 typedef struct FileOut {
     const char *path; /* as messages call it */
@@ -113,6 +116,9 @@ bool tool_init(Tool *tool, const Options *options);
 void tool_free(Tool *tool);
 void tool_text(Tool *tool, const char *name, const char *text, size_t size); /* reads a text and carries it out */
 void tool_finish(Tool *tool);                                                /* -o */
+
+/* run.c: says what the session has to say of the text that it read last. */
+void tool_diagnostics(const Tool *tool);
 
 /* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,

@@ -52,7 +52,8 @@ static void introduce(const Tool *tool, const LagModel *model) {
         fprintf(tool->say, "%s%s = ...", lacking++ ? "; " : "next: ", name);
     }
     const char *x = lag_model_coordinate(model, 0);
-    fprintf(tool->say, "%sstart %s = ..., %sd = ...; integrate dt = 0.1, steps = 1000; plot %s\n", lacking ? "; " : "next: ", x, x, x);
+    fprintf(tool->say, "%sstart %s = ..., %sd = ...; integrate dt = 0.1, steps = 1000; plot %s\n",
+            lacking ? "; " : "next: ", x, x, x);
 }
 
 static bool take_model(Tool *tool, const LagModel *model) {

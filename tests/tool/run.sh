@@ -248,6 +248,12 @@ if command -v gnuplot >/dev/null; then
     run -e "$oscillator; plot q, pi_q to \"p.svg\"; plot pi_q against q to \"p.png\"; plot energy to \"p.pdf\"; plot t" --quiet
     exits 0 plot; empty err plot
     head -c 200 p.svg >out; has out '<svg' plot; head -c 8 p.png >out; has out PNG plot; head -c 8 p.pdf >out; has out '%PDF' plot
+    printf 't;q\n0;1\n0.5;NA\n1;0,5\n' >wrong.csv; printf 't q\n0 1\n1 0.5\n' >seen.csv; printf 'u,v\n1,2\n' >other.csv
+    run -e "$oscillator; plot q, pi_q with \"seen.csv\" to \"with.svg\"" --quiet
+    exits 0 'plot with'; empty err 'plot with'; has with.svg 'q, seen.csv' 'plot with'; has_not with.svg 'pi_q, seen.csv' 'plot with'
+    run -e "$oscillator; plot q with \"wrong.csv\""; exits 1 'plot with mistakes'; has err 'wrong.csv:4:3: error' 'plot with mistakes'
+    run -e "$oscillator; plot q with \"other.csv\""; exits 1 'plot with others'; has err 'no such column' 'plot with others'
+    run -e "$oscillator; plot q with \"seen.csv\", \"none.csv\""; exits 1 'plot with nothing'; has err 'none.csv: No such file' 'plot with nothing'
     run -e "$oscillator; plot q, energy"; exits 0 'plot in the terminal'; has out 'energy #####' 'plot in the terminal'
     run --json -e "$oscillator; plot q to \"p.svg\""; exits 0 'plot as JSON'; has out '{"do":"plot","file":"p.svg","rows":21}' 'plot as JSON'
     run -e "$oscillator; plot q to \"no/such/place.svg\""; exits 1 'plot to nowhere'; has err 'cannot write no/such/place.svg' 'plot to nowhere'
