@@ -81,7 +81,7 @@ static int run_all(const Options *o) {
 int main(int argc, char **argv) {
     Options options;
     bool leave = false;
-    stop_wakes(false);
+    stop_listen();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
     int status = options_read(&options, argc, argv, &leave) ? EXIT_GOOD : EXIT_USAGE;
     if (status == EXIT_GOOD && !leave) status = run_all(&options);

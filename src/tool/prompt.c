@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 enum { HISTORY_MOST = 1000 };
 
@@ -161,6 +162,22 @@ static char *prompt_text(EditLine *line) {
     return el_get(line, EL_CLIENTDATA, &p) == 0 && p->size ? more : first;
 }
 
+/* The next character from the terminal, for libedit: its own read would sleep through a Ctrl-C that comes before it. */
+static int read_key(EditLine *line, wchar_t *key) {
+    (void)line;
+    mbstate_t state = {0};
+    for (;;) {
+        char byte;
+        if (!stop_wait(STDIN_FILENO)) return -1;
+        ssize_t got = read(STDIN_FILENO, &byte, 1);
+        if (got <= 0) return (int)got;
+        size_t size = mbrtowc(key, &byte, 1, &state);
+        if (size == (size_t)-2) continue; /* the character has more bytes */
+        if (size != (size_t)-1) return 1;
+        state = (mbstate_t){0}; /* not a character: passed over */
+    }
+}
+
 /* A statement's lines, joined, in p->text; false at the end of the input. Ctrl-C forgets what was typed of it. */
 static bool read_statement(Prompt *p) {
     HistEvent event;
@@ -168,9 +185,8 @@ static bool read_statement(Prompt *p) {
     for (;;) {
         int length;
         stop_later();
-        stop_wakes(true);
         const char *line = el_gets(p->line, &length);
-        stop_wakes(false);
+        if (stop_for_good()) return false;
         if (stop_asked()) {
             fputs("\n", p->tool->say);
             el_reset(p->line);
@@ -198,6 +214,7 @@ static bool prompt_open(Prompt *p) {
     if (!p->line) return false;
     el_set(p->line, EL_CLIENTDATA, p);
     el_set(p->line, EL_PROMPT, prompt_text);
+    el_set(p->line, EL_GETCFN, read_key);
     el_set(p->line, EL_EDITOR, "emacs");
     if (p->history) el_set(p->line, EL_HIST, history, p->history);
     el_set(p->line, EL_ADDFN, "complete", "completes the word", complete);

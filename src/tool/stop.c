@@ -1,6 +1,8 @@
 /* stop.c: what the other parts of the command stand on: Ctrl-C, messages, the exit status. */
 #include "tool.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -10,21 +12,37 @@
 enum { AT_ONCE, LATER, ASKED };
 static volatile sig_atomic_t stop = AT_ONCE; /* a signal handler has nothing but globals to write to */
 
+static volatile sig_atomic_t last_signal;
+
 static void on_signal(int signal) {
-    (void)signal;
     if (stop != LATER) _exit(EXIT_INTERRUPTED);
     stop = ASKED;
+    last_signal = signal;
 }
 
 void stop_at_once(void) { stop = AT_ONCE; }
 void stop_later(void) { stop = LATER; }
 bool stop_asked(void) { return stop == ASKED; }
+bool stop_for_good(void) { return stop == ASKED && last_signal == SIGTERM; }
 
-void stop_wakes(bool wakes) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = wakes ? 0 : SA_RESTART};
+void stop_listen(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+bool stop_wait(int file) {
+    struct pollfd there = {.fd = file, .events = POLLIN};
+    sigset_t both, before;
+    int ready = -1;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigprocmask(SIG_BLOCK, &both, &before); /* a signal is taken while ppoll waits, and at no other time: none goes unseen */
+    while (!stop_asked() && (ready = ppoll(&there, 1, NULL, &before)) < 0 && errno == EINTR) {}
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !stop_asked() && ready > 0;
 }
 
 /* ---- Messages and the exit status ---- */

@@ -164,11 +164,14 @@ const char *help_topic(size_t index);
 void prompt_run(Tool *tool);
 
 /* stop.c: what Ctrl-C does. At first it ends the program at once. After stop_later, it is remembered, for the work at hand
- * to end soon and keep what is finished, and only a second one ends the program. stop_wakes: whether it ends a read, too. */
+ * to end soon and keep what is finished, and only a second one ends the program. SIGTERM does the same, but is meant for
+ * good. stop_listen: from here on, for the whole program. */
 void stop_at_once(void);
 void stop_later(void);
 bool stop_asked(void);
-void stop_wakes(bool wakes);
+bool stop_for_good(void);
+void stop_listen(void);
+bool stop_wait(int file); /* waits until there is something to read; false if the program is asked to stop first */
 
 /* stop.c: raises the exit status. */
 void tool_fails(Tool *tool, int status);
