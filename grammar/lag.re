@@ -180,6 +180,15 @@ found:
     return token;
 }
 
+bool lex_is_newline(const Lexer *lexer, int token, LexValue value) {
+    return token == END && lexer->source->bytes[value.begin] == '\n';
+}
+
+bool lex_goes_on(int token) {
+    return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' ||
+           token == '(';
+}
+
 const char *lex_word(size_t index) {
     size_t word = 0;
     while (word < sizeof reserved / sizeof *reserved && (reserved[word].token == ABSENT || index-- > 0)) word++;

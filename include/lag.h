@@ -306,8 +306,18 @@ LAG_API LagStatus lag_integrator_start_velocity(LagIntegrator *integrator, doubl
 
 /* Takes `steps` steps of h (h may be negative, not 0). Step n since the start ends at t_start + n h as long as h stays the
  * same. Of the steps of this call, each `every`-th is appended to `rows` while there is room (rows may be NULL); the start
- * itself is not. On failure the state is that after the last good step, and what was kept stays kept. */
+ * itself is not. On failure the state is that after the last good step, and what was kept stays kept: so it is when it was
+ * cancelled (LAG_INTERRUPTED), and another advance goes on from there. */
 LAG_API LagStatus lag_integrator_advance(LagIntegrator *integrator, double h, uint64_t steps, uint64_t every, LagRows *rows);
+
+/* Cancels the advance under way, after the step at hand, or else the next one before its first step. From any thread, from a
+ * watch, or from a signal's handler. */
+LAG_API void lag_integrator_cancel(LagIntegrator *integrator);
+
+/* Has `watch` called after each `every` steps of advance, in the thread that integrates, with the state that they led to: it
+ * may ask for state and report, and cancel. `user` is passed on. NULL or 0 ends it. */
+typedef void LagWatch(LagIntegrator *integrator, void *user);
+LAG_API void lag_integrator_watch(LagIntegrator *integrator, uint64_t every, LagWatch *watch, void *user);
 
 /* The current state as one row (appended to rows), and the report so far. */
 LAG_API void lag_integrator_state(const LagIntegrator *integrator, LagRows *rows);

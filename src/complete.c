@@ -75,24 +75,31 @@ static void offer_views(Words *w) {
 /* The statement that a text ends in: its first token and the last two, not counting the word that is being typed. */
 typedef struct Place {
     int first, before, last;
-    bool quoted; /* inside a file's name */
+    uint32_t depth; /* open brackets */
+    bool quoted;    /* inside a file's name or a comment: there nothing is completed */
 } Place;
 
 static Place place_of(const Source *source, size_t prefix_size) {
     Lexer lexer = {.source = source};
     Place place = {0};
     LexValue value;
+    uint32_t size = source->size - (uint32_t)prefix_size, end = 0;
     int token;
-    while ((token = lex_token(&lexer, &value)) != 0 && value.begin + prefix_size < source->size) {
+    while ((token = lex_token(&lexer, &value)) != 0 && value.begin < size) {
+        end = value.end;
         place.quoted = token == BAD && source->bytes[value.begin] == '"';
+        if (lex_is_newline(&lexer, token, value) && (place.depth || lex_goes_on(place.last))) continue;
         if (token == END) {
             place = (Place){0};
             continue;
         }
+        if (token == '(') place.depth++;
+        if (token == ')' && place.depth) place.depth--;
         if (!place.first) place.first = token;
         place.before = place.last;
         place.last = token;
     }
+    place.quoted |= end < size && memchr(source->bytes + end, '#', size - end);
     return place;
 }
 

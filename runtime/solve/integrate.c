@@ -7,6 +7,7 @@
 #include "step.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +26,10 @@ struct LagIntegrator {
     uint64_t steps;
     LagStatus status; /* of the last start or advance */
     double residual, seconds;
+    atomic_bool cancelled; /* set from any thread, cleared by the advance that obeys */
+    LagWatch *watch;       /* called after each watch_every steps; or NULL */
+    void *watcher;
+    uint64_t watch_every, watched; /* steps since it was called */
 };
 
 static const char *const status_text[LAG_STATUS_COUNT] = {
@@ -191,6 +196,21 @@ LagStatus lag_integrator_start_velocity(LagIntegrator *it, double t, const doubl
 
 /* ---- Steps ---- */
 
+void lag_integrator_cancel(LagIntegrator *it) { atomic_store_explicit(&it->cancelled, true, memory_order_relaxed); }
+
+void lag_integrator_watch(LagIntegrator *it, uint64_t every, LagWatch *watch, void *user) {
+    it->watch = every ? watch : NULL;
+    it->watcher = user;
+    it->watch_every = every;
+    it->watched = 0;
+}
+
+/* Between two steps: whether it was cancelled, which is then over. */
+static bool is_cancelled(LagIntegrator *it) {
+    return atomic_load_explicit(&it->cancelled, memory_order_relaxed) &&
+           atomic_exchange_explicit(&it->cancelled, false, memory_order_relaxed);
+}
+
 void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
     if (!rows || !it->started || rows->count >= rows->capacity) return;
     const Frame *f = &it->frame;
@@ -224,6 +244,10 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     it->residual = it->stepper.residual = 0;
     LagStatus status = LAG_OK;
     for (uint64_t n = 1; n <= steps; n++) {
+        if (is_cancelled(it)) {
+            status = LAG_INTERRUPTED;
+            break;
+        }
         double t = it->t_start + (double)(it->count + 1) * h;
         status = !isfinite(t) ? LAG_ERROR_NOT_FINITE : ggl ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
         if (status != LAG_OK) break;
@@ -231,6 +255,10 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         it->count++;
         it->steps++;
         if (rows && n % every == 0) lag_integrator_state(it, rows);
+        if (it->watch && ++it->watched == it->watch_every) {
+            it->watched = 0;
+            it->watch(it, it->watcher);
+        }
     }
     if (status != LAG_OK && ggl) it->residual = it->stepper.residual;
     it->status = status;

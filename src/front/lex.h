@@ -30,6 +30,12 @@ int lex_token(Lexer *lexer, LexValue *value);
 /* The words that begin statements, one by one; NULL behind the last. */
 const char *lex_word(size_t index);
 
+/* Whether an END is that of a line, and no semicolon. */
+bool lex_is_newline(const Lexer *lexer, int token, LexValue value);
+
+/* Whether a line end after such a token ends nothing. */
+bool lex_goes_on(int token);
+
 /* What a token code is called in messages and dumps. */
 const char *lex_token_name(int token);
 

@@ -280,10 +280,6 @@ static void reserved_name(Parser *p, LexValue word) {
                (int)(word.end - word.begin), p->tree->source->bytes + word.begin);
 }
 
-static bool is_newline(const Lexer *lexer, int token, LexValue value) {
-    return token == END && lexer->source->bytes[value.begin] == '\n';
-}
-
 /* Whether the open brackets are soon closed from here on, by what could stand in them. */
 static bool closes(const Parser *p, uint32_t from) {
     enum { SOON = 100 }; /* tokens: this is asked at each line of a text that is all mistakes */
@@ -292,7 +288,7 @@ static bool closes(const Parser *p, uint32_t from) {
     LexValue value;
     for (int i = 0; i < SOON && depth; i++) {
         int token = lex_token(&ahead, &value);
-        bool semicolon = token == END && !is_newline(&ahead, token, value);
+        bool semicolon = token == END && !lex_is_newline(&ahead, token, value);
         if (token == 0 || token == '=' || semicolon || is_reserved(token)) return false;
         if (token == '(') depth++;
         if (token == ')') depth--;
@@ -330,12 +326,6 @@ void parse_too_deep(Parser *p) {
 
 /* ---- The drive ---- */
 
-/* After such a token a line end ends nothing. */
-static bool goes_on_after(int token) {
-    return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' ||
-           token == '(';
-}
-
 /* Whether what comes after a line end belongs to the broken statement before it: it closes its brackets, or begins with what
  * no statement can begin with. */
 static bool is_leftover(const Parser *p) {
@@ -348,7 +338,7 @@ static bool is_leftover(const Parser *p) {
 
 /* Whether a statement goes on over the line end at hand. */
 static bool goes_on(const Parser *p) {
-    if (goes_on_after(p->before)) return true;
+    if (lex_goes_on(p->before)) return true;
     return p->skipping && !p->absent ? is_leftover(p) : p->depth > 0;
 }
 
@@ -440,7 +430,7 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
     begin_statement(&p);
     while (state && status == YYPUSH_MORE && !tree->failed && !p.too_deep) {
         p.token = lex_token(&p.lexer, &p.value);
-        if (is_newline(&p.lexer, p.token, p.value) && goes_on(&p)) {
+        if (lex_is_newline(&p.lexer, p.token, p.value) && goes_on(&p)) {
             p.after_newline = true;
             continue;
         }
@@ -470,15 +460,15 @@ bool parse_continues(const char *text, size_t size) {
     uint32_t depth = 0;
     int before = END, token;
     while (source && (token = lex_token(&lexer, &value)) != 0) {
-        bool newline = is_newline(&lexer, token, value);
+        bool newline = lex_is_newline(&lexer, token, value);
         if (token == '(') depth++;
         if (token == ')' && depth) depth--;
-        if (newline && (depth || goes_on_after(before))) continue;
+        if (newline && (depth || lex_goes_on(before))) continue;
         if (token == END) depth = 0;
         before = token;
     }
     arena_free(&arena);
-    return source && (depth > 0 || goes_on_after(before));
+    return source && (depth > 0 || lex_goes_on(before));
 }
 
 void parse_print_tokens(const Source *source, Buffer *out) {

@@ -139,7 +139,8 @@ static void test_failures(void) {
     harness_free(&h);
 }
 
-/* Threads with sessions of their own, and one model that all of them compile and run: the bits of one thread. */
+/* Threads with sessions of their own, and one model that all of them compile and run: the bits of one thread. Each compiles
+ * LAG_TEST_COMPILES times, or 30. */
 typedef struct Worker {
     pthread_t thread;
     const LagModel *shared;
@@ -165,8 +166,10 @@ static bool run_shared(const LagModel *model, uint32_t r, double *end) {
 static void *work(void *argument) {
     static const char text[] = "k = 2; qd^2/2 + k*cos(q) - 0.1*sin(q_m)*qd_p";
     Worker *w = argument;
+    const char *count = getenv("LAG_TEST_COMPILES");
+    uint32_t compiles = count ? (uint32_t)atoi(count) : 30;
     w->good = true;
-    for (uint32_t n = 0; n < 6; n++) {
+    for (uint32_t n = 0; n < compiles && w->good; n++) {
         LagSession *session = NULL;
         LagProgram *program = NULL;
         w->good = w->good && lag_session_new(&session) == LAG_OK &&
@@ -193,6 +196,83 @@ static void test_threads(void) {
     harness_free(&h);
 }
 
+static void watch_once(LagIntegrator *it, void *user) {
+    if (++*(int *)user == 3) lag_integrator_cancel(it);
+}
+
+static void *cancel_soon(void *it) {
+    lag_integrator_cancel(it);
+    return NULL;
+}
+
+/* Cancelled before it begins, from a watch, and from another thread, a run goes on to the bits of one that never was. */
+static void test_cancel(void) {
+    Harness h = harness_read("k = 2; qd^2/2 + k*cos(q)");
+    LagIntegrator *it = NULL;
+    const LagKernel *kernel;
+    LagReport report;
+    const double q = 1, pi = 0.25;
+    double end = 0, whole = 0;
+    LagRows rows = {.capacity = 1, .q = &end};
+    int calls = 0;
+    pthread_t thread;
+    CU_ASSERT_FATAL(lag_model_kernel(h.model, 2, LAG_BACKEND_INTERPRETER, &kernel) == LAG_OK);
+    CU_ASSERT_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it) == LAG_OK);
+    lag_integrator_parameters(it, harness_parameters(&h));
+    CU_ASSERT(lag_integrator_start(it, 0, &q, &pi) == LAG_OK);
+    lag_integrator_cancel(it);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 100, 100, NULL) == LAG_INTERRUPTED);
+    lag_integrator_watch(it, 10, watch_once, &calls);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 100, 100, NULL) == LAG_INTERRUPTED);
+    lag_integrator_report(it, &report);
+    CU_ASSERT(report.steps == 30 && report.status == LAG_INTERRUPTED && calls == 3);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 70, 70, &rows) == LAG_OK);
+    CU_ASSERT(rows.count == 1 && calls == 10);
+    lag_integrator_watch(it, 0, NULL, NULL);
+    CU_ASSERT_FATAL(pthread_create(&thread, NULL, cancel_soon, it) == 0);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 1000000000000000, 1, NULL) == LAG_INTERRUPTED);
+    pthread_join(thread, NULL);
+    rows = (LagRows){.capacity = 1, .q = &whole};
+    CU_ASSERT(lag_integrator_start(it, 0, &q, &pi) == LAG_OK);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 100, 100, &rows) == LAG_OK);
+    CU_ASSERT(whole == end);
+    lag_integrator_free(it);
+    harness_free(&h);
+}
+
+/* The words that could go on a text, on one line. */
+static void check_words(const LagSession *session, const char *text, const char *expected) {
+    char *words = NULL;
+    CU_ASSERT_FATAL(lag_session_complete(session, text, strlen(text), &words) == LAG_OK);
+    for (char *c = words; *c; c++)
+        if (*c == '\n') *c = ' ';
+    if (strcmp(words, expected) != 0) printf("\n'%s': '%s', not '%s'\n", text, words, expected);
+    CU_ASSERT_STRING_EQUAL(words, expected);
+    lag_text_free(words);
+}
+
+static void test_completion(void) {
+    LagSession *session = NULL;
+    CU_ASSERT_FATAL(lag_session_new(&session) == LAG_OK);
+    check_words(session, "pl", "plot ");
+    check_words(session, "start ", "t ");
+    CU_ASSERT(read_text(session, "kappa = 1; V(s) = kappa*s^2; θd^2/2 - V(θ) - stretch*θ") == LAG_OK);
+    check_words(session, "start ", "pi_θ t θ θd ");
+    check_words(session, "a = 1\nstart θ = 1,\n  ", "pi_θ t θ θd ");
+    check_words(session, "start θ = k", "kappa ");
+    check_words(session, "s", "save show sign sin sinh sqrt start stretch ");
+    check_words(session, "show e", "energy equations ");
+    check_words(session, "show energy ", "");
+    check_words(session, "integrate r = 4, ", "dt every method r steps until ");
+    check_words(session, "integrate method = r", "rk2 rk4 ");
+    check_words(session, "plot θ, e", "energy ");
+    check_words(session, "plot θ a", "against ");
+    check_words(session, "plot θ to \"s", "");
+    check_words(session, "save ", "");
+    check_words(session, "# s", "");
+    lag_session_free(session);
+}
+
 void suite_session(void) {
     suite_add("session", (SuiteTest[]){{"values", test_values},
                                        {"errors leave everything as it was", test_undisturbed},
@@ -202,5 +282,7 @@ void suite_session(void) {
                                        {"views", test_views},
                                        {"failures", test_failures},
                                        {"threads", test_threads},
+                                       {"cancelling", test_cancel},
+                                       {"completion", test_completion},
                                        {0}});
 }
