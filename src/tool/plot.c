@@ -200,7 +200,7 @@ static void measure(Plot *plot) {
  * the last and those that reach furthest up and down. A run ends where the curve turns to another column; what is not finite
  * interrupts the curve. */
 static void tell_points(const Plot *plot, const Curve *c, FILE *to) {
-    enum { PIXELS = 4000 };
+    enum { PIXELS = 1600 };
     double scale = PIXELS / (plot->high[0] - plot->low[0]);
     for (size_t i = 0, end; i < c->count; i = end) {
         double column = floor((x_of(c, i) - plot->low[0]) * scale);
