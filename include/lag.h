@@ -156,8 +156,8 @@ LAG_API void lag_session_free(LagSession *session);
 /* Reads a text of the lag language (see grammar/README.md) of `size` bytes; `file` is its name in diagnostics. On LAG_OK
  * the session's definitions are extended by the text's, and *program holds its statements, checked, with a model for each
  * Lagrangian; nothing has been carried out. On LAG_ERROR_TEXT the session's definitions are as before. Diagnostics are
- * there in both cases (notes and warnings may come with success). The caller frees the program; it must not outlive the
- * session. */
+ * there in both cases (notes and warnings may come with success). On LAG_ERROR_MEMORY the definitions are as before too, and
+ * there are no diagnostics. The caller frees the program; it must not outlive the session. */
 LAG_API LagStatus lag_read(LagSession *session, const char *file, const char *text, size_t size, LagProgram **program);
 LAG_API void lag_program_free(LagProgram *program);
 

@@ -492,5 +492,5 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
         program->count++;
     }
     lowering_free(&c.lowering);
-    return !c.failed && !c.names->failed && !program->values.failed;
+    return !c.failed && !c.names->failed && (!program->values.failed || program->values.too_large);
 }

@@ -46,7 +46,7 @@ static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
                         Diagnostics *diag) {
     LagModel *model = memory_new(sizeof *model);
-    if (!model) return NULL;
+    if (!model) return diag->failed = true, NULL;
     atomic_init(&model->holders, 1);
     pthread_mutex_init(&model->lock, NULL);
     Mechanics *m = &model->mech;
@@ -69,8 +69,10 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     model->timings.parse = lowered - start;
     model->timings.differentiate = clock_seconds() - lowered;
 
-    if (!good && diag->errors == errors)
-        diag_error(diag, span, NULL, m->graph->too_large ? "this Lagrangian's derivatives are too large" : "out of memory");
+    if (!good && diag->errors == errors && m->graph->too_large)
+        diag_error(diag, span, NULL, "this Lagrangian's derivatives are too large");
+    diag->failed |= m->names->failed || (m->graph->failed && !m->graph->too_large) || (!good && diag->errors == errors);
+    good = good && !diag->failed;
     lowering_free(&lowering);
     if (good) return model;
     lag_model_release(model);

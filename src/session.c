@@ -72,14 +72,16 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
     LagProgram *p = NULL;
     SessionText *kept = memory_new(sizeof *kept);
     diag_clear(diag);
+    session->names.failed = false;
     const Source *source = kept ? source_new(&kept->arena, file, text, size) : NULL;
     bool memory = source && session_state_copy(&state, &session->state);
     double start = clock_seconds();
     if (memory) parse_text(&kept->tree, source, &session->names, diag);
     double parsed = clock_seconds() - start;
     memory = memory && !kept->tree.failed && (p = program_new(session, &kept->tree)) && session_check(p, &state, diag);
-    diag_sort(diag);
     memory = memory && !diag->failed;
+    if (!memory) diag_clear(diag);
+    diag_sort(diag);
 
     if (memory && diag->errors == 0) {
         if (state.model != session->state.model)
@@ -92,7 +94,7 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
         *program = p;
         return LAG_OK;
     }
-    LagStatus status = diag->errors ? LAG_ERROR_TEXT : LAG_ERROR_MEMORY;
+    LagStatus status = memory ? LAG_ERROR_TEXT : LAG_ERROR_MEMORY;
     lag_program_free(p);
     session_state_free(&state);
     text_free(kept);

@@ -110,6 +110,7 @@ LagStatus lag_program_value(const LagProgram *program, const LagItem *item, doub
 
 static LagStatus set(LagSession *session, const char *name, double value, bool override) {
     if (!isfinite(value)) return LAG_ERROR_NOT_FINITE;
+    session->names.failed = false;
     NameId id = names_intern(&session->names, name, strlen(name));
     if (session->names.failed || !session_value_set(&session->state, id, value, override)) return LAG_ERROR_MEMORY;
     return LAG_OK;

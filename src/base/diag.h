@@ -35,7 +35,7 @@ typedef struct Diagnostics {
     Span *span; /* of each item */
     uint32_t count, capacity, span_capacity;
     uint32_t errors;
-    bool failed;
+    bool failed; /* memory ran out somewhere: what the list says may be wrong for that */
 } Diagnostics;
 
 enum {

@@ -428,7 +428,7 @@ static void report_failure(Lowering *l, Span span) {
     else if (l->work > LOWER_WORK)
         diag_error(l->diag, span, NULL, "this expression is too large: more than %d steps to expand it", LOWER_WORK);
     else
-        diag_error(l->diag, span, NULL, "out of memory");
+        l->diag->failed = true;
 }
 
 static NodeId lower(Lowering *lowering, const Tree *tree, TreeId root, const Definition *function) {
@@ -442,6 +442,7 @@ static NodeId lower(Lowering *lowering, const Tree *tree, TreeId root, const Def
         argument = bind_to_themselves(&m, function);
     if (!m.stop) push_frame(&m, tree, root, UINT32_MAX, function, argument);
     if (!m.stop) run(&m);
+    if (lowering->graph->failed) out_of_memory(&m); /* the last node of all may be what was too much */
     if (lowering->failed) report_failure(lowering, tree_span(tree, root));
     if (!m.stop && lowering->diag->errors == errors) {
         node = m.value[m.values - 1];

@@ -52,7 +52,7 @@ typedef struct Lowering {
     NodeId *node;    /* of the last expression: the node of tree node first + i */
     uint32_t node_count, node_capacity;
     uint64_t work;
-    bool failed; /* out of memory or work; said in diag */
+    bool failed; /* out of memory or work; diag knows */
 } Lowering;
 
 /* The node of an expression; 0 after an error, which has been added to diag. */

@@ -52,7 +52,10 @@ static Verdict vanishes_at_random(Mechanics *m, const NodeId part[3]) {
     uint32_t finite = 0;
     for (uint32_t i = 0; i < TRIES && finite < COUPLING_POINTS && verdict == VERDICT_UNKNOWN; i++) {
         random_draw(&point, spread[i % 4]);
-        if (!graph_evaluate(m->graph, part, 3, point.name, point.value, point.count, value)) break;
+        if (!graph_evaluate(m->graph, part, 3, point.name, point.value, point.count, value)) {
+            m->graph->failed = true;
+            break;
+        }
         mpfr_set_zero(sum, 1);
         mpfr_set_zero(size, 1);
         for (int j = 0; j < 3; j++) {

@@ -76,7 +76,10 @@ static bool mass_is_singular(Mechanics *m) {
     for (size_t i = 0; i < entries; i++) mpfr_init2(a[i], MASS_BITS);
     for (uint32_t i = 0; i < MASS_TRIES && finite < MASS_POINTS && singular; i++) {
         random_draw(&point, spread[i % 4]);
-        if (!graph_evaluate(m->graph, m->BV, (uint32_t)entries, point.name, point.value, point.count, a)) break;
+        if (!graph_evaluate(m->graph, m->BV, (uint32_t)entries, point.name, point.value, point.count, a)) {
+            m->graph->failed = true;
+            break;
+        }
         bool numbers = true;
         for (size_t j = 0; j < entries; j++) numbers = numbers && mpfr_number_p(a[j]);
         if (!numbers) continue;
