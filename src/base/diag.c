@@ -139,47 +139,63 @@ static bool printable(const char *c, uint32_t size) {
     return size > 2 || (size == 2 && (first != 0xc2 || (unsigned char)c[1] >= 0xa0));
 }
 
-static void format_source(Buffer *out, const LagDiagnostic *d, const char *paint, const char *plain) {
+/* The caller's bytes, of which there may be too few: nothing here allocates, so that what there is to say can always be
+ * said. */
+typedef struct Writer {
+    char *bytes;
+    size_t size, length; /* length: of the whole text */
+} Writer;
+
+static void write_bytes(Writer *out, const char *bytes, size_t size) {
+    if (out->length + 1 < out->size) {
+        size_t room = out->size - out->length - 1;
+        memcpy(out->bytes + out->length, bytes, size < room ? size : room);
+    }
+    out->length += size;
+}
+
+static void write_text(Writer *out, const char *text) { write_bytes(out, text, strlen(text)); }
+
+static void format_source(Writer *out, const LagDiagnostic *d, const char *paint, const char *plain) {
     uint32_t first = d->column > WINDOW / 2 + 20 ? d->column - WINDOW / 2 : 1; /* first character shown */
     uint32_t last = first + WINDOW - 1, column = 1;
-    const char *c = d->source, *end = c + strlen(c);
-    Buffer caret = {0};
-    buffer_text(out, "    ");
-    buffer_text(&caret, "    ");
-    if (first > 1) buffer_text(out, "..."), buffer_text(&caret, "   ");
+    const char *c = d->source, *end = c + strlen(c), *shown = NULL;
+    write_text(out, first > 1 ? "    ..." : "    ");
     for (uint32_t size; c < end && column <= last; c += size ? size : 1, column++) {
         size = source_character(c, end);
         if (column < first) continue;
+        if (!shown) shown = c;
         if (printable(c, size))
-            buffer_add(out, c, size);
+            write_bytes(out, c, size);
         else
-            buffer_text(out, "?");
-        if (column < d->column) buffer_text(&caret, *c == '\t' ? "\t" : " ");
+            write_text(out, "?");
     }
-    if (c < end) buffer_text(out, "...");
-    buffer_print(out, "\n%s%s^", caret.bytes ? caret.bytes : "", paint);
-    for (uint32_t i = 1; i < d->width && d->column + i <= last; i++) buffer_text(out, "~");
-    buffer_text(out, plain);
-    out->failed |= caret.failed;
-    buffer_free(&caret);
+    write_text(out, c < end ? "...\n" : "\n");
+    write_text(out, first > 1 ? "       " : "    ");
+    c = shown;
+    for (column = first; c && c < end && column < d->column; column++) {
+        uint32_t size = source_character(c, end);
+        write_text(out, *c == '\t' ? "\t" : " ");
+        c += size ? size : 1;
+    }
+    write_text(out, paint);
+    write_text(out, "^");
+    for (uint32_t i = 1; i < d->width && d->column + i <= last; i++) write_text(out, "~");
+    write_text(out, plain);
 }
 
 LAG_API size_t lag_diagnostic_format(const LagDiagnostic *d, bool colour, char *buffer, size_t size) {
     static const char *const word[] = {"note", "warning", "error"};
     static const char *const hue[] = {"\033[36m", "\033[35m", "\033[31m"};
     const char *bold = colour ? "\033[1m" : "", *paint = colour ? hue[d->severity] : "", *plain = colour ? "\033[0m" : "";
-    Buffer out = {0};
-    buffer_print(&out, "%s%s:%u:%u: %s%s:%s %s\n", bold, d->file, d->line, d->column, paint, word[d->severity], plain,
-                 d->message);
+    char place[32];
+    Writer out = {buffer, size, 0};
+    snprintf(place, sizeof place, ":%u:%u: ", d->line, d->column);
+    const char *const part[] = {bold, d->file, place, paint, word[d->severity], ":", plain, " ", d->message, "\n"};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) write_text(&out, part[i]);
     format_source(&out, d, paint, plain);
-    if (d->hint) buffer_print(&out, " %s", d->hint);
-    buffer_text(&out, "\n");
-    size_t length = out.size;
-    if (size) {
-        size_t copied = length < size ? length : size - 1;
-        if (copied) memcpy(buffer, out.bytes, copied);
-        buffer[copied] = 0;
-    }
-    buffer_free(&out);
-    return length;
+    if (d->hint) write_text(&out, " "), write_text(&out, d->hint);
+    write_text(&out, "\n");
+    if (size) buffer[out.length < size ? out.length : size - 1] = 0;
+    return out.length;
 }
