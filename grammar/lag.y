@@ -99,7 +99,7 @@ arguments:
 
 static void yyerror(Parser *p, const char *message) {
     (void)message; /* the one that is left to this function: the stack's limit, or memory */
-    parse_too_deep(p);
+    parse_exhausted(p);
 }
 
 static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
@@ -108,6 +108,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
     static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH};
     int known = 0;
+    if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)
         for (size_t j = 0; j < sizeof token / sizeof *token; j++)
             if (YYTRANSLATE(token[j]) == kind[i]) expected[known++] = token[j];

@@ -318,10 +318,14 @@ void parse_unexpected(Parser *p, const int *expected, int count) {
         diag_error(p->diag, span, help, "unexpected '%.*s'", shown(p), p->tree->source->bytes + p->value.begin);
 }
 
-void parse_too_deep(Parser *p) {
+void parse_exhausted(Parser *p) {
     p->too_deep = true;
-    diag_error(p->diag, span_of(p, p->value), NULL, "nested too deeply: more than %d symbols wait for what comes here",
-               PARSE_DEPTH_MOST);
+    enum { BELOW = 16 };                                    /* symbols below a statement's own, at most */
+    if (p->value.end - p->begin + BELOW < PARSE_DEPTH_MOST) /* no byte makes more than a symbol: it was memory */
+        p->tree->failed = true;
+    else
+        diag_error(p->diag, span_of(p, p->value), NULL, "nested too deeply: more than %d symbols wait for what comes here",
+                   PARSE_DEPTH_MOST);
 }
 
 /* ---- The drive ---- */
@@ -453,13 +457,16 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
 }
 
 bool parse_continues(const char *text, size_t size) {
-    Arena arena = {0};
-    const Source *source = size <= LEX_TEXT_MOST ? source_new(&arena, "", text, size) : NULL;
-    Lexer lexer = {.source = source};
+    enum { SHORT = 1024 }; /* what is typed at a prompt needs no memory to be looked at */
+    char line[SHORT], *copy = size < SHORT ? line : size <= LEX_TEXT_MOST ? memory_new(size + 1) : NULL;
+    if (!copy) return size <= LEX_TEXT_MOST; /* the next line may find memory again */
+    if (size) memcpy(copy, text, size);
+    copy[size] = 0;
+    Lexer lexer = {.source = &(Source){"", copy, (uint32_t)size}};
     LexValue value;
     uint32_t depth = 0;
     int before = END, token;
-    while (source && (token = lex_token(&lexer, &value)) != 0) {
+    while ((token = lex_token(&lexer, &value)) != 0) {
         bool newline = lex_is_newline(&lexer, token, value);
         if (token == '(') depth++;
         if (token == ')' && depth) depth--;
@@ -467,8 +474,8 @@ bool parse_continues(const char *text, size_t size) {
         if (token == END) depth = 0;
         before = token;
     }
-    arena_free(&arena);
-    return source && (depth > 0 || lex_goes_on(before));
+    if (copy != line) memory_free(copy);
+    return depth > 0 || lex_goes_on(before);
 }
 
 void parse_print_tokens(const Source *source, Buffer *out) {

@@ -30,7 +30,7 @@ typedef struct Parser {
     bool absent;        /* the latter: nothing in it is a mistake, and it goes on over line ends as others do */
     bool after_newline; /* the token at hand is the first of a line that goes on a statement */
     bool again;         /* it is to be read again, as the first of a statement */
-    bool too_deep;
+    bool too_deep;      /* the parser gave up */
 } Parser;
 
 /* Expressions; each leaves its node, contiguous after its operands. */
@@ -52,6 +52,6 @@ void parse_show(Parser *p, ParseValue word, ParseValue what);
 
 /* Mistakes. */
 void parse_unexpected(Parser *p, const int *expected, int count);
-void parse_too_deep(Parser *p);
+void parse_exhausted(Parser *p); /* the parser's stack could not grow */
 
 #endif
