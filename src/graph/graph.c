@@ -33,7 +33,9 @@ GraphCode graph_function(const char *name, size_t size, uint32_t *operands) {
 bool graph_init(Graph *graph) {
     *graph = (Graph){0};
     graph_integer(graph, 0); /* node 0, the answer of a failed graph */
-    return !graph->failed;
+    if (!graph->failed) return true;
+    graph_free(graph);
+    return false;
 }
 
 void graph_free(Graph *graph) {

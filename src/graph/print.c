@@ -126,6 +126,7 @@ static void product(Printer *p, NodeId a) {
     NodeId *factor = memory_new(WIDEST * sizeof *factor);
     uint32_t count;
     if (!factor || !flatten(p->graph, GRAPH_MUL, a, factor, &count)) {
+        p->out->failed |= !factor;
         buffer_text(p->out, "...");
         memory_free(factor);
         return;
@@ -175,6 +176,7 @@ static void sum(Printer *p, NodeId a) {
     NodeId *term = memory_new(WIDEST * sizeof *term);
     uint32_t count;
     if (!term || !flatten(p->graph, GRAPH_ADD, a, term, &count)) {
+        p->out->failed |= !term;
         buffer_text(p->out, "...");
         memory_free(term);
         return;

