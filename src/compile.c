@@ -185,6 +185,7 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
         k->next = model->kernels;
         model->kernels = k;
     }
+    model_recover(model);
     pthread_mutex_unlock(&model->lock);
     if (status == LAG_OK) *kernel = &k->kernel;
     return status;

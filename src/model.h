@@ -35,4 +35,7 @@ void model_kernel_free(ModelKernel *kernel);
 /* A model is const to those who hold it; this is for what its lock guards. */
 static inline LagModel *model_changeable(const LagModel *model) { return (LagModel *)(uintptr_t)model; }
 
+/* After a view or a kernel: if its graph ran out of memory, what stood there before still stands, and may be tried again. */
+static inline void model_recover(LagModel *model) { model->graph.failed = model->graph.too_large = false; }
+
 #endif

@@ -179,6 +179,7 @@ LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBac
         else
             mechanics_print_lagrange(&m->mech, &out);
         if (m->graph.failed) status = LAG_ERROR_MEMORY;
+        model_recover(m);
         pthread_mutex_unlock(&m->lock);
         break;
     default: return LAG_ERROR_ARGUMENT;
