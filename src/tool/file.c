@@ -67,12 +67,14 @@ bool file_begin(FileOut *file, const char *path) {
         return true;
     }
     bool exists = stat(path, &there) == 0, good;
-    if (exists && !S_ISREG(there.st_mode)) { /* such as /dev/null or a pipe: nothing may take its place */
+    if (!exists && errno != ENOENT) {
+        good = said(file, errno);
+    } else if (exists && !S_ISREG(there.st_mode)) { /* such as /dev/null or a pipe: nothing may take its place */
         file->stream = fopen(path, "wb");
         good = file->stream || said(file, errno);
     } else {
         char *target = exists ? realpath(path, NULL) : NULL; /* through links */
-        good = begin_beside(file, target ? target : path);
+        good = exists && !target ? said(file, errno) : begin_beside(file, target ? target : path);
         free(target);
     }
     if (!good) forget(file);

@@ -29,10 +29,9 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
     for (uint32_t i = 0; i < s->item_count; i++) {
         double value = 0;
         LagItemKind kind = s->item[i].kind;
-        if (kind == LAG_ITEM_METHOD)
-            set->method = (LagMethod)s->item[i].index;
-        else if (lag_program_value(program, &s->item[i], &value) != LAG_OK)
-            return refuse(tool, s, "a setting has no value");
+        LagStatus status = kind == LAG_ITEM_METHOD ? LAG_OK : lag_program_value(program, &s->item[i], &value);
+        if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
+        if (kind == LAG_ITEM_METHOD) set->method = (LagMethod)s->item[i].index;
         if (kind == LAG_ITEM_R) set->r = (uint32_t)value;
         if (kind == LAG_ITEM_DT) set->dt = value;
         if (kind == LAG_ITEM_EVERY) set->every = (uint64_t)value;
@@ -192,6 +191,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
         fprintf(stderr, "%s:%u: integrate: passed over, since the run before it was cut short\n", tool->name, s->line);
         return true;
     }
+    if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
     Wants wants = tool_wants(tool, program, s);
     bool output = tool->options->output;
     Keep keep = {.in_memory = wants.rows || (output && wants.another_run),

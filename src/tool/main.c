@@ -15,8 +15,10 @@ static char *join(const Options *o, size_t *size) {
     FILE *out = open_memstream(&text, size);
     if (!out) return NULL;
     for (int i = 0; i < o->texts; i++) fprintf(out, "%s\n", o->text[i]);
-    fclose(out);
-    return text;
+    bool good = !ferror(out);
+    if (fclose(out) == 0 && good) return text;
+    free(text);
+    return NULL;
 }
 
 /* A session of its own for each text; the exit status. */
@@ -67,6 +69,7 @@ static int run_all(const Options *o) {
     if (o->texts) {
         size_t size;
         char *text = join(o, &size);
+        if (!text) complain("-e: %s", lag_status_text(LAG_ERROR_MEMORY));
         status = text ? run_text(o, "-e", text, size) : EXIT_TEXT;
         free(text);
     }
@@ -87,9 +90,9 @@ int main(int argc, char **argv) {
     if (status == EXIT_GOOD && !leave) status = run_all(&options);
     options_free(&options);
     errno = 0;
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_GOOD) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         complain("cannot write standard output%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
-        status = EXIT_TEXT;
+        if (status == EXIT_GOOD) status = EXIT_TEXT;
     }
     return status;
 }

@@ -117,7 +117,7 @@ static const char *take_table(Plot *plot, const LagTable *table, const Trajector
 }
 
 /* A file of numbers; NULL after saying why not. */
-static LagTable *read_table(const Tool *tool, const char *path) {
+static LagTable *read_table(Tool *tool, const char *path) {
     LagTable *table = NULL;
     size_t size;
     FILE *in = fopen(path, "rb");
@@ -134,7 +134,7 @@ static LagTable *read_table(const Tool *tool, const char *path) {
 }
 
 /* The files that a statement names; false after saying why not. */
-static bool take_files(Plot *plot, const Tool *tool, const LagStatement *s) {
+static bool take_files(Plot *plot, Tool *tool, const LagStatement *s) {
     for (uint32_t i = 1; i < s->item_count; i++) {
         const char *path = s->item[i].text, *why = "a picture is of at most 16 files";
         if (s->item[i].kind != LAG_ITEM_FILE) continue;

@@ -178,7 +178,8 @@ static int read_key(EditLine *line, wchar_t *key) {
     }
 }
 
-/* A statement's lines, joined, in p->text; false at the end of the input. Ctrl-C forgets what was typed of it. */
+/* A statement's lines, joined, in p->text; false at the end of the input, or, after saying so, where memory ran out. Ctrl-C
+ * forgets what was typed of it. */
 static bool read_statement(Prompt *p) {
     HistEvent event;
     p->size = 0;
@@ -194,7 +195,8 @@ static bool read_statement(Prompt *p) {
             continue;
         }
         char *grown = line ? realloc(p->text, p->size + (size_t)length + 1) : NULL;
-        if (!grown) return p->size > 0;
+        if (line && !grown) tool_lacks_memory(p->tool, "what was typed");
+        if (!grown) return !line && p->size > 0;
         p->text = grown;
         memcpy(p->text + p->size, line, (size_t)length);
         p->size += (size_t)length;

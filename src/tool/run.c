@@ -17,11 +17,15 @@ static bool apply_set(Tool *tool, const char *set) {
     LagProgram *program = NULL;
     const LagStatement *s = NULL;
     double value = 0;
-    bool good = lag_session_new(&scratch) == LAG_OK && lag_read(scratch, "--set", set, strlen(set), &program) == LAG_OK &&
-                lag_program_count(program) == 1 && (s = lag_program_statement(program, 0))->verb == LAG_VERB_DEFINE &&
-                lag_program_value(program, &s->item[0], &value) == LAG_OK &&
-                lag_session_override(tool->session, s->word, value) == LAG_OK;
-    if (!good) {
+    LagStatus status = lag_session_new(&scratch);
+    if (status == LAG_OK) status = lag_read(scratch, "--set", set, strlen(set), &program);
+    bool good = status == LAG_OK && lag_program_count(program) == 1 &&
+                (s = lag_program_statement(program, 0))->verb == LAG_VERB_DEFINE &&
+                (status = lag_program_value(program, &s->item[0], &value)) == LAG_OK &&
+                (status = lag_session_override(tool->session, s->word, value)) == LAG_OK;
+    if (status == LAG_ERROR_MEMORY) {
+        complain("--set %s: %s", set, lag_status_text(status));
+    } else if (!good) {
         const LagDiagnostic *why = scratch ? lag_diagnostic(scratch, 0) : NULL;
         complain("--set %s: %s (it takes NAME=VALUE, the value a number)", set,
                  why && strchr(set, '=') ? why->message : "this gives no parameter a value");
@@ -41,13 +45,13 @@ static bool stands_in(const char *text, const char *name, size_t size) {
 }
 
 /* A value that changes nothing is a slip of the pen. */
-static void check_sets(const Tool *tool, const LagProgram *program, const char *text) {
+static void check_sets(Tool *tool, const LagProgram *program, const char *text) {
     for (int i = 0; i < tool->options->sets; i++) {
         const char *set = tool->options->set[i];
         size_t size = strcspn(set, "= \t");
         char *name = calloc(size + 1, 1);
         bool expression = false;
-        if (!name) return;
+        if (!name) return tool_lacks_memory(tool, set);
         memcpy(name, set, size);
         for (size_t j = 0; j < lag_program_count(program); j++) {
             const LagStatement *s = lag_program_statement(program, j);
@@ -87,14 +91,14 @@ void tool_free(Tool *tool) {
 
 /* ---- Diagnostics ---- */
 
-void tool_diagnostics(const Tool *tool) {
+void tool_diagnostics(Tool *tool) {
     bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
     for (size_t i = 0; i < lag_diagnostic_count(tool->session); i++) {
         const LagDiagnostic *d = lag_diagnostic(tool->session, i);
         if (d->severity != LAG_ERROR && tool->options->quiet) continue;
         size_t size = lag_diagnostic_format(d, colour, NULL, 0) + 1;
         char *text = malloc(size);
-        if (!text) continue;
+        if (!text) return tool_lacks_memory(tool, tool->name);
         lag_diagnostic_format(d, colour, text, size);
         fputs(text, stderr);
         free(text);
@@ -104,16 +108,19 @@ void tool_diagnostics(const Tool *tool) {
 /* ---- Dumps ---- */
 
 /* The r that the program integrates with, for dumps of a step. */
-static uint32_t r_of(const Tool *tool, const LagProgram *program) {
+static LagStatus r_of(const Tool *tool, const LagProgram *program, uint32_t *r) {
+    *r = tool->settings.r;
     for (size_t i = 0; i < lag_program_count(program); i++) {
         const LagStatement *s = lag_program_statement(program, i);
         for (uint32_t j = 0; j < s->item_count; j++) {
             double value;
-            if (s->item[j].kind == LAG_ITEM_R && lag_program_value(program, &s->item[j], &value) == LAG_OK)
-                return (uint32_t)value;
+            if (s->item[j].kind != LAG_ITEM_R) continue;
+            LagStatus status = lag_program_value(program, &s->item[j], &value);
+            if (status == LAG_OK) *r = (uint32_t)value;
+            return status == LAG_ERROR_MEMORY ? status : LAG_OK;
         }
     }
-    return tool->settings.r;
+    return LAG_OK;
 }
 
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
@@ -128,7 +135,9 @@ static void print_dumps(Tool *tool, const LagProgram *program) {
         LagView view = tool->options->dump[i];
         char *text = NULL;
         if (tool->options->dumps > 1) fprintf(tool->say, "== %s ==\n", lag_view_name(view));
-        LagStatus status = tool_view(tool, program, model, view, r_of(tool, program), &text);
+        uint32_t r;
+        LagStatus status = r_of(tool, program, &r);
+        if (status == LAG_OK) status = tool_view(tool, program, model, view, r, &text);
         if (status == LAG_OK) {
             fputs(text, tool->say);
         } else {

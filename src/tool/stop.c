@@ -59,3 +59,8 @@ void complain(const char *format, ...) {
 void tool_fails(Tool *tool, int status) {
     if (status > tool->status) tool->status = status;
 }
+
+void tool_lacks_memory(Tool *tool, const char *what) {
+    complain("%s: %s", what, lag_status_text(LAG_ERROR_MEMORY));
+    tool_fails(tool, EXIT_TEXT);
+}

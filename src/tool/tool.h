@@ -118,7 +118,7 @@ void tool_text(Tool *tool, const char *name, const char *text, size_t size); /* 
 void tool_finish(Tool *tool);                                                /* -o */
 
 /* run.c: says what the session has to say of the text that it read last. */
-void tool_diagnostics(const Tool *tool);
+void tool_diagnostics(Tool *tool);
 
 /* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
@@ -173,8 +173,9 @@ bool stop_for_good(void);
 void stop_listen(void);
 bool stop_wait(int file); /* waits until there is something to read; false if the program is asked to stop first */
 
-/* stop.c: raises the exit status. */
+/* stop.c: raises the exit status; the same, after saying for want of what. */
 void tool_fails(Tool *tool, int status);
+void tool_lacks_memory(Tool *tool, const char *what);
 
 /* A message on standard error: "lag: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

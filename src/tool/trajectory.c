@@ -41,21 +41,20 @@ LagRows trajectory_rows(const Trajectory *tr) {
 
 /* ---- CSV ---- */
 
-/* As typed; and on a line of its own as it is with its names expanded, so that the file stands alone. */
-static void write_lagrangian(const LagModel *model, FILE *out) {
+/* As typed; and on a line of its own as it is with its names expanded, so that the file stands alone. False without memory.
+ */
+static bool write_lagrangian(const LagModel *model, FILE *out) {
     char *text = NULL;
     fputs("# Lagrangian: ", out);
-    if (lag_model_view(model, LAG_VIEW_LAGRANGIAN, 0, LAG_BACKEND_INTERPRETER, &text) != LAG_OK) {
-        fprintf(out, "%s\n", lag_model_text(model));
-        return;
-    }
+    if (lag_model_view(model, LAG_VIEW_LAGRANGIAN, 0, LAG_BACKEND_INTERPRETER, &text) != LAG_OK) return false;
     for (const char *c = text; *c; c++) fputs(*c != '\n' ? (char[]){*c, 0} : c[1] ? "\n# " : "\n", out);
     lag_text_free(text);
+    return true;
 }
 
-static void csv_header(TrajectoryOut *out, const Trajectory *tr) {
+static bool csv_header(TrajectoryOut *out, const Trajectory *tr) {
     FILE *stream = out->file.stream;
-    write_lagrangian(tr->model, stream);
+    if (!write_lagrangian(tr->model, stream)) return false;
     fputs("# parameters:", stream);
     for (uint32_t i = 0; i < lag_model_parameter_count(tr->model); i++)
         fprintf(stream, "%s %s = %.17g", i ? "," : "", lag_model_parameter(tr->model, i), tr->parameter[i]);
@@ -65,6 +64,7 @@ static void csv_header(TrajectoryOut *out, const Trajectory *tr) {
     for (uint32_t k = 0; k < tr->d; k++) fprintf(stream, ",%s", lag_model_coordinate(tr->model, k));
     for (uint32_t k = 0; k < tr->d; k++) fprintf(stream, ",pi_%s", lag_model_coordinate(tr->model, k));
     fputc('\n', stream);
+    return true;
 }
 
 static void csv_row(const Trajectory *tr, size_t i, FILE *stream) {
@@ -104,10 +104,13 @@ bool trajectory_open(TrajectoryOut *out, const Trajectory *tr, const char *path,
     size_t size = strlen(path);
     *out = (TrajectoryOut){.npy = size > 4 && strcmp(path + size - 4, ".npy") == 0, .steps = steps, .promised = rows};
     if (!file_begin(&out->file, path)) return false;
-    if (out->npy)
+    if (out->npy) {
         npy_header(out, tr);
-    else
-        csv_header(out, tr);
+    } else if (!csv_header(out, tr)) {
+        complain("cannot write %s: %s", path, lag_status_text(LAG_ERROR_MEMORY));
+        file_drop(&out->file);
+        return false;
+    }
     return true;
 }
 

@@ -6,8 +6,10 @@
 
 static bool run_define(Tool *tool, const LagProgram *program, const LagStatement *s) {
     double value;
-    if (lag_program_value(program, &s->item[0], &value) == LAG_OK) lag_session_set(tool->session, s->word, value);
-    return true;
+    LagStatus status = lag_program_value(program, &s->item[0], &value);
+    if (status == LAG_OK) status = lag_session_set(tool->session, s->word, value);
+    if (status == LAG_ERROR_MEMORY) tool_lacks_memory(tool, s->word);
+    return status != LAG_ERROR_MEMORY;
 }
 
 static bool run_name(Tool *tool, const LagProgram *program, const LagStatement *s) {
@@ -33,7 +35,7 @@ static void introduce_facts(const Tool *tool, const LagModel *model) {
 }
 
 /* What a person is told of a Lagrangian just typed: what it is, and what to type next. */
-static void introduce(const Tool *tool, const LagModel *model) {
+static void introduce(Tool *tool, const LagModel *model) {
     char *equations = NULL;
     uint32_t lacking = 0;
     double ignored;
@@ -44,6 +46,8 @@ static void introduce(const Tool *tool, const LagModel *model) {
     fputs("\n", tool->say);
     if (lag_model_view(model, LAG_VIEW_EQUATIONS, 0, LAG_BACKEND_INTERPRETER, &equations) == LAG_OK)
         fputs(equations, tool->say);
+    else
+        tool_lacks_memory(tool, "the equations");
     lag_text_free(equations);
     introduce_facts(tool, model);
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
@@ -73,27 +77,32 @@ static bool take_model(Tool *tool, const LagModel *model) {
 
 static bool run_lagrangian(Tool *tool, const LagProgram *program, const LagStatement *s) {
     (void)program;
-    if (!take_model(tool, s->model)) {
-        complain("out of memory");
-        tool_fails(tool, EXIT_TEXT);
-        return false;
-    }
+    if (!take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
     if (tool->prompt && !tool->options->json && !tool->options->quiet) introduce(tool, s->model);
     return true;
 }
 
 /* ---- start ---- */
 
+/* After a start that could not be made: there is no state to go on from. */
+static void lose_state(Tool *tool) {
+    lag_model_release(tool->model);
+    tool->model = NULL;
+}
+
 static bool run_start(Tool *tool, const LagProgram *program, const LagStatement *s) {
+    if (tool->model != s->model && !take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
     uint32_t d = lag_model_dof(tool->model);
     memset(tool->q, 0, 2 * (size_t)d * sizeof *tool->q);
     tool->t = 0;
     tool->rate_is_velocity = true; /* what is not named has velocity 0, unless momenta are named */
     for (uint32_t i = 0; i < s->item_count; i++) {
         double value;
-        if (lag_program_value(program, &s->item[i], &value) != LAG_OK) {
-            fprintf(stderr, "%s:%u: start: a value is missing or not finite\n", tool->name, s->line);
+        LagStatus status = lag_program_value(program, &s->item[i], &value);
+        if (status != LAG_OK) {
+            fprintf(stderr, "%s:%u: start: %s\n", tool->name, s->line, lag_status_text(status));
             tool_fails(tool, EXIT_TEXT);
+            lose_state(tool);
             return false;
         }
         switch (s->item[i].kind) {
@@ -141,8 +150,10 @@ static char *parameters_text(const Tool *tool, const LagModel *model) {
             fprintf(out, "%s has no value\n", name);
     }
     if (!lag_model_parameter_count(model)) fputs("no parameters\n", out);
-    fclose(out);
-    return text;
+    bool good = !ferror(out);
+    if (fclose(out) == 0 && good) return text;
+    free(text);
+    return NULL;
 }
 
 static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *s) {
