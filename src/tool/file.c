@@ -97,8 +97,9 @@ bool file_finish(FileOut *file) {
 
 bool file_cut(FileOut *file, long size) {
     if (!file->beside || size <= 0) return false;
-    file->stream = freopen(file->beside, "r+b", file->stream); /* what its buffer held lies behind the cut, or nowhere */
-    return (file->stream && ftruncate(fileno(file->stream), size) == 0) || said(file, errno);
+    fclose(file->stream); /* what its buffer held is given up: it lies behind the cut, or nowhere */
+    file->stream = truncate(file->beside, size) == 0 ? fopen(file->beside, "r+b") : NULL;
+    return file->stream || said(file, errno);
 }
 
 void file_drop(FileOut *file) {

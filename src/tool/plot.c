@@ -307,60 +307,71 @@ static void first_line(FILE *in, char *line, int size) {
     } while (!*line && !feof(in));
 }
 
-/* Draws a plot into `out`; false after saying why not. */
-static bool draw(const Plot *plot, const char *path, const struct winsize *size, FILE *out) {
-    FILE *to, *err = tmpfile();
+/* The whole script, into the pipe, which is closed; 0, or an errno. */
+static int tell_all(const Plot *plot, const char *path, const struct winsize *size, FILE *to) {
+    errno = 0;
+    tell(plot, path, size, to);
+    int error = fflush(to) != 0 || ferror(to) ? (errno ? errno : EIO) : 0;
+    return fclose(to) != 0 && !error ? errno : error;
+}
+
+/* Draws a plot: what gnuplot gives, to be read from the beginning; or NULL after saying why there is nothing. */
+static FILE *draw(const Plot *plot, const char *path, const struct winsize *size) {
+    FILE *to = NULL, *out = tmpfile(), *err = tmpfile();
     pid_t pid;
-    int status = 0, error = err ? spawn_gnuplot(&to, out, err, &pid) : errno;
+    int status = 0, error = out && err ? spawn_gnuplot(&to, out, err, &pid) : errno;
     char why[200] = "";
     if (error == ENOENT)
         complain("plot needs gnuplot, and it is not installed (on Debian: apt-get install gnuplot-nox)");
     else if (error)
         complain("plot: cannot start gnuplot: %s", strerror(error));
     if (!error) {
-        if (to) {
-            tell(plot, path, size, to);
-            fclose(to);
-        }
+        int untold = to ? tell_all(plot, path, size, to) : ENOMEM;
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-        if (!to || status != 0) {
-            first_line(err, why, sizeof why);
+        first_line(err, why, sizeof why);
+        if (untold && untold != EPIPE)
+            complain("plot: cannot tell gnuplot what to draw: %s", strerror(untold));
+        else if (untold || status != 0)
             complain("plot: gnuplot failed%s%s", *why ? ": " : "", why);
-            error = EIO;
-        }
+        if (untold || status != 0) error = EIO;
     }
     if (err) fclose(err);
-    return !error;
+    if (!error) rewind(out);
+    if (!error) return out;
+    if (out) fclose(out);
+    return NULL;
 }
 
 /* ---- The verb ---- */
 
 static bool draw_to_file(const Plot *plot, const char *path) {
     FileOut file;
-    if (!file_begin(&file, path)) return false;
-    if (draw(plot, path, NULL, file.stream)) return file_finish(&file);
-    file_drop(&file);
-    return false;
+    char bytes[4096];
+    size_t size;
+    if (!file_begin(&file, path)) return false; /* before the work */
+    FILE *picture = draw(plot, path, NULL);
+    if (!picture) {
+        file_drop(&file);
+        return false;
+    }
+    while ((size = fread(bytes, 1, sizeof bytes, picture)) > 0) fwrite(bytes, 1, size, file.stream);
+    fclose(picture);
+    return file_finish(&file);
 }
 
 static bool draw_in_terminal(const Tool *tool, const Plot *plot) {
     struct winsize size = {0};
+    char line[1024];
     if (ioctl(fileno(tool->say), TIOCGWINSZ, &size) != 0 || size.ws_col < 40 || size.ws_row < 12)
         size = (struct winsize){.ws_col = 80, .ws_row = 26};
     size.ws_col -= 1;
     size.ws_row = size.ws_row > 26 ? 24 : size.ws_row - 2;
-    FILE *out = tmpfile();
-    if (!out) {
-        complain("plot: %s", strerror(errno));
-        return false;
-    }
-    bool good = draw(plot, NULL, &size, out);
-    char line[1024];
-    rewind(out);
-    while (good && fgets(line, sizeof line, out))
+    FILE *picture = draw(plot, NULL, &size);
+    if (!picture) return false;
+    while (fgets(line, sizeof line, picture))
         if (*line != '\f' && *line != '\n') fputs(line, tool->say);
-    fclose(out);
-    return good;
+    fclose(picture);
+    return true;
 }
 
 bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *s) {
