@@ -100,6 +100,10 @@ holds '! grep -q "$(printf "\033")" err' 'no colours outside a terminal'
 
 run --version; exits 0 --version; has out 'lag 0.' --version; lines out 1 --version
 run --help; exits 0 --help; has out '--backend=NAME' --help; empty err --help
+cat out "$tests/../README.md" >said; tr -d '\\' <"$tests/../src/tool/lag.1" | sed 's/Fl -/--/; s/, Fl -/, --/' >manual
+for option in -e -o --set --check --dump --backend --timings --json --quiet --version --help; do
+    has said "$option" '--help and README'; has manual "${option#-}" 'the manual page'
+done
 wrong() {
     run "$@"
     exits 2 "wrong usage: $*"
