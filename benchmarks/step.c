@@ -228,7 +228,7 @@ static bool benchmark(size_t i) {
     const LagKernel *kernel;
     double c[8];
     bool good = false;
-    if (lag_session_new(&session) != LAG_OK) return false;
+    if (lag_session_new(LAG_ABI, &session) != LAG_OK) return false;
     if (lag_read(session, systems[i].name, systems[i].text, strlen(systems[i].text), &program) == LAG_OK) {
         const LagModel *model = lag_program_model(program);
         if (lag_session_parameters(session, model, c) == LAG_OK &&

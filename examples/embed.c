@@ -55,7 +55,7 @@ int main(void) {
     LagSession *session;
     LagProgram *program = NULL;
     int failed = 1;
-    if (lag_session_new(&session) != LAG_OK) return 1;
+    if (lag_session_new(LAG_ABI, &session) != LAG_OK) return 1;
     if (lag_read(session, "embed", text, strlen(text), &program) == LAG_OK)
         failed = run(lag_program_model(program));
     else

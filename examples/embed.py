@@ -2,7 +2,7 @@
 """embed.py: lag from Python, by ctypes. Compiles a damped oscillator, integrates it straight into NumPy arrays, compares it
 with the exact motion, and reads a table back as arrays that share the library's memory. Nothing is copied on the way.
 
-    python3 embed.py [LIBRARY]          the library's path, or the installed liblag.so.0
+    python3 embed.py [LIBRARY]          the library's path, or the installed liblag.so.1
 """
 import ctypes as C
 import sys
@@ -87,7 +87,7 @@ def table(lag, session, name, text):
 
 
 def main():
-    lag = load(sys.argv[1] if len(sys.argv) > 1 else "liblag.so.0")
+    lag = load(sys.argv[1] if len(sys.argv) > 1 else "liblag.so.1")
     session = C.c_void_p()
     check(lag, session, lag.lag_session_new(LAG_ABI, C.byref(session)))
 
@@ -109,7 +109,7 @@ def main():
     except ValueError as mistake:
         print("a mistake is an exception:", mistake)
     lag.lag_session_free(session)
-    return error > 1e-10
+    return int(error > 1e-10)
 
 
 if __name__ == "__main__":

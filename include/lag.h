@@ -1,6 +1,6 @@
 /* lag.h: compile a Lagrangian typed as text, and integrate it.
  *
- *     LagSession *session;  lag_session_new(&session);
+ *     LagSession *session;  lag_session_new(LAG_ABI, &session);
  *     LagProgram *program;  lag_read(session, "spring", text, strlen(text), &program);     diagnostics on failure
  *     const LagModel *model = lag_program_model(program);
  *     const LagKernel *kernel;  lag_model_kernel(model, 4, LAG_BACKEND_AUTO, &kernel);     compiled once
@@ -29,6 +29,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
+#define LAG_ABI 1 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -47,8 +48,12 @@ typedef enum LagStatus {
     LAG_ERROR_SINGULAR,   /* the mass matrix, or a step's Jacobian, is singular */
     LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */
     LAG_INTERRUPTED,      /* the caller's own stop */
+    LAG_ERROR_ABI,        /* the program was built for another version of the library */
     LAG_STATUS_COUNT
 } LagStatus;
+
+/* The version of the library that runs, as "0.1.0". Static. */
+LAG_API const char *lag_version(void);
 
 /* A sentence in English for a status; never NULL, static. */
 LAG_API const char *lag_status_text(LagStatus status);
@@ -149,8 +154,10 @@ typedef struct LagStatement {
     const LagItem *item;
 } LagStatement;
 
-/* A new session with no definitions. Caller frees it with lag_session_free (NULL allowed). */
-LAG_API LagStatus lag_session_new(LagSession **session);
+/* A new session with no definitions, for a program that was built for `abi`: pass LAG_ABI. LAG_ERROR_ABI if that is not the
+ * library's: nothing else of it can then be called but lag_version and lag_status_text. The caller frees the session with
+ * lag_session_free (NULL allowed). */
+LAG_API LagStatus lag_session_new(uint32_t abi, LagSession **session);
 LAG_API void lag_session_free(LagSession *session);
 
 /* Reads a text of the lag language (see grammar/README.md) of `size` bytes; `file` is its name in diagnostics. On LAG_OK

@@ -18,7 +18,10 @@ const LagDiagnostic *lag_diagnostic(const LagSession *session, size_t index) {
 
 /* ---- Sessions ---- */
 
-LagStatus lag_session_new(LagSession **session) {
+const char *lag_version(void) { return LAG_VERSION; }
+
+LagStatus lag_session_new(uint32_t abi, LagSession **session) {
+    if (abi != LAG_ABI) return LAG_ERROR_ABI;
     LagSession *s = memory_new(sizeof *s);
     if (!s) return LAG_ERROR_MEMORY;
     *session = s;

@@ -21,7 +21,7 @@ char *harness_diagnostics(const LagSession *session) {
 
 Harness harness_read(const char *text) {
     Harness h = {0};
-    h.status = lag_session_new(&h.session);
+    h.status = lag_session_new(LAG_ABI, &h.session);
     if (h.status == LAG_OK) h.status = lag_read(h.session, "test", text, strlen(text), &h.program);
     if (h.status == LAG_OK) {
         h.model = lag_program_model(h.program);

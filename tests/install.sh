@@ -1,5 +1,6 @@
 #!/bin/sh
-# install.sh BUILD SOURCE: what is installed can be built against: embed.c, with what pkg-config says, run on the installed library.
+# install.sh BUILD SOURCE: what is installed can be built against: embed.c, with what pkg-config says, run on the installed library; so can embed.py, whose types and
+# constants are the header's.
 set -eu
 build=$1 source=$2
 root=$(mktemp -d)
@@ -14,3 +15,10 @@ export LD_LIBRARY_PATH
 tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
 "$(find "$root" -type f -name lag -path '*/bin/*')" --version
+find "$root" -name lag.1 | grep -q man1
+grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
+python=python3
+"$python" -c "import numpy" 2>/dev/null || python=/usr/bin/python3
+"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.1')" >"$root/out"
+tail -n 3 "$root/out"
+grep -q "embed.py:1:14: unknown function 'sine'" "$root/out"

@@ -43,6 +43,7 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
     [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",
     [LAG_INTERRUPTED] = "interrupted",
+    [LAG_ERROR_ABI] = "the program was built for another version of liblag",
 };
 
 const char *lag_status_text(LagStatus status) {

@@ -94,7 +94,7 @@ static bool read_option(Options *o, int argc, char **argv, int *i, bool *leave) 
         return *leave = true;
     }
     if (strcmp(argument, "--version") == 0) {
-        printf("lag %s\n", LAG_VERSION);
+        printf("lag %s\n", lag_version());
         return *leave = true;
     }
     if (takes_value("-e", argc, argv, i, &value)) return value && (o->text[o->texts++] = value);

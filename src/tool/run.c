@@ -17,7 +17,7 @@ static bool apply_set(Tool *tool, const char *set) {
     LagProgram *program = NULL;
     const LagStatement *s = NULL;
     double value = 0;
-    LagStatus status = lag_session_new(&scratch);
+    LagStatus status = lag_session_new(LAG_ABI, &scratch);
     if (status == LAG_OK) status = lag_read(scratch, "--set", set, strlen(set), &program);
     bool good = status == LAG_OK && lag_program_count(program) == 1 &&
                 (s = lag_program_statement(program, 0))->verb == LAG_VERB_DEFINE &&
@@ -72,8 +72,9 @@ bool tool_init(Tool *tool, const Options *options) {
     *tool = (Tool){.options = options,
                    .say = to_people ? stdout : stderr,
                    .settings = {.r = DEFAULT_R, .dt = NAN, .until = NAN, .every = 1}};
-    if (lag_session_new(&tool->session) != LAG_OK) {
-        complain("out of memory");
+    LagStatus status = lag_session_new(LAG_ABI, &tool->session);
+    if (status != LAG_OK) {
+        complain("%s", lag_status_text(status));
         tool->status = EXIT_TEXT;
         return false;
     }

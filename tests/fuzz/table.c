@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     LagSession *session;
     LagTable *table;
     char text[1000];
-    check(lag_session_new(&session) == LAG_OK);
+    check(lag_session_new(LAG_ABI, &session) == LAG_OK);
     LagStatus status = lag_table_read(session, "fuzz", (const char *)data, size, &table);
     size_t said = lag_diagnostic_count(session);
     check(status == LAG_OK ? said == 0 : status == LAG_ERROR_TEXT && said > 0 && said <= 21);

@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     LagProgram *program;
     uint64_t hash = size;
     for (size_t i = 0; i < size; i++) hash = memory_hash(hash, data[i]);
-    if (lag_session_new(&session) != LAG_OK) abort();
+    if (lag_session_new(LAG_ABI, &session) != LAG_OK) abort();
     lag_text_continues((const char *)data, size);
     LagStatus status = lag_read(session, "fuzz", (const char *)data, size, &program);
     bool said = lag_diagnostic_count(session) > 0;

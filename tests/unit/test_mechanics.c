@@ -15,7 +15,7 @@ static const LagModel *model_of(const char *text) {
     lag_program_free(program);
     lag_session_free(session);
     program = NULL;
-    CU_ASSERT_FATAL(lag_session_new(&session) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &session) == LAG_OK);
     LagStatus status = lag_read(session, "test", text, strlen(text), &program);
     said[0] = 0;
     for (size_t i = 0; i < lag_diagnostic_count(session); i++) {

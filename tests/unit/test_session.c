@@ -14,6 +14,13 @@ static LagStatus read_text(LagSession *session, const char *text) {
     return status;
 }
 
+static void test_abi(void) {
+    LagSession *session = NULL;
+    CU_ASSERT(lag_session_new(LAG_ABI + 1, &session) == LAG_ERROR_ABI && !session);
+    CU_ASSERT_STRING_EQUAL(lag_version(), LAG_VERSION);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lag_status_text(LAG_ERROR_ABI), "another version"));
+}
+
 static void test_values(void) {
     Harness h = harness_read("a = 1/3; b = 0.1 + 0.2; c = sqrt(2)*pi; m = 1; m*qd^2/2 - a*q^2; start q = sin(b), qd = 2*c");
     double value = 0;
@@ -37,7 +44,7 @@ static void test_values(void) {
 static void test_undisturbed(void) {
     LagSession *s;
     double value;
-    CU_ASSERT_FATAL(lag_session_new(&s) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &s) == LAG_OK);
     CU_ASSERT_EQUAL(read_text(s, "k = 2; qd^2/2 - k*q^2/2"), LAG_OK);
     CU_ASSERT_EQUAL(read_text(s, "k = 3; sine(x)"), LAG_ERROR_TEXT);
     CU_ASSERT(lag_session_get(s, "k", &value) == LAG_OK && value == 2);
@@ -48,7 +55,7 @@ static void test_undisturbed(void) {
 
 static void check_says(const char *text, const char *want) {
     LagSession *s;
-    CU_ASSERT_FATAL(lag_session_new(&s) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &s) == LAG_OK);
     CU_ASSERT_EQUAL(read_text(s, text), LAG_ERROR_TEXT);
     char *said = harness_diagnostics(s);
     if (!said || strcmp(said, want) != 0) printf("\n%s\nsays\n%snot\n%s", text, said ? said : "", want);
@@ -172,7 +179,7 @@ static void *work(void *argument) {
     for (uint32_t n = 0; n < compiles && w->good; n++) {
         LagSession *session = NULL;
         LagProgram *program = NULL;
-        w->good = w->good && lag_session_new(&session) == LAG_OK &&
+        w->good = w->good && lag_session_new(LAG_ABI, &session) == LAG_OK &&
                   lag_read(session, "thread", text, sizeof text - 1, &program) == LAG_OK &&
                   run_shared(lag_program_model(program), n % 3, &w->end[0]) && run_shared(w->shared, n % 3, &w->end[1]);
         lag_program_free(program);
@@ -253,7 +260,7 @@ static void check_words(const LagSession *session, const char *text, const char 
 
 static void test_completion(void) {
     LagSession *session = NULL;
-    CU_ASSERT_FATAL(lag_session_new(&session) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &session) == LAG_OK);
     check_words(session, "pl", "plot ");
     check_words(session, "start ", "t ");
     CU_ASSERT(read_text(session, "kappa = 1; V(s) = kappa*s^2; θd^2/2 - V(θ) - stretch*θ") == LAG_OK);
@@ -274,7 +281,8 @@ static void test_completion(void) {
 }
 
 void suite_session(void) {
-    suite_add("session", (SuiteTest[]){{"values", test_values},
+    suite_add("session", (SuiteTest[]){{"versions", test_abi},
+                                       {"values", test_values},
                                        {"errors leave everything as it was", test_undisturbed},
                                        {"messages", test_messages},
                                        {"kernels", test_kernels},

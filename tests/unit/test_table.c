@@ -13,7 +13,7 @@
 static LagTable *read_table(const char *text, size_t size, char **said) {
     LagSession *session;
     LagTable *table = NULL;
-    CU_ASSERT_FATAL(lag_session_new(&session) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &session) == LAG_OK);
     LagStatus status = lag_table_read(session, "test", text, size, &table);
     CU_ASSERT_EQUAL(status, table ? LAG_OK : LAG_ERROR_TEXT);
     *said = harness_diagnostics(session);
@@ -335,7 +335,7 @@ static void test_locale(void) {
 static void test_ownership(void) {
     LagSession *session;
     LagTable *table = NULL;
-    CU_ASSERT_FATAL(lag_session_new(&session) == LAG_OK);
+    CU_ASSERT_FATAL(lag_session_new(LAG_ABI, &session) == LAG_OK);
     CU_ASSERT_EQUAL(lag_table_read(session, "a", "t\n1", 3, &table), LAG_OK);
     LagTable *other = table;
     CU_ASSERT_EQUAL(lag_table_read(session, "b", "t\nx", 3, &other), LAG_ERROR_TEXT);
