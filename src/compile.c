@@ -43,15 +43,17 @@ static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
     return false;
 }
 
+enum { MODEL_WORK = 1000 }; /* what a model takes, beside its names and nodes */
+
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
-                        Diagnostics *diag) {
+                        uint64_t *work, Diagnostics *diag) {
     LagModel *model = memory_new(sizeof *model);
     if (!model) return NULL;
     atomic_init(&model->holders, 1);
     pthread_mutex_init(&model->lock, NULL);
     Mechanics *m = &model->mech;
     *m = (Mechanics){.graph = &model->graph, .names = &model->names};
-    Lowering lowering = {.graph = m->graph, .names = m->names, .definitions = definitions, .diag = diag};
+    Lowering lowering = {.graph = m->graph, .names = m->names, .definitions = definitions, .diag = diag, .work = *work};
     Span span = tree_span(tree, root);
     uint32_t errors = diag->errors;
 
@@ -69,8 +71,10 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     model->timings.parse = lowered - start;
     model->timings.differentiate = clock_seconds() - lowered;
 
-    if (!good && diag->errors == errors)
-        diag_error(diag, span, NULL, m->graph->too_large ? "this Lagrangian's derivatives are too large" : "out of memory");
+    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + 2 * (uint64_t)m->graph->count;
+    if (good && *work > LOWER_WORK) lower_report_work(span, diag);
+    if (!good && diag->errors == errors) lower_report_failure(m->graph, span, diag);
+    good = diag->errors == errors;
     lowering_free(&lowering);
     if (good) return model;
     lag_model_release(model);

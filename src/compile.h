@@ -5,9 +5,9 @@
 #include "model.h"
 
 /* The first half, for every Lagrangian read: tree -> graph -> A, B and derivatives -> checks and facts. NULL after an error,
- * which is in diag. The caller releases the model. */
+ * which is in diag. *work of LOWER_WORK is taken, and what this takes is added to it. The caller releases the model. */
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
-                        Diagnostics *diag);
+                        uint64_t *work, Diagnostics *diag);
 
 /* The second half, for each r and backend (tables -> tapes -> code), is lag_model_kernel of lag.h. */
 

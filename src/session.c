@@ -77,7 +77,7 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
     if (memory) parse_text(&kept->tree, source, &session->names, diag);
     double parsed = clock_seconds() - start;
     memory = memory && !kept->tree.failed && (p = program_new(session, &kept->tree)) && session_check(p, &state, diag);
-    diag_sort(diag);
+    diag_finish(diag);
     memory = memory && !diag->failed;
 
     if (memory && diag->errors == 0) {

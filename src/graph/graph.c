@@ -105,7 +105,7 @@ NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
 
 NodeId graph_rational(Graph *graph, const mpq_t value) {
     if (mpz_sizeinbase(mpq_numref(value), 2) > GRAPH_BITS || mpz_sizeinbase(mpq_denref(value), 2) > GRAPH_BITS)
-        graph->too_large = graph->failed = true;
+        graph->too_wide = graph->failed = true;
     if (!room_for_one(graph)) return 0;
     uint32_t i = (uint32_t)hash_rational(value) & (graph->slots - 1);
     for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {

@@ -35,7 +35,7 @@ typedef struct GraphNode {
 } GraphNode;
 
 enum {
-    GRAPH_MOST = 8 * 1000 * 1000, /* nodes */
+    GRAPH_MOST = 4 * 1000 * 1000, /* nodes */
     GRAPH_BITS = 65536            /* most bits of a constant's numerator or denominator */
 };
 
@@ -51,7 +51,7 @@ typedef struct Graph {
     NodeId *list; /* the last graph_reach */
     uint32_t list_count, list_capacity;
     bool failed;
-    bool too_large; /* why it failed: GRAPH_MOST */
+    bool too_large, too_wide; /* why it failed: GRAPH_MOST, GRAPH_BITS */
 } Graph;
 
 bool graph_init(Graph *graph); /* false when out of memory */
