@@ -65,7 +65,8 @@ typedef struct LagDiagnostic {
     uint32_t width;      /* characters to underline, at least 1 */
     const char *message; /* what is wrong */
     const char *hint;    /* what to do, or NULL */
-    const char *source;  /* the whole line of the source */
+    const char *source;  /* the line of the source; of a long one, what stands around the place */
+    uint32_t first;      /* the column of its first character: 1 unless the line is long */
 } LagDiagnostic;
 
 /* Diagnostics of the session's last lag_read, in the order of the text. */

@@ -71,7 +71,7 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     model->timings.parse = lowered - start;
     model->timings.differentiate = clock_seconds() - lowered;
 
-    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + 2 * (uint64_t)m->graph->count;
+    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + m->graph->count;
     if (good && *work > LOWER_WORK) lower_report_work(span, diag);
     if (!good && diag->errors == errors) lower_report_failure(m->graph, span, diag);
     good = diag->errors == errors;

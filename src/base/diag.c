@@ -37,20 +37,26 @@ void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *
     }
 }
 
-/* A copy of the line around a byte, for the caret. */
-static const char *line_of(Arena *arena, const Source *source, uint32_t at) {
-    uint32_t begin = at < source->size ? at : source->size, end = begin;
-    while (begin > 0 && source->bytes[begin - 1] != '\n') begin--;
-    while (end < source->size && source->bytes[end] != '\n') end++;
+enum { LINE_AROUND = 1000 }; /* bytes of a line kept on either side of a place */
+
+/* A copy of the line around a place, cut where it is long; `first` becomes the column it begins with. */
+static void diag_copy_line(Arena *arena, const Source *source, uint32_t at, LagDiagnostic *d) {
+    uint32_t begin = at < source->size ? at : source->size, end = begin, line = 1, characters = 1;
+    uint32_t most = begin > LINE_AROUND ? begin - LINE_AROUND : 0;
+    while (begin > most && source->bytes[begin - 1] != '\n') begin--;
+    while (begin > 0 && begin < at && source->bytes[begin - 1] != '\n' && (source->bytes[begin] & 0xc0) == 0x80) begin++;
+    while (end < source->size && end - begin < 2 * LINE_AROUND && source->bytes[end] != '\n') end++;
     if (end > begin && source->bytes[end - 1] == '\r') end--;
+    source_advance(source, begin, at, &line, &characters);
+    d->first = d->column - characters + 1;
     char *copy = arena_text(arena, source->bytes + begin, end - begin);
     for (uint32_t i = 0; copy && i < end - begin; i++)
         if (!copy[i]) copy[i] = 0x1a; /* SUBSTITUTE: a NUL would end it */
-    return copy;
+    d->source = copy;
 }
 
 /* Fills in where a diagnostic is: from where the one before it is, if that is before it in the same text. So the mistakes of
- * a long text, once in order, are placed in one walk over it, and those of one line share its copy. */
+ * a long text, once in order, are placed in one walk over it. */
 static void diag_place(Diagnostics *list, uint32_t i) {
     const Span span = list->span[i], *before = i ? &list->span[i - 1] : NULL;
     const Source *source = span.source;
@@ -61,11 +67,13 @@ static void diag_place(Diagnostics *list, uint32_t i) {
     source_advance(source, after ? before->begin : 0, span.begin, &d->line, &d->column);
 
     uint32_t begin = span.begin < source->size ? span.begin : source->size, end = begin, line = 1;
-    while (end < span.end && end < source->size && source->bytes[end] != '\n' && source->bytes[end] != '\r') end++;
+    while (end < span.end && end < source->size && end - begin < LINE_AROUND && source->bytes[end] != '\n' &&
+           source->bytes[end] != '\r')
+        end++;
     d->width = 1;
     source_advance(source, begin, end, &line, &d->width);
     if (d->width > 1) d->width--;
-    d->source = after && last->line == d->line ? last->source : line_of(&list->arena, source, begin);
+    diag_copy_line(&list->arena, source, begin, d);
 }
 
 static bool diag_known(const Diagnostics *list, Span span, const char *message) {
@@ -153,7 +161,7 @@ static bool printable(const char *c, uint32_t size) {
 
 static void format_source(Buffer *out, const LagDiagnostic *d, const char *paint, const char *plain) {
     uint32_t first = d->column > WINDOW / 2 + 20 ? d->column - WINDOW / 2 : 1; /* first character shown */
-    uint32_t last = first + WINDOW - 1, column = 1;
+    uint32_t last = first + WINDOW - 1, column = d->first;
     const char *c = d->source, *end = c + strlen(c);
     Buffer caret = {0};
     buffer_text(out, "    ");

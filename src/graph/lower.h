@@ -40,7 +40,7 @@ typedef struct LowerUse {
 
 typedef struct LowerMemo LowerMemo;
 
-enum { LOWER_WORK = 10 * 1000 * 1000 }; /* most that all of a text may take of Lowering.work */
+enum { LOWER_WORK = 5 * 1000 * 1000 }; /* most that all of a text may take of Lowering.work */
 
 /* A lowering into one graph under one set of definitions. Zero-initialise, then set the first four. */
 typedef struct Lowering {
