@@ -32,7 +32,8 @@ GraphCode graph_function(const char *name, size_t size, uint32_t *operands) {
 
 bool graph_init(Graph *graph) {
     *graph = (Graph){0};
-    graph_integer(graph, 0); /* node 0, the answer of a failed graph */
+    graph_ratio(graph, 0, 1); /* NODE_ZERO */
+    graph_ratio(graph, 1, 1); /* NODE_ONE */
     return !graph->failed;
 }
 
@@ -133,7 +134,10 @@ NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {
     return node;
 }
 
-NodeId graph_integer(Graph *graph, long value) { return graph_ratio(graph, value, 1); }
+NodeId graph_integer(Graph *graph, long value) {
+    return value == 0 ? NODE_ZERO : value == 1 ? NODE_ONE : graph_ratio(graph, value, 1);
+}
+
 NodeId graph_pi(Graph *graph) { return graph_node(graph, GRAPH_PI, 0, 0); }
 NodeId graph_name(Graph *graph, NameId name) { return graph_node(graph, GRAPH_NAME, name, 0); }
 
@@ -142,6 +146,7 @@ NodeId graph_name(Graph *graph, NameId name) { return graph_node(graph, GRAPH_NA
 mpq_srcptr graph_value(const Graph *graph, NodeId a) { return graph->constant[graph->node[a].a]; }
 
 bool graph_equals(const Graph *graph, NodeId a, long value) {
+    if (value == 0 || value == 1) return a == (value ? NODE_ONE : NODE_ZERO); /* equal constants are one node */
     return graph_is_const(graph, a) && mpq_cmp_si(graph_value(graph, a), value, 1) == 0;
 }
 

@@ -54,6 +54,8 @@ typedef struct Graph {
     bool too_large, too_wide; /* why it failed: GRAPH_MOST, GRAPH_BITS */
 } Graph;
 
+enum { NODE_ZERO, NODE_ONE }; /* the constants 0, which is the answer of a failed graph too, and 1 */
+
 bool graph_init(Graph *graph); /* false when out of memory */
 void graph_free(Graph *graph);
 
@@ -106,13 +108,16 @@ void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, Nod
 void graph_substitute(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *from, const NodeId *to, uint32_t count,
                       NodeId *out);
 
-/* substitute.c: whether a needs any of the NAME nodes x. */
+/* substitute.c: whether a needs any of the NAME nodes x; and which of many roots do, in one sweep over all they need (true
+ * for each when out of memory). */
 bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
+void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *x, uint32_t count, bool *out);
 
 /* normal.c: the normal form: expanded into monomials over atoms, equal terms collected, functions' signs pulled out by
- * parity. NODE_NONE where it would grow past the budget. *polynomial (may be NULL) says that the atoms are names alone, so
+ * parity. NODE_NONE where it would grow past the budget. *work, if it is not NULL, counts the nodes gone through.
+ * *polynomial (may be NULL) says that the atoms are names alone, so
  * that the normal form is 0 only if the expression is. */
-NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial);
+NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, uint64_t *work, bool *polynomial);
 
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is
  * cut with "...". In products the NAME nodes late[count] stand behind other names: the variables behind the parameters. */
