@@ -77,7 +77,7 @@ static bool value_now(Checker *c, TreeId value, NodeId *node, double *now) {
     else if (status == LAG_ERROR_NOT_FINITE)
         diag_error(c->diag, span, NULL, "this value is not a finite number");
     else if (status != LAG_OK)
-        c->failed = true;
+        lower_report_failure(&c->program->values, span, c->diag);
     return status == LAG_OK;
 }
 
@@ -452,6 +452,7 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
                  .column = 1};
     program->statement = arena_new(&program->arena, (tree->statement_count + 1) * sizeof *program->statement);
     if (!program->statement) return false;
+    program->values.reach_most = 2 * LOWER_WORK;
     define_ahead(&c);
     begin_lowering(&c);
     for (uint32_t i = 0; i < tree->statement_count && !c.failed && !is_exhausted(&c); i++) {

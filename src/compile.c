@@ -43,7 +43,10 @@ static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
     return false;
 }
 
-enum { MODEL_WORK = 1000 }; /* what a model takes, beside its names and nodes */
+enum {
+    MODEL_WORK = 1000, /* what a model takes, beside its names and nodes */
+    REACHED_A_STEP = 6 /* nodes of a graph listed in the time of one step of LOWER_WORK */
+};
 
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
                         uint64_t *work, Diagnostics *diag) {
@@ -63,6 +66,7 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     if (good) m->lambda = lower_expression(&lowering, tree, root);
     good = good && diag->errors == errors && model->text;
     double lowered = clock_seconds();
+    m->graph->reach_most = lowering.work < LOWER_WORK ? REACHED_A_STEP * (LOWER_WORK - lowering.work) : 1;
     good = good && mechanics_variables(m, &lowering, declared, diag);
     good = good && has_motion(m, span, diag);
     good = good && mechanics_check_coupling(m, &lowering, tree, root, diag);
@@ -71,9 +75,12 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     model->timings.parse = lowered - start;
     model->timings.differentiate = clock_seconds() - lowered;
 
-    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + m->graph->count;
-    if (good && *work > LOWER_WORK) lower_report_work(span, diag);
-    if (!good && diag->errors == errors) lower_report_failure(m->graph, span, diag);
+    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + m->graph->count + m->graph->reached / REACHED_A_STEP;
+    if (diag->errors == errors && *work > LOWER_WORK)
+        lower_report_work(span, diag);
+    else if (!good && diag->errors == errors)
+        lower_report_failure(m->graph, span, diag);
+    m->graph->reach_most = 0; /* what it is compiled to has bounds of its own */
     good = diag->errors == errors;
     lowering_free(&lowering);
     if (good) return model;

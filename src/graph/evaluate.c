@@ -1,6 +1,8 @@
 /* evaluate.c: see evaluate.h. One MPFR number a node that is needed, in the order of the nodes. */
 #include "graph/evaluate.h"
 
+#include <float.h>
+
 static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
     switch (code) {
     case GRAPH_ABS: mpfr_abs(out, a, MPFR_RNDN); return;
@@ -20,7 +22,20 @@ static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) 
     }
 }
 
+enum { EVALUATE_WORK = 7 }; /* nodes that could be listed in the time that a value takes */
+
+/* A number that no double holds, such as exp(exp(50)): its sine would take as many digits of pi as it has. Where code runs
+ * there is none either. */
+static bool has_no_sine(GraphCode code, mpfr_srcptr a) {
+    bool periodic = code == GRAPH_SIN || code == GRAPH_COS || code == GRAPH_TAN;
+    return periodic && mpfr_regular_p(a) && mpfr_get_exp(a) > DBL_MAX_EXP;
+}
+
 static void function(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
+    if (has_no_sine(code, a)) {
+        mpfr_set_nan(out);
+        return;
+    }
     switch (code) {
     case GRAPH_CBRT: mpfr_cbrt(out, a, MPFR_RNDN); return;
     case GRAPH_EXP: mpfr_exp(out, a, MPFR_RNDN); return;
@@ -73,6 +88,7 @@ bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const Node
                     mpfr_t *out) {
     if (!graph_reach(graph, root, roots)) return false;
     uint32_t count = graph->list_count;
+    graph->reached += EVALUATE_WORK * (uint64_t)count;
     mpfr_t *number = memory_new(count * sizeof *number);
     if (number) {
         for (uint32_t i = 0; i < count; i++) {

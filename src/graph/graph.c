@@ -223,7 +223,9 @@ bool graph_reach(Graph *graph, const NodeId *root, uint32_t count) {
         if (operands > 1 && graph->mark[b] != graph->stamp && !list_push(graph, b)) goto fail;
     }
     list_order(graph);
-    return true;
+    graph->reached += graph->list_count;
+    graph->too_long = graph->reach_most && graph->reached > graph->reach_most;
+    if (!graph->too_long) return true;
 fail:
     graph->failed = true;
     graph->list_count = 0;

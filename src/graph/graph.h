@@ -48,10 +48,11 @@ typedef struct Graph {
     uint32_t slots;
     uint32_t *mark; /* scratch of graph_reach, one a node: equal to `stamp` if reached */
     uint32_t mark_capacity, stamp;
-    NodeId *list; /* the last graph_reach */
+    NodeId *list;                 /* the last graph_reach */
+    uint64_t reached, reach_most; /* nodes that graph_reach has listed so far, and how many it may in all; 0: any number */
     uint32_t list_count, list_capacity;
     bool failed;
-    bool too_large, too_wide; /* why it failed: GRAPH_MOST, GRAPH_BITS */
+    bool too_large, too_wide, too_long; /* why it failed: GRAPH_MOST, GRAPH_BITS, reach_most */
 } Graph;
 
 enum { NODE_ZERO, NODE_ONE }; /* the constants 0, which is the answer of a failed graph too, and 1 */
@@ -93,7 +94,8 @@ GraphCode graph_function(const char *name, size_t size, uint32_t *operands); /* 
 /* Splits a term into its constant factor and the rest (1 where it is a constant): a = factor * rest. */
 void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest);
 
-/* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory. */
+/* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory, or past
+ * reach_most: every pass begins with it, so that their number is a measure of all that is done with a graph. */
 bool graph_reach(Graph *graph, const NodeId *root, uint32_t count);
 
 /* The place in an ascending list of a node that is there; of the last one before it if it is not. */

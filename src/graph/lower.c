@@ -422,7 +422,9 @@ void lower_report_work(Span span, Diagnostics *diag) {
 }
 
 void lower_report_failure(const Graph *graph, Span span, Diagnostics *diag) {
-    if (graph->too_wide)
+    if (graph->too_long)
+        lower_report_work(span, diag);
+    else if (graph->too_wide)
         diag_error(diag, span, "smaller powers, or fewer digits", "a constant has more than %d bits here", GRAPH_BITS);
     else if (graph->too_large)
         diag_error(diag, span, "fewer terms, or smaller powers",
