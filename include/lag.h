@@ -42,6 +42,7 @@ typedef enum LagStatus {
     LAG_ERROR_ARGUMENT,   /* an argument is out of its range */
     LAG_ERROR_VALUE,      /* a parameter has no value */
     LAG_ERROR_BACKEND,    /* the backend asked for could not make code */
+    LAG_ERROR_LIMIT,      /* a step with more unknowns, or more operations, than lag makes code for */
     LAG_ERROR_NEWTON,     /* a step's equations did not converge */
     LAG_ERROR_SINGULAR,   /* the mass matrix, or a step's Jacobian, is singular */
     LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */

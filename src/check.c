@@ -315,6 +315,7 @@ static void check_setting(Checker *c, const TreeItem *item) {
             diag_error(c->diag, tree_span(c->tree, item->value), NULL, "%s", fault);
             return;
         }
+        if (out.kind == LAG_ITEM_R) c->state->r = (uint32_t)value;
     }
     for (uint32_t j = 0; j < c->out->item_count; j++)
         if (c->item[j].kind == out.kind) {
@@ -359,6 +360,10 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
     if (!c->state->has_length)
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
     if (!needs_model(c, s, "integrate")) return;
+    uint32_t unknowns = (c->state->r + 1) * c->state->model->mech.dof;
+    if (unknowns > LAG_UNKNOWNS_MAX)
+        diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
+                   unknowns, LAG_UNKNOWNS_MAX);
     if (!c->state->started)
         diag_error(c->diag, s->word, "as in: start q = 1, qd = 0", "integrate needs a start for this Lagrangian");
     check_parameters(c);

@@ -106,14 +106,14 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
     return lobatto_tables(r, base, base + s, base + 2 * s, base + 2 * s + s * s, base + 2 * s + 2 * s * s);
 }
 
-static bool make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
-    bool good = true;
-    for (int i = 0; i < LAG_ROUTINE_COUNT && good; i++) {
-        discrete_tape(&model->mech, (LagRoutine)i, r, &k->tape[i]);
-        good = !k->tape[i].failed;
-        assert(!good || !tape_check(&k->tape[i], k->kernel.size));
+static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
+        Tape *tape = &k->tape[i];
+        discrete_tape(&model->mech, (LagRoutine)i, r, tape);
+        if (tape->failed) return tape->too_long ? LAG_ERROR_LIMIT : LAG_ERROR_MEMORY;
+        assert(!tape_check(tape, k->kernel.size));
     }
-    return good;
+    return LAG_OK;
 }
 
 LlvmJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
@@ -145,10 +145,11 @@ static LagStatus make_interpreter(ModelKernel *k) {
     return LAG_OK;
 }
 
-/* Operations past which making machine code costs more than it can give back; then `auto` interprets. */
+/* Operations past which making machine code costs more than it can give back, and LLVM more memory than is right; then
+ * `auto` interprets. */
 enum { NATIVE_MOST = 200 * 1000 };
 
-static bool is_worth_compiling(const ModelKernel *k) {
+bool compile_fits_llvm(const ModelKernel *k) {
     uint64_t operations = 0;
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) operations += k->tape[i].count;
     return operations <= NATIVE_MOST;
@@ -164,9 +165,11 @@ static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend,
 
     double start = clock_seconds();
     discrete_sizes(m, r, k->kernel.size);
-    LagStatus status = make_tables(k, r) && make_tapes(model, k, r) ? LAG_OK : LAG_ERROR_MEMORY;
+    LagStatus status = make_tables(k, r) ? make_tapes(model, k, r) : LAG_ERROR_MEMORY;
     model->timings.emit += clock_seconds() - start;
-    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !is_worth_compiling(k));
+    bool fits = status == LAG_OK && compile_fits_llvm(k);
+    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !fits);
+    if (status == LAG_OK && !interpret && !fits) status = LAG_ERROR_LIMIT;
     if (status == LAG_OK && !interpret) {
         status = make_llvm(model, k);
         interpret = status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO;
@@ -187,6 +190,7 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
     if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
     LagModel *model = model_changeable(shared);
     LagStatus status = LAG_OK;
+    if ((uint64_t)(r + 1) * model->mech.dof > LAG_UNKNOWNS_MAX) return LAG_ERROR_LIMIT;
     pthread_mutex_lock(&model->lock);
     ModelKernel *k = model->kernels;
     while (k && (k->kernel.r != r || k->backend != backend)) k = k->next;

@@ -20,6 +20,7 @@ const LagDiagnostic *lag_diagnostic(const LagSession *session, size_t index) {
 LagStatus lag_session_new(LagSession **session) {
     LagSession *s = memory_new(sizeof *s);
     if (!s) return LAG_ERROR_MEMORY;
+    s->state.r = SESSION_R;
     *session = s;
     return LAG_OK;
 }

@@ -11,6 +11,8 @@ typedef struct SessionValue {
     bool known, overridden;
 } SessionValue;
 
+enum { SESSION_R = 8 }; /* r where it was never set */
+
 /* What statements have built up so far: what lag_read copies, extends, and keeps only if the text is right. */
 typedef struct SessionState {
     Definitions definitions;
@@ -20,6 +22,7 @@ typedef struct SessionState {
     const LagModel *model;    /* the Lagrangian in force, held; or NULL */
     bool started, integrated; /* `start` and `integrate` have been said since it was */
     bool has_dt, has_length;  /* settings that stay: dt; steps or until */
+    uint32_t r;               /* and r, once it was set */
 } SessionState;
 
 bool session_state_copy(SessionState *to, const SessionState *from); /* `to` is empty before */

@@ -22,7 +22,8 @@ bool session_state_copy(SessionState *to, const SessionState *from) {
                          .started = from->started,
                          .integrated = from->integrated,
                          .has_dt = from->has_dt,
-                         .has_length = from->has_length};
+                         .has_length = from->has_length,
+                         .r = from->r};
     void *data = NULL;
     bool good = definitions_copy(&to->definitions, &from->definitions) && name_set_copy(&to->coord, &from->coord) &&
                 name_set_copy(&to->param, &from->param) &&
