@@ -28,7 +28,15 @@ static int name_token(Lexer *lexer, LexValue *value, const char *bytes, size_t s
                        LEX_NAME_MOST);
         return BAD;
     }
-    if (lexer->names) value->id = names_intern(lexer->names, bytes, size);
+    if (!lexer->names) return NAME;
+    if (lexer->names->count >= LEX_NAMES_MOST && names_find(lexer->names, bytes, size) == NAME_NONE) {
+        if (lexer->diag)
+            diag_error(lexer->diag, ((Span){lexer->source, value->begin, value->end}), NULL, "more than %d different names",
+                       LEX_NAMES_MOST);
+        lexer->exhausted = true;
+        return BAD;
+    }
+    value->id = names_intern(lexer->names, bytes, size);
     return NAME;
 }
 

@@ -44,6 +44,7 @@ typedef enum LagStatus {
     LAG_ERROR_ARGUMENT,   /* an argument is out of its range */
     LAG_ERROR_VALUE,      /* a parameter has no value */
     LAG_ERROR_BACKEND,    /* the backend asked for could not make code */
+    LAG_ERROR_LIMIT,      /* a step with more unknowns, or more operations, than lag makes code for */
     LAG_ERROR_NEWTON,     /* a step's equations did not converge */
     LAG_ERROR_SINGULAR,   /* the mass matrix, or a step's Jacobian, is singular */
     LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */
@@ -71,7 +72,8 @@ typedef struct LagDiagnostic {
     uint32_t width;      /* characters to underline, at least 1 */
     const char *message; /* what is wrong */
     const char *hint;    /* what to do, or NULL */
-    const char *source;  /* the whole line of the source; the first 16 MiB of a longer one */
+    const char *source;  /* the line of the source; of a long one, what stands around the place */
+    uint32_t first;      /* the column of its first character: 1 unless the line is long */
 } LagDiagnostic;
 
 /* Diagnostics of the session's last lag_read or lag_table_read, in the order of the text. */

@@ -92,7 +92,8 @@ typedef struct LagFacts {
 } LagFacts;
 
 #define LAG_KERNEL_ABI 1
-#define LAG_R_MAX 200 /* most interior nodes of a step */
+#define LAG_R_MAX 200         /* most interior nodes of a step */
+#define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
 
 typedef struct LagKernel {
     uint32_t abi;             /* LAG_KERNEL_ABI of the compiler that filled it */

@@ -18,7 +18,8 @@ typedef struct Checker {
     Lowering lowering;         /* into program->values; begun anew when a definition changes */
     uint32_t at, line, column; /* the last statement's beginning: each is found from the one before */
     bool failed;
-    bool no_model; /* the last Lagrangian was wrong: what needs one is not complained about */
+    bool no_model;           /* the last Lagrangian was wrong: what needs one is not complained about */
+    bool parameters_checked; /* of the Lagrangian in force */
 } Checker;
 
 /* ---- Help for messages ---- */
@@ -56,8 +57,11 @@ static NodeId value_node(Checker *c, TreeId value) { return lower_expression(&c-
 
 static void begin_lowering(Checker *c) {
     lowering_free(&c->lowering);
-    c->lowering =
-        (Lowering){.graph = &c->program->values, .names = c->names, .definitions = &c->state->definitions, .diag = c->diag};
+    c->lowering = (Lowering){.graph = &c->program->values,
+                             .names = c->names,
+                             .definitions = &c->state->definitions,
+                             .diag = c->diag,
+                             .work = c->lowering.work}; /* all of a text has one bound */
 }
 
 /* The same, and its value as things stand here; false after an error. */
@@ -73,7 +77,7 @@ static bool value_now(Checker *c, TreeId value, NodeId *node, double *now) {
     else if (status == LAG_ERROR_NOT_FINITE)
         diag_error(c->diag, span, NULL, "this value is not a finite number");
     else if (status != LAG_OK)
-        c->failed = true;
+        lower_report_failure(&c->program->values, span, c->diag);
     return status == LAG_OK;
 }
 
@@ -141,16 +145,16 @@ static void check_definition(Checker *c, const TreeStatement *s) {
 }
 
 static void check_declaration(Checker *c, const TreeStatement *s) {
-    NameList *list = s->verb == TREE_COORD ? &c->state->coord : &c->state->param;
-    const NameList *other = s->verb == TREE_COORD ? &c->state->param : &c->state->coord;
+    NameSet *list = s->verb == TREE_COORD ? &c->state->coord : &c->state->param;
+    const NameSet *other = s->verb == TREE_COORD ? &c->state->param : &c->state->coord;
     for (uint32_t i = 0; i < s->item_count; i++) {
         const TreeItem *item = &c->tree->item[s->item + i];
         if (!may_be_named(c, item->name, item->name_span)) continue;
-        if (name_list_has(other, item->name))
+        if (name_set_has(other, item->name))
             diag_error(c->diag, item->name_span, NULL, "'%s' was declared a %s", names_text(c->names, item->name),
                        s->verb == TREE_COORD ? "parameter" : "coordinate");
-        else if (!name_list_has(list, item->name))
-            c->failed |= !name_list_add(list, item->name);
+        else
+            c->failed |= !name_set_add(list, item->name);
     }
 }
 
@@ -158,9 +162,10 @@ static void check_declaration(Checker *c, const TreeStatement *s) {
 
 static void check_lagrangian(Checker *c, const TreeStatement *s) {
     SessionState *state = c->state;
-    Declared declared = {state->coord.name, state->param.name, state->coord.count, state->param.count};
-    LagModel *model = compile_model(c->tree, s->value, c->names, &state->definitions, declared, c->diag);
+    Declared declared = {&state->coord, &state->param};
+    LagModel *model = compile_model(c->tree, s->value, c->names, &state->definitions, declared, &c->lowering.work, c->diag);
     c->no_model = !model;
+    c->parameters_checked = false;
     lag_model_release(state->model);
     state->model = model;
     state->started = state->integrated = false;
@@ -168,26 +173,31 @@ static void check_lagrangian(Checker *c, const TreeStatement *s) {
 
 /* ---- start ---- */
 
-enum { START_NAMES = 3 * 256 + 1 };
-
 /* What a name is to a motion: what a `start` of it sets; false if nothing. */
 static bool motion_item(const LagModel *model, const char *name, LagItem *item) {
+    const Mechanics *m = &model->mech;
+    size_t size = strlen(name);
+    bool momentum = strncmp(name, "pi_", 3) == 0;
+    NameId whole = names_find(&model->names, name, size);
+    NameId rest = momentum ? names_find(&model->names, name + 3, size - 3) : NAME_NONE;
     if (strcmp(name, "t") == 0) {
         item->kind = LAG_ITEM_TIME;
         return true;
     }
-    for (uint32_t k = 0; k < model->mech.dof; k++) {
-        const char *x = lag_model_coordinate(model, k);
-        size_t size = strlen(x);
+    for (uint32_t k = 0; k < m->dof; k++) {
+        const Coordinate *x = &m->coordinate[k];
         item->index = k;
-        item->kind = strcmp(name, x) == 0                                           ? LAG_ITEM_COORDINATE
-                     : strncmp(name, x, size) == 0 && strcmp(name + size, "d") == 0 ? LAG_ITEM_VELOCITY
-                     : strncmp(name, "pi_", 3) == 0 && strcmp(name + 3, x) == 0     ? LAG_ITEM_MOMENTUM
-                                                                                    : LAG_ITEM_VALUE;
+        item->kind = whole == x->name                       ? LAG_ITEM_COORDINATE
+                     : whole == m->graph->node[x->v].a      ? LAG_ITEM_VELOCITY
+                     : rest != NAME_NONE && rest == x->name ? LAG_ITEM_MOMENTUM
+                                                            : LAG_ITEM_VALUE;
         if (item->kind != LAG_ITEM_VALUE) return true;
     }
     return false;
 }
+
+/* Most names that a start can give: coordinates, their velocities and momenta. */
+enum { START_NAMES = 3 * MECHANICS_COORDINATES_MOST };
 
 static void unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise) {
     const LagModel *model = c->state->model;
@@ -195,7 +205,7 @@ static void unknown_motion(Checker *c, Span span, const char *what, const char *
     char spelt[START_NAMES][72];
     const char *candidate[START_NAMES];
     uint32_t count = 0;
-    for (uint32_t k = 0; k < model->mech.dof && count + 3 < START_NAMES; k++) {
+    for (uint32_t k = 0; k < model->mech.dof && c->diag->count < DIAG_SUGGEST; k++) {
         for (int i = 0; i < 2; i++, count++)
             snprintf(spelt[count], sizeof spelt[count], "%.64s%s", lag_model_coordinate(model, k), suffix[i]);
         snprintf(spelt[count], sizeof spelt[count], "pi_%.64s", lag_model_coordinate(model, k));
@@ -221,10 +231,15 @@ static void check_start(Checker *c, const TreeStatement *s) {
             unknown_motion(c, item->name_span, "nothing to start called", name,
                            "a start names coordinates, their velocities or momenta pi_NAME, and t");
         bool good = value_now(c, item->value, &target.expression, &value);
+        if (c->diag->full) return;
         if (!known || !good) continue;
+        bool twice = false;
         for (uint32_t j = 0; j < c->out->item_count; j++)
-            if (c->item[j].kind == target.kind && c->item[j].index == target.index)
-                diag_error(c->diag, item->name_span, NULL, "'%s' is started twice", name);
+            twice = twice || (c->item[j].kind == target.kind && c->item[j].index == target.index);
+        if (twice) {
+            diag_error(c->diag, item->name_span, NULL, "'%s' is started twice", name);
+            continue;
+        }
         if (target.kind == LAG_ITEM_VELOCITY && !velocity) velocity = item;
         if (target.kind == LAG_ITEM_MOMENTUM && !momentum) momentum = item;
         c->item[c->out->item_count++] = target;
@@ -300,15 +315,21 @@ static void check_setting(Checker *c, const TreeItem *item) {
             diag_error(c->diag, tree_span(c->tree, item->value), NULL, "%s", fault);
             return;
         }
+        if (out.kind == LAG_ITEM_R) c->state->r = (uint32_t)value;
     }
     for (uint32_t j = 0; j < c->out->item_count; j++)
-        if (c->item[j].kind == out.kind) diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", name);
+        if (c->item[j].kind == out.kind) {
+            diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", name);
+            return;
+        }
     c->item[c->out->item_count++] = out;
 }
 
 /* Parameters without a value, each where the Lagrangian first names it. */
 static void check_parameters(Checker *c) {
     const LagModel *model = c->state->model;
+    if (c->parameters_checked) return;
+    c->parameters_checked = true;
     for (uint32_t i = 0; i < model->mech.parameter_count; i++) {
         const Parameter *p = &model->mech.parameter[i];
         const char *name = names_text(&model->names, p->name);
@@ -327,7 +348,7 @@ static bool among_items(const Checker *c, const TreeStatement *s, const char *na
 }
 
 static void check_integrate(Checker *c, const TreeStatement *s) {
-    for (uint32_t i = 0; i < s->item_count; i++) check_setting(c, &c->tree->item[s->item + i]);
+    for (uint32_t i = 0; i < s->item_count && !c->diag->full; i++) check_setting(c, &c->tree->item[s->item + i]);
     c->state->integrated = c->state->integrated || s->verb == TREE_INTEGRATE;
     bool steps = among_items(c, s, "steps"), until = among_items(c, s, "until");
     if (steps && until) diag_error(c->diag, s->word, NULL, "give steps or until, not both");
@@ -339,6 +360,10 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
     if (!c->state->has_length)
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
     if (!needs_model(c, s, "integrate")) return;
+    uint32_t unknowns = (c->state->r + 1) * c->state->model->mech.dof;
+    if (unknowns > LAG_UNKNOWNS_MAX)
+        diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
+                   unknowns, LAG_UNKNOWNS_MAX);
     if (!c->state->started)
         diag_error(c->diag, s->word, "as in: start q = 1, qd = 0", "integrate needs a start for this Lagrangian");
     check_parameters(c);
@@ -467,6 +492,11 @@ static void check_statement(Checker *c, const TreeStatement *s) {
     c->out->model = c->state->model;
 }
 
+/* Whether a bound on the whole text was passed, which has been said. */
+static bool is_exhausted(const Checker *c) {
+    return c->diag->full || c->lowering.work > LOWER_WORK || c->program->values.failed;
+}
+
 bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) {
     const Tree *tree = program->tree;
     Checker c = {.program = program,
@@ -478,9 +508,10 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
                  .column = 1};
     program->statement = arena_new(&program->arena, (tree->statement_count + 1) * sizeof *program->statement);
     if (!program->statement) return false;
+    program->values.reach_most = 2 * LOWER_WORK;
     define_ahead(&c);
     begin_lowering(&c);
-    for (uint32_t i = 0; i < tree->statement_count && !c.failed; i++) {
+    for (uint32_t i = 0; i < tree->statement_count && !c.failed && !is_exhausted(&c); i++) {
         const TreeStatement *s = &tree->statement[i];
         c.out = &program->statement[i];
         c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item); /* a plot adds one */
@@ -492,5 +523,5 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
         program->count++;
     }
     lowering_free(&c.lowering);
-    return !c.failed && !c.names->failed && (!program->values.failed || program->values.too_large);
+    return !c.failed && !c.names->failed && (!program->values.failed || graph_exceeded(&program->values));
 }

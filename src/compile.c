@@ -43,15 +43,20 @@ static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
     return false;
 }
 
+enum {
+    MODEL_WORK = 1000, /* what a model takes, beside its names and nodes */
+    REACHED_A_STEP = 6 /* nodes of a graph listed in the time of one step of LOWER_WORK */
+};
+
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
-                        Diagnostics *diag) {
+                        uint64_t *work, Diagnostics *diag) {
     LagModel *model = memory_new(sizeof *model);
     if (!model) return diag->failed = true, NULL;
     atomic_init(&model->holders, 1);
     pthread_mutex_init(&model->lock, NULL);
     Mechanics *m = &model->mech;
     *m = (Mechanics){.graph = &model->graph, .names = &model->names};
-    Lowering lowering = {.graph = m->graph, .names = m->names, .definitions = definitions, .diag = diag};
+    Lowering lowering = {.graph = m->graph, .names = m->names, .definitions = definitions, .diag = diag, .work = *work};
     Span span = tree_span(tree, root);
     uint32_t errors = diag->errors;
 
@@ -61,6 +66,7 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     if (good) m->lambda = lower_expression(&lowering, tree, root);
     good = good && diag->errors == errors && model->text;
     double lowered = clock_seconds();
+    m->graph->reach_most = lowering.work < LOWER_WORK ? REACHED_A_STEP * (LOWER_WORK - lowering.work) : 1;
     good = good && mechanics_variables(m, &lowering, declared, diag);
     good = good && has_motion(m, span, diag);
     good = good && mechanics_check_coupling(m, &lowering, tree, root, diag);
@@ -69,10 +75,14 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
     model->timings.parse = lowered - start;
     model->timings.differentiate = clock_seconds() - lowered;
 
-    if (!good && diag->errors == errors && m->graph->too_large)
-        diag_error(diag, span, NULL, "this Lagrangian's derivatives are too large");
-    diag->failed |= m->names->failed || (m->graph->failed && !m->graph->too_large) || (!good && diag->errors == errors);
-    good = good && !diag->failed;
+    *work = lowering.work + MODEL_WORK + 4 * (uint64_t)names->count + m->graph->count + m->graph->reached / REACHED_A_STEP;
+    if (diag->errors == errors && *work > LOWER_WORK)
+        lower_report_work(span, diag);
+    else if (!good && diag->errors == errors)
+        lower_report_failure(m->graph, span, diag);
+    m->graph->reach_most = 0; /* what it is compiled to has bounds of its own */
+    diag->failed |= m->names->failed || (m->graph->failed && !graph_exceeded(m->graph));
+    good = good && diag->errors == errors && !diag->failed;
     lowering_free(&lowering);
     if (good) return model;
     lag_model_release(model);
@@ -97,14 +107,14 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
     return lobatto_tables(r, base, base + s, base + 2 * s, base + 2 * s + s * s, base + 2 * s + 2 * s * s);
 }
 
-static bool make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
-    bool good = true;
-    for (int i = 0; i < LAG_ROUTINE_COUNT && good; i++) {
-        discrete_tape(&model->mech, (LagRoutine)i, r, &k->tape[i]);
-        good = !k->tape[i].failed;
-        assert(!good || !tape_check(&k->tape[i], k->kernel.size));
+static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
+        Tape *tape = &k->tape[i];
+        discrete_tape(&model->mech, (LagRoutine)i, r, tape);
+        if (tape->failed) return tape->too_long ? LAG_ERROR_LIMIT : LAG_ERROR_MEMORY;
+        assert(!tape_check(tape, k->kernel.size));
     }
-    return good;
+    return LAG_OK;
 }
 
 LlvmJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
@@ -136,10 +146,11 @@ static LagStatus make_interpreter(ModelKernel *k) {
     return LAG_OK;
 }
 
-/* Operations past which making machine code costs more than it can give back; then `auto` interprets. */
+/* Operations past which making machine code costs more than it can give back, and LLVM more memory than is right; then
+ * `auto` interprets. */
 enum { NATIVE_MOST = 200 * 1000 };
 
-static bool is_worth_compiling(const ModelKernel *k) {
+bool compile_fits_llvm(const ModelKernel *k) {
     uint64_t operations = 0;
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) operations += k->tape[i].count;
     return operations <= NATIVE_MOST;
@@ -155,9 +166,11 @@ static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend,
 
     double start = clock_seconds();
     discrete_sizes(m, r, k->kernel.size);
-    LagStatus status = make_tables(k, r) && make_tapes(model, k, r) ? LAG_OK : LAG_ERROR_MEMORY;
+    LagStatus status = make_tables(k, r) ? make_tapes(model, k, r) : LAG_ERROR_MEMORY;
     model->timings.emit += clock_seconds() - start;
-    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !is_worth_compiling(k));
+    bool fits = status == LAG_OK && compile_fits_llvm(k);
+    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !fits);
+    if (status == LAG_OK && !interpret && !fits) status = LAG_ERROR_LIMIT;
     if (status == LAG_OK && !interpret) {
         status = make_llvm(model, k);
         interpret = status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO;
@@ -178,6 +191,7 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
     if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
     LagModel *model = model_changeable(shared);
     LagStatus status = LAG_OK;
+    if ((uint64_t)(r + 1) * model->mech.dof > LAG_UNKNOWNS_MAX) return LAG_ERROR_LIMIT;
     pthread_mutex_lock(&model->lock);
     ModelKernel *k = model->kernels;
     while (k && (k->kernel.r != r || k->backend != backend)) k = k->next;

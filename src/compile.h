@@ -5,13 +5,17 @@
 #include "model.h"
 
 /* The first half, for every Lagrangian read: tree -> graph -> A, B and derivatives -> checks and facts. NULL after an error,
- * which is in diag, or when out of memory, which diag->failed says. The caller releases the model. */
+ * which is in diag, or when out of memory, which diag->failed says. *work of LOWER_WORK is taken, and what this takes is added
+ * to it. The caller releases the model. */
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
-                        Diagnostics *diag);
+                        uint64_t *work, Diagnostics *diag);
 
 /* The second half, for each r and backend (tables -> tapes -> code), is lag_model_kernel of lag.h. */
 
 extern const char *const compile_routine_name[LAG_ROUTINE_COUNT];
+
+/* Whether a kernel's tapes are short enough to make machine code of them. */
+bool compile_fits_llvm(const ModelKernel *kernel);
 
 /* A kernel's tapes as a job for llvm_compile and llvm_print; it refers to the kernel and to `tape`, which it fills. */
 LlvmJob compile_job(const ModelKernel *kernel, const Tape *tape[LAG_ROUTINE_COUNT]);

@@ -24,6 +24,7 @@ LagStatus lag_session_new(uint32_t abi, LagSession **session) {
     if (abi != LAG_ABI) return LAG_ERROR_ABI;
     LagSession *s = memory_new(sizeof *s);
     if (!s) return LAG_ERROR_MEMORY;
+    s->state.r = SESSION_R;
     *session = s;
     return LAG_OK;
 }
@@ -82,9 +83,9 @@ LagStatus lag_read(LagSession *session, const char *file, const char *text, size
     if (memory) parse_text(&kept->tree, source, &session->names, diag);
     double parsed = clock_seconds() - start;
     memory = memory && !kept->tree.failed && (p = program_new(session, &kept->tree)) && session_check(p, &state, diag);
+    diag_finish(diag);
     memory = memory && !diag->failed;
     if (!memory) diag_clear(diag);
-    diag_sort(diag);
 
     if (memory && diag->errors == 0) {
         if (state.model != session->state.model)
@@ -109,7 +110,7 @@ LagStatus lag_table_read(LagSession *session, const char *file, const char *text
     Diagnostics *diag = &session->diag;
     diag_clear(diag);
     LagTable *read = table_read(&source, diag);
-    diag_sort(diag);
+    diag_finish(diag);
     if (read && !diag->failed) {
         *table = read;
         return LAG_OK;

@@ -11,24 +11,18 @@ typedef struct SessionValue {
     bool known, overridden;
 } SessionValue;
 
-/* A growing list of names. */
-typedef struct NameList {
-    NameId *name;
-    uint32_t count, capacity;
-} NameList;
-
-bool name_list_add(NameList *list, NameId name);
-bool name_list_has(const NameList *list, NameId name);
+enum { SESSION_R = 8 }; /* r where it was never set */
 
 /* What statements have built up so far: what lag_read copies, extends, and keeps only if the text is right. */
 typedef struct SessionState {
     Definitions definitions;
     SessionValue *value; /* by name */
     uint32_t value_count, value_capacity;
-    NameList coord, param;    /* declared */
+    NameSet coord, param;     /* declared */
     const LagModel *model;    /* the Lagrangian in force, held; or NULL */
     bool started, integrated; /* `start` and `integrate` have been said since it was */
     bool has_dt, has_length;  /* settings that stay: dt; steps or until */
+    uint32_t r;               /* and r, once it was set */
 } SessionState;
 
 bool session_state_copy(SessionState *to, const SessionState *from); /* `to` is empty before */

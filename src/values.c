@@ -7,20 +7,6 @@
 
 enum { VALUE_BITS = 160 }; /* so that a value is rounded once, in effect */
 
-bool name_list_add(NameList *list, NameId name) {
-    void *data = list->name;
-    if (!memory_grow(&data, &list->capacity, list->count + 1, sizeof *list->name)) return false;
-    list->name = data;
-    list->name[list->count++] = name;
-    return true;
-}
-
-bool name_list_has(const NameList *list, NameId name) {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->name[i] == name) return true;
-    return false;
-}
-
 bool session_value_set(SessionState *state, NameId name, double value, bool override) {
     void *data = state->value;
     if (!memory_grow(&data, &state->value_capacity, (size_t)name + 1, sizeof *state->value)) return false;
@@ -31,21 +17,16 @@ bool session_value_set(SessionState *state, NameId name, double value, bool over
     return true;
 }
 
-static bool copy_list(NameList *to, const NameList *from) {
-    for (uint32_t i = 0; i < from->count; i++)
-        if (!name_list_add(to, from->name[i])) return false;
-    return true;
-}
-
 bool session_state_copy(SessionState *to, const SessionState *from) {
     *to = (SessionState){.model = lag_model_hold(from->model),
                          .started = from->started,
                          .integrated = from->integrated,
                          .has_dt = from->has_dt,
-                         .has_length = from->has_length};
+                         .has_length = from->has_length,
+                         .r = from->r};
     void *data = NULL;
-    bool good = definitions_copy(&to->definitions, &from->definitions) && copy_list(&to->coord, &from->coord) &&
-                copy_list(&to->param, &from->param) &&
+    bool good = definitions_copy(&to->definitions, &from->definitions) && name_set_copy(&to->coord, &from->coord) &&
+                name_set_copy(&to->param, &from->param) &&
                 memory_grow(&data, &to->value_capacity, from->value_count, sizeof *to->value);
     if (good) {
         to->value = data;
@@ -58,8 +39,8 @@ bool session_state_copy(SessionState *to, const SessionState *from) {
 void session_state_free(SessionState *state) {
     definitions_free(&state->definitions);
     memory_free(state->value);
-    memory_free(state->coord.name);
-    memory_free(state->param.name);
+    name_set_free(&state->coord);
+    name_set_free(&state->param);
     lag_model_release(state->model);
     *state = (SessionState){0};
 }

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { VIEW_WIDE = 100 * 1000 }; /* most bytes of one expression */
+enum {
+    VIEW_WIDE = 100 * 1000,       /* most bytes of one expression */
+    VIEW_MOST = 128 * 1024 * 1024 /* most bytes of a view */
+};
 
 static const char *const view_name[LAG_VIEW_COUNT] = {
     [LAG_VIEW_LAGRANGIAN] = "lagrangian",
@@ -31,6 +34,10 @@ LagView lag_view_named(const char *name) {
 const char *lag_view_name(LagView view) { return (unsigned)view < LAG_VIEW_COUNT ? view_name[view] : ""; }
 
 static LagStatus finish(Buffer *out, char **text) {
+    if (out->full) {
+        out->most = 0, out->full = false;
+        buffer_print(out, "\n... and more: at most %d bytes are shown\n", VIEW_MOST);
+    }
     buffer_text(out, "");
     if (out->failed) {
         buffer_free(out);
@@ -123,6 +130,7 @@ static void print_tapes(const ModelKernel *k, LagRoutine first, LagRoutine last,
 }
 
 static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer *out) {
+    if (!compile_fits_llvm(k)) return LAG_ERROR_LIMIT;
     const Tape *tape[LAG_ROUTINE_COUNT];
     LlvmJob job = compile_job(k, tape);
     return llvm_print(&job, assembly, out);
@@ -153,7 +161,7 @@ static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t
 }
 
 LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBackend backend, char **text) {
-    Buffer out = {0};
+    Buffer out = {.most = VIEW_MOST};
     LagStatus status = LAG_OK;
     LagModel *m = model_changeable(model);
     switch (view) {
@@ -192,7 +200,7 @@ LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBac
 /* ---- Programs ---- */
 
 LagStatus lag_program_view(const LagProgram *program, LagView view, char **text) {
-    Buffer out = {0};
+    Buffer out = {.most = VIEW_MOST};
     if (view == LAG_VIEW_TOKENS)
         parse_print_tokens(program->tree->source, &out);
     else if (view == LAG_VIEW_TREE)

@@ -37,33 +37,43 @@ void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *
     }
 }
 
-/* Fills in where a span is: from where the last one was, if it comes after it, so that many mistakes in a long text are
- * placed in one walk over it, and those of one line share its copy. */
-static void diag_place(Diagnostics *list, Span span, LagDiagnostic *d) {
-    const Source *source = span.source;
-    const LagDiagnostic *last = list->count ? &list->item[list->count - 1] : NULL;
-    uint32_t known = list->count ? list->span[list->count - 1].begin : 0;
-    bool after = last && list->span[list->count - 1].source == source && known <= span.begin;
-    d->line = after ? last->line : 1;
-    d->column = after ? last->column : 1;
-    source_advance(source, after ? known : 0, span.begin, &d->line, &d->column);
+enum { LINE_AROUND = 1000 }; /* bytes of a line kept on either side of a place */
 
-    uint32_t begin = span.begin < source->size ? span.begin : source->size, end = begin, line = 1;
-    while (end < span.end && end < source->size && source->bytes[end] != '\n' && source->bytes[end] != '\r') end++;
-    d->width = 1;
-    source_advance(source, begin, end, &line, &d->width);
-    if (d->width > 1) d->width--;
-    if (after && last->line == d->line) {
-        d->source = last->source;
-        return;
-    }
-    while (begin > 0 && source->bytes[begin - 1] != '\n') begin--;
-    while (end < source->size && end - begin < DIAG_LINE_MOST && source->bytes[end] != '\n') end++;
+/* A copy of the line around a place, cut where it is long; `first` becomes the column it begins with. */
+static void diag_copy_line(Arena *arena, const Source *source, uint32_t at, LagDiagnostic *d) {
+    uint32_t begin = at < source->size ? at : source->size, end = begin, line = 1, characters = 1;
+    uint32_t most = begin > LINE_AROUND ? begin - LINE_AROUND : 0;
+    while (begin > most && source->bytes[begin - 1] != '\n') begin--;
+    while (begin > 0 && begin < at && source->bytes[begin - 1] != '\n' && (source->bytes[begin] & 0xc0) == 0x80) begin++;
+    while (end < source->size && end - begin < 2 * LINE_AROUND && source->bytes[end] != '\n') end++;
     if (end > begin && source->bytes[end - 1] == '\r') end--;
-    char *copy = arena_text(&list->arena, source->bytes + begin, end - begin);
+    source_advance(source, begin, at, &line, &characters);
+    d->first = d->column - characters + 1;
+    char *copy = arena_text(arena, source->bytes + begin, end - begin);
     for (uint32_t i = 0; copy && i < end - begin; i++)
         if (!copy[i]) copy[i] = 0x1a; /* SUBSTITUTE: a NUL would end it */
     d->source = copy;
+}
+
+/* Fills in where a diagnostic is: from where the one before it is, if that is before it in the same text. So the mistakes of
+ * a long text, once in order, are placed in one walk over it. */
+static void diag_place(Diagnostics *list, uint32_t i) {
+    const Span span = list->span[i], *before = i ? &list->span[i - 1] : NULL;
+    const Source *source = span.source;
+    LagDiagnostic *d = &list->item[i], *last = i ? d - 1 : NULL;
+    bool after = before && before->source == source && before->begin <= span.begin;
+    d->line = after ? last->line : 1;
+    d->column = after ? last->column : 1;
+    source_advance(source, after ? before->begin : 0, span.begin, &d->line, &d->column);
+
+    uint32_t begin = span.begin < source->size ? span.begin : source->size, end = begin, line = 1;
+    while (end < span.end && end < source->size && end - begin < LINE_AROUND && source->bytes[end] != '\n' &&
+           source->bytes[end] != '\r')
+        end++;
+    d->width = 1;
+    source_advance(source, begin, end, &line, &d->width);
+    if (d->width > 1) d->width--;
+    diag_copy_line(&list->arena, source, begin, d);
 }
 
 static bool diag_known(const Diagnostics *list, Span span, const char *message) {
@@ -74,23 +84,14 @@ static bool diag_known(const Diagnostics *list, Span span, const char *message) 
     return false;
 }
 
-void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *format, ...) {
-    char message[600];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    if (list->count < DIAG_MOST && diag_known(list, span, message)) return;
-    list->errors += severity == LAG_ERROR;
-    if (list->count >= DIAG_MOST) return;
-
+/* Keeps a diagnostic, whatever there is already. */
+static void diag_keep(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *message) {
     void *item = list->item, *spans = list->span;
     bool room = memory_grow(&item, &list->capacity, list->count + 1, sizeof *list->item);
     list->item = item;
     room = memory_grow(&spans, &list->span_capacity, list->count + 1, sizeof *list->span) && room;
     list->span = spans;
     LagDiagnostic d = {.severity = severity, .file = arena_text(&list->arena, span.source->name, strlen(span.source->name))};
-    diag_place(list, span, &d);
     d.message = arena_text(&list->arena, message, strlen(message));
     d.hint = hint ? arena_text(&list->arena, hint, strlen(hint)) : NULL;
     if (!room || list->arena.failed) {
@@ -101,7 +102,24 @@ void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hi
     list->item[list->count++] = d;
 }
 
-void diag_sort(Diagnostics *list) {
+void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *format, ...) {
+    char message[600];
+    va_list args;
+    if (list->full || (severity != LAG_ERROR && list->count >= DIAG_MOST / 2)) return; /* room is left for errors */
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (diag_known(list, span, message)) return;
+    list->errors += severity == LAG_ERROR;
+    if (list->count >= DIAG_MOST) {
+        snprintf(message, sizeof message, "more than %d mistakes: the rest of the text is not looked at", DIAG_MOST);
+        hint = NULL;
+        list->full = true;
+    }
+    diag_keep(list, severity, span, hint, message);
+}
+
+void diag_finish(Diagnostics *list) {
     for (uint32_t i = 1; i < list->count; i++) {
         LagDiagnostic item = list->item[i];
         Span span = list->span[i];
@@ -113,12 +131,14 @@ void diag_sort(Diagnostics *list) {
         list->item[j] = item;
         list->span[j] = span;
     }
+    for (uint32_t i = 0; i < list->count; i++) diag_place(list, i);
+    list->failed |= list->arena.failed;
 }
 
 void diag_clear(Diagnostics *list) {
     arena_free(&list->arena);
     list->count = list->errors = 0;
-    list->failed = false;
+    list->failed = list->full = false;
 }
 
 void diag_free(Diagnostics *list) {
@@ -158,7 +178,7 @@ static void write_text(Writer *out, const char *text) { write_bytes(out, text, s
 
 static void format_source(Writer *out, const LagDiagnostic *d, const char *paint, const char *plain) {
     uint32_t first = d->column > WINDOW / 2 + 20 ? d->column - WINDOW / 2 : 1; /* first character shown */
-    uint32_t last = first + WINDOW - 1, column = 1;
+    uint32_t last = first + WINDOW - 1, column = d->first;
     const char *c = d->source, *end = c + strlen(c), *shown = NULL;
     write_text(out, first > 1 ? "    ..." : "    ");
     for (uint32_t size; c < end && column <= last; c += size ? size : 1, column++) {

@@ -28,7 +28,8 @@ uint32_t source_character(const char *text, const char *end);
  * that is not UTF-8 counts as a character. */
 void source_advance(const Source *source, uint32_t from, uint32_t at, uint32_t *line, uint32_t *column);
 
-/* A list of diagnostics; zero-initialised is empty. What is said twice at one place is kept once. */
+/* A list of diagnostics; zero-initialised is empty. What is said twice at one place is kept once. A text with more mistakes
+ * than DIAG_MOST makes it `full`, the last one saying so: whoever goes through a text stops then. */
 typedef struct Diagnostics {
     Arena arena;
     LagDiagnostic *item;
@@ -36,17 +37,20 @@ typedef struct Diagnostics {
     uint32_t count, capacity, span_capacity;
     uint32_t errors;
     bool failed; /* memory ran out somewhere: what the list says may be wrong for that */
+    bool full;   /* DIAG_MOST was reached */
 } Diagnostics;
 
 enum {
-    DIAG_MOST = 1000,                 /* after so many, the rest is counted but not kept */
-    DIAG_LINE_MOST = 16 * 1024 * 1024 /* bytes of a line kept: all of one in a text of the language */
+    DIAG_MOST = 1000, /* mistakes that are said; half as many notes and warnings */
+    DIAG_SUGGEST = 20 /* mistakes up to which it is worth looking for what was meant */
 };
 
-/* Says something about a span. `hint` is a whole sentence or NULL, copied. */
+/* Says something about a span. `hint` is a whole sentence or NULL, copied. Line, column and line's text are left open. */
 void diag_add(Diagnostics *list, LagSeverity severity, Span span, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-void diag_sort(Diagnostics *list); /* by source order of addition, then position; stable */
+
+/* Puts the list into order, by source order of addition, then position, stable; and says where each is. */
+void diag_finish(Diagnostics *list);
 void diag_clear(Diagnostics *list);
 void diag_free(Diagnostics *list);
 

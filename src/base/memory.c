@@ -64,6 +64,8 @@ void arena_free(Arena *arena) {
 
 void buffer_add(Buffer *buffer, const char *bytes, size_t size) {
     void *data = buffer->bytes;
+    buffer->full = buffer->full || (buffer->most && buffer->size + size > buffer->most);
+    if (buffer->full) return;
     if (buffer->failed || !memory_grow(&data, &buffer->capacity, buffer->size + size + 1, 1)) {
         buffer->failed = true;
         return;

@@ -27,11 +27,12 @@ void *arena_new(Arena *arena, size_t size);                     /* zeroed, align
 char *arena_text(Arena *arena, const char *bytes, size_t size); /* a NUL-terminated copy; NULL likewise */
 void arena_free(Arena *arena);
 
-/* A growing string. Zero-initialised is empty. `bytes` is NUL-terminated once something was added. */
+/* A growing string. Zero-initialised is empty. `bytes` is NUL-terminated once something was added. Past `most` bytes, if
+ * that is not 0, it is `full` and nothing more is added. */
 typedef struct Buffer {
     char *bytes;
-    uint32_t size, capacity;
-    bool failed;
+    uint32_t size, capacity, most;
+    bool failed, full;
 } Buffer;
 
 void buffer_add(Buffer *buffer, const char *bytes, size_t size);

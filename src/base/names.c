@@ -67,7 +67,39 @@ void names_free(Names *names) {
     *names = (Names){0};
 }
 
-/* Optimal string alignment (Damerau-Levenshtein without repeated edits), three rows at a time. */
+/* ---- Sets ---- */
+
+bool name_set_has(const NameSet *set, NameId name) { return name < set->has_count && set->has[name]; }
+
+bool name_set_add(NameSet *set, NameId name) {
+    if (name_set_has(set, name)) return true;
+    void *names = set->name, *has = set->has;
+    if (!memory_grow(&names, &set->capacity, set->count + 1, sizeof *set->name)) return false;
+    set->name = names;
+    if (!memory_grow(&has, &set->has_capacity, (size_t)name + 1, sizeof *set->has)) return false;
+    set->has = has;
+    while (set->has_count <= name) set->has[set->has_count++] = false;
+    set->has[name] = true;
+    set->name[set->count++] = name;
+    return true;
+}
+
+bool name_set_copy(NameSet *to, const NameSet *from) {
+    for (uint32_t i = 0; i < from->count; i++)
+        if (!name_set_add(to, from->name[i])) return false;
+    return true;
+}
+
+void name_set_free(NameSet *set) {
+    memory_free(set->name);
+    memory_free(set->has);
+    *set = (NameSet){0};
+}
+
+/* ---- Suggestions ---- */
+
+/* Optimal string alignment (Damerau-Levenshtein without repeated edits), three rows at a time, and of each row only what is
+ * within `most` of the diagonal. */
 uint32_t names_distance(const char *a, const char *b, uint32_t most) {
     enum { LONGEST = 64 };
     size_t m = strlen(a), n = strlen(b);
@@ -76,8 +108,9 @@ uint32_t names_distance(const char *a, const char *b, uint32_t most) {
     uint32_t *before = rows[0], *above = rows[1], *row = rows[2];
     for (uint32_t j = 0; j <= n; j++) above[j] = j;
     for (uint32_t i = 1; i <= m; i++) {
-        row[0] = i;
-        for (uint32_t j = 1; j <= n; j++) {
+        uint32_t first = i > most ? i - most : 1, last = i + most < n ? i + most : (uint32_t)n;
+        row[first - 1] = first == 1 ? i : most + 1;
+        for (uint32_t j = first; j <= last; j++) {
             uint32_t least = above[j - 1] + (a[i - 1] != b[j - 1]);
             if (above[j] + 1 < least) least = above[j] + 1;
             if (row[j - 1] + 1 < least) least = row[j - 1] + 1;
@@ -85,6 +118,7 @@ uint32_t names_distance(const char *a, const char *b, uint32_t most) {
                 least = before[j - 2] + 1;
             row[j] = least;
         }
+        if (last < n) row[last + 1] = most + 1;
         uint32_t *spare = before;
         before = above;
         above = row;

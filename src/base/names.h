@@ -23,6 +23,18 @@ const char *names_text(const Names *names, NameId name);
 bool names_copy(Names *to, const Names *from); /* the same numbers; `to` is empty before */
 void names_free(Names *names);
 
+/* Names in the order added, each once. Zero-initialised is empty. */
+typedef struct NameSet {
+    NameId *name;
+    bool *has; /* by name */
+    uint32_t count, capacity, has_count, has_capacity;
+} NameSet;
+
+bool name_set_add(NameSet *set, NameId name); /* false when out of memory */
+bool name_set_has(const NameSet *set, NameId name);
+bool name_set_copy(NameSet *to, const NameSet *from); /* `to` is empty before */
+void name_set_free(NameSet *set);
+
 /* How far apart two words are: insertions, deletions, changes and swaps of neighbours, in bytes; stops counting at
  * `most` + 1. For suggestions. */
 uint32_t names_distance(const char *a, const char *b, uint32_t most);

@@ -6,6 +6,7 @@
 
 enum {
     LEX_NAME_MOST = 64,              /* bytes of a name */
+    LEX_NAMES_MOST = 200 * 1000,     /* different names in a session */
     LEX_DIGITS_MOST = 4096,          /* characters of a number */
     LEX_TEXT_MOST = 16 * 1024 * 1024 /* bytes of a text */
 };
@@ -21,7 +22,8 @@ typedef struct Lexer {
     const Source *source;
     Names *names; /* NULL: names are not interned */
     Diagnostics *diag;
-    uint32_t at; /* the byte to be read next */
+    uint32_t at;    /* the byte to be read next */
+    bool exhausted; /* there were more than LEX_NAMES_MOST names, which has been said */
 } Lexer;
 
 /* The next token's code, a token of lag.y: line ends and errors are tokens too (END and BAD). 0 at the end of the text. */

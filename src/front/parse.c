@@ -67,6 +67,11 @@ static Span span_of(const Parser *p, ParseValue v) { return (Span){p->tree->sour
 static void add_statement(Parser *p, TreeStatement s) {
     Tree *tree = p->tree;
     void *data = tree->statement;
+    if (tree->statement_count == TREE_STATEMENTS_MOST) {
+        diag_error(p->diag, s.word, NULL, "more than %d statements", TREE_STATEMENTS_MOST);
+        p->stop = true;
+        return;
+    }
     if (!memory_grow(&data, &tree->statement_capacity, tree->statement_count + 1, sizeof *tree->statement)) {
         tree->failed = true;
         return;
@@ -156,6 +161,13 @@ static void broken_statement(Parser *p) {
 
 /* The arguments of `f(x, y) = ...`, which must be different names, as items; false after a mistake. */
 static bool define_arguments(Parser *p, const TreeNode *call) {
+    uint32_t count = 0;
+    for (TreeId id = call->b; id != TREE_NONE; id = p->tree->node[id].b) count++;
+    if (count > TREE_ARGUMENTS_MOST) {
+        diag_error(p->diag, ((Span){p->tree->source, call->begin, call->end}), NULL, "a function takes at most %d arguments",
+                   TREE_ARGUMENTS_MOST);
+        return false;
+    }
     for (TreeId id = call->b; id != TREE_NONE; id = p->tree->node[id].b) {
         TreeNode argument = p->tree->node[p->tree->node[id].a];
         Span span = {p->tree->source, argument.begin, argument.end};
@@ -319,7 +331,7 @@ void parse_unexpected(Parser *p, const int *expected, int count) {
 }
 
 void parse_exhausted(Parser *p) {
-    p->too_deep = true;
+    p->stop = true;
     enum { BELOW = 16 };                                    /* symbols below a statement's own, at most */
     if (p->value.end - p->begin + BELOW < PARSE_DEPTH_MOST) /* no byte makes more than a symbol: it was memory */
         p->tree->failed = true;
@@ -432,7 +444,7 @@ bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *dia
     int status = YYPUSH_MORE;
     if (!state) tree->failed = true;
     begin_statement(&p);
-    while (state && status == YYPUSH_MORE && !tree->failed && !p.too_deep) {
+    while (state && status == YYPUSH_MORE && !tree->failed && !p.stop && !p.lexer.exhausted && !diag->full) {
         p.token = lex_token(&p.lexer, &p.value);
         if (lex_is_newline(&p.lexer, p.token, p.value) && goes_on(&p)) {
             p.after_newline = true;

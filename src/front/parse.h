@@ -30,7 +30,7 @@ typedef struct Parser {
     bool absent;        /* the latter: nothing in it is a mistake, and it goes on over line ends as others do */
     bool after_newline; /* the token at hand is the first of a line that goes on a statement */
     bool again;         /* it is to be read again, as the first of a statement */
-    bool too_deep;      /* the parser gave up */
+    bool stop;          /* a bound was passed, which has been said: the rest of the text is not read */
 } Parser;
 
 /* Expressions; each leaves its node, contiguous after its operands. */

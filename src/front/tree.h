@@ -8,6 +8,10 @@
 
 typedef uint32_t TreeId; /* the number of a node */
 enum { TREE_NONE = UINT32_MAX };
+enum {
+    TREE_ARGUMENTS_MOST = 64,          /* arguments of a function */
+    TREE_STATEMENTS_MOST = 200 * 1000, /* statements of a text */
+};
 
 typedef enum TreeKind {
     TREE_NUMBER,   /* the text of its span, a decimal literal */

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { SWEEP_WORK = 11 }; /* nodes that could be listed in the time that a derivative takes */
+
 /* What the sweep keeps for each node that is needed, by its place in their list. */
 typedef struct Sweep {
     Graph *graph;
@@ -108,6 +110,7 @@ static bool sweep_begin(Sweep *sweep, NodeId y, const NodeId *x, uint32_t count)
     Graph *g = sweep->graph;
     if (!graph_reach(g, &y, 1)) return false;
     sweep->count = g->list_count;
+    g->reached += SWEEP_WORK * (uint64_t)g->list_count;
     sweep->node = memory_new(sweep->count * sizeof *sweep->node);
     sweep->adjoint = memory_new(sweep->count * sizeof *sweep->adjoint);
     sweep->wanted = memory_new(sweep->count * sizeof *sweep->wanted);

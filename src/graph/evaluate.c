@@ -1,6 +1,8 @@
 /* evaluate.c: see evaluate.h. One MPFR number a node that is needed, in the order of the nodes. */
 #include "graph/evaluate.h"
 
+#include <float.h>
+
 static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
     switch (code) {
     case GRAPH_ABS: mpfr_abs(out, a, MPFR_RNDN); return;
@@ -20,7 +22,20 @@ static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) 
     }
 }
 
+enum { EVALUATE_WORK = 7 }; /* nodes that could be listed in the time that a value takes */
+
+/* A number that no double holds, such as exp(exp(50)): its sine would take as many digits of pi as it has. Where code runs
+ * there is none either. */
+static bool has_no_sine(GraphCode code, mpfr_srcptr a) {
+    bool periodic = code == GRAPH_SIN || code == GRAPH_COS || code == GRAPH_TAN;
+    return periodic && mpfr_regular_p(a) && mpfr_get_exp(a) > DBL_MAX_EXP;
+}
+
 static void function(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
+    if (has_no_sine(code, a)) {
+        mpfr_set_nan(out);
+        return;
+    }
     switch (code) {
     case GRAPH_CBRT: mpfr_cbrt(out, a, MPFR_RNDN); return;
     case GRAPH_EXP: mpfr_exp(out, a, MPFR_RNDN); return;
@@ -45,17 +60,23 @@ static void function(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
     }
 }
 
-static void node_value(Graph *graph, NodeId a, mpfr_t *value, const uint32_t *place) {
+static mpfr_ptr at(const Graph *graph, mpfr_t *value, NodeId a) {
+    return value[graph_place(graph->list, graph->list_count, a)];
+}
+
+/* The value of the i-th node of graph->list. */
+static void node_value(Graph *graph, uint32_t i, mpfr_t *value) {
+    NodeId a = graph->list[i];
     const GraphNode *node = &graph->node[a];
-    mpfr_ptr out = value[place[a]];
+    mpfr_ptr out = value[i];
     switch (node->code) {
     case GRAPH_CONST: mpfr_set_q(out, graph_value(graph, a), MPFR_RNDN); return;
     case GRAPH_PI: mpfr_const_pi(out, MPFR_RNDN); return;
     case GRAPH_NAME: mpfr_set_nan(out); return;
     default: break;
     }
-    mpfr_srcptr x = value[place[node->a]];
-    mpfr_srcptr y = graph_operands((GraphCode)node->code) > 1 ? value[place[node->b]] : x;
+    mpfr_srcptr x = at(graph, value, node->a);
+    mpfr_srcptr y = graph_operands((GraphCode)node->code) > 1 ? at(graph, value, node->b) : x;
     switch (node->code) {
     case GRAPH_ADD: mpfr_add(out, x, y, MPFR_RNDN); return;
     case GRAPH_MUL: mpfr_mul(out, x, y, MPFR_RNDN); return;
@@ -67,21 +88,18 @@ bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const Node
                     mpfr_t *out) {
     if (!graph_reach(graph, root, roots)) return false;
     uint32_t count = graph->list_count;
+    graph->reached += EVALUATE_WORK * (uint64_t)count;
     mpfr_t *number = memory_new(count * sizeof *number);
-    uint32_t *place = memory_new(graph->count * sizeof *place);
-    if (number && place) {
+    if (number) {
         for (uint32_t i = 0; i < count; i++) {
             mpfr_init2(number[i], roots ? mpfr_get_prec(out[0]) : MPFR_PREC_MIN);
-            place[graph->list[i]] = i;
-            node_value(graph, graph->list[i], number, place);
+            node_value(graph, i, number);
             for (uint32_t j = 0; graph->node[graph->list[i]].code == GRAPH_NAME && j < names; j++)
                 if (name[j] == graph->list[i]) mpfr_set(number[i], value[j], MPFR_RNDN);
         }
-        for (uint32_t i = 0; i < roots; i++) mpfr_set(out[i], number[place[root[i]]], MPFR_RNDN);
+        for (uint32_t i = 0; i < roots; i++) mpfr_set(out[i], at(graph, number, root[i]), MPFR_RNDN);
         for (uint32_t i = 0; i < count; i++) mpfr_clear(number[i]);
     }
-    bool done = number && place;
     memory_free(number);
-    memory_free(place);
-    return done;
+    return number;
 }

@@ -32,11 +32,14 @@ GraphCode graph_function(const char *name, size_t size, uint32_t *operands) {
 
 bool graph_init(Graph *graph) {
     *graph = (Graph){0};
-    graph_integer(graph, 0); /* node 0, the answer of a failed graph */
+    graph_ratio(graph, 0, 1); /* NODE_ZERO */
+    graph_ratio(graph, 1, 1); /* NODE_ONE */
     if (!graph->failed) return true;
     graph_free(graph);
     return false;
 }
+
+bool graph_exceeded(const Graph *graph) { return graph->too_large || graph->too_wide || graph->too_long; }
 
 void graph_free(Graph *graph) {
     for (uint32_t i = 0; i < graph->constant_count; i++) mpq_clear(graph->constant[i]);
@@ -107,7 +110,7 @@ NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
 
 NodeId graph_rational(Graph *graph, const mpq_t value) {
     if (mpz_sizeinbase(mpq_numref(value), 2) > GRAPH_BITS || mpz_sizeinbase(mpq_denref(value), 2) > GRAPH_BITS)
-        graph->too_large = graph->failed = true;
+        graph->too_wide = graph->failed = true;
     if (!room_for_one(graph)) return 0;
     uint32_t i = (uint32_t)hash_rational(value) & (graph->slots - 1);
     for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {
@@ -137,6 +140,7 @@ NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {
 
 /* Asked for most of all: without an allocation. */
 NodeId graph_integer(Graph *graph, long value) {
+    if (value == 0 || value == 1) return value ? NODE_ONE : NODE_ZERO;
     mp_limb_t size = value < 0 ? -(mp_limb_t)value : (mp_limb_t)value, one = 1;
     mpq_t q;
     mpz_roinit_n(mpq_numref(q), &size, value < 0 ? -1 : value > 0);
@@ -152,6 +156,7 @@ NodeId graph_name(Graph *graph, NameId name) { return graph_node(graph, GRAPH_NA
 mpq_srcptr graph_value(const Graph *graph, NodeId a) { return graph->constant[graph->node[a].a]; }
 
 bool graph_equals(const Graph *graph, NodeId a, long value) {
+    if (value == 0 || value == 1) return a == (value ? NODE_ONE : NODE_ZERO); /* equal constants are one node */
     return graph_is_const(graph, a) && mpq_cmp_si(graph_value(graph, a), value, 1) == 0;
 }
 
@@ -228,7 +233,9 @@ bool graph_reach(Graph *graph, const NodeId *root, uint32_t count) {
         if (operands > 1 && graph->mark[b] != graph->stamp && !list_push(graph, b)) goto fail;
     }
     list_order(graph);
-    return true;
+    graph->reached += graph->list_count;
+    graph->too_long = graph->reach_most && graph->reached > graph->reach_most;
+    if (!graph->too_long) return true;
 fail:
     graph->failed = true;
     graph->list_count = 0;

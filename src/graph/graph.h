@@ -35,7 +35,7 @@ typedef struct GraphNode {
 } GraphNode;
 
 enum {
-    GRAPH_MOST = 8 * 1000 * 1000, /* nodes */
+    GRAPH_MOST = 4 * 1000 * 1000, /* nodes */
     GRAPH_BITS = 65536            /* most bits of a constant's numerator or denominator */
 };
 
@@ -48,15 +48,21 @@ typedef struct Graph {
     uint32_t slots;
     uint32_t *mark; /* scratch of graph_reach, one a node: equal to `stamp` if reached */
     uint32_t mark_capacity, stamp;
-    NodeId *list; /* the last graph_reach */
+    NodeId *list;                 /* the last graph_reach */
+    uint64_t reached, reach_most; /* nodes that graph_reach has listed so far, and how many it may in all; 0: any number */
     uint32_t list_count, list_capacity;
     uint64_t normal_work; /* terms that graph_normal has made */
     bool failed;
-    bool too_large; /* why it failed: GRAPH_MOST */
+    bool too_large, too_wide, too_long; /* why it failed: GRAPH_MOST, GRAPH_BITS, reach_most */
 } Graph;
+
+enum { NODE_ZERO, NODE_ONE }; /* the constants 0, which is the answer of a failed graph too, and 1 */
 
 bool graph_init(Graph *graph); /* false when out of memory */
 void graph_free(Graph *graph);
+
+/* Whether it failed for passing a bound, and not for want of memory. */
+bool graph_exceeded(const Graph *graph);
 
 /* Leaves. */
 NodeId graph_rational(Graph *graph, const mpq_t value);
@@ -92,7 +98,8 @@ GraphCode graph_function(const char *name, size_t size, uint32_t *operands); /* 
 /* Splits a term into its constant factor and the rest (1 where it is a constant): a = factor * rest. */
 void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest);
 
-/* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory. */
+/* All nodes that the roots need, ascending, into graph->list (until the next call). False when out of memory, or past
+ * reach_most: every pass begins with it, so that their number is a measure of all that is done with a graph. */
 bool graph_reach(Graph *graph, const NodeId *root, uint32_t count);
 
 /* The place in an ascending list of a node that is there; of the last one before it if it is not. */
@@ -107,13 +114,16 @@ void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, Nod
 void graph_substitute(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *from, const NodeId *to, uint32_t count,
                       NodeId *out);
 
-/* substitute.c: whether a needs any of the NAME nodes x. */
+/* substitute.c: whether a needs any of the NAME nodes x; and which of many roots do, in one sweep over all they need (true
+ * for each when out of memory). */
 bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
+void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *x, uint32_t count, bool *out);
 
 /* normal.c: the normal form: expanded into monomials over atoms, equal terms collected, functions' signs pulled out by
- * parity. NODE_NONE where it would grow past the budget, or where those of the graph have cost too much together.
- * *polynomial (may be NULL) says that the atoms are names alone, so that the normal form is 0 only if the expression is. */
-NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial);
+ * parity. NODE_NONE where it would grow past the budget, or where those of the graph have cost too much together. *work, if it
+ * is not NULL, counts the nodes gone through. *polynomial (may be NULL) says that the atoms are names alone, so that the normal
+ * form is 0 only if the expression is. */
+NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, uint64_t *work, bool *polynomial);
 
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is
  * cut with "...". In products the NAME nodes late[count] stand behind other names: the variables behind the parameters. */

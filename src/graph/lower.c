@@ -9,11 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    LOWER_ARGUMENTS = 64,          /* most arguments of a function */
-    LOWER_WORK = 10 * 1000 * 1000, /* most tree nodes gone through */
-    LOWER_EXPONENT = 5000,         /* largest decimal exponent of a literal */
-};
+enum { LOWER_EXPONENT = 5000 }; /* largest decimal exponent of a literal */
 
 /* ---- Definitions ---- */
 
@@ -166,16 +162,17 @@ static void unknown_function(Machine *m, Span span, const char *name) {
     const Lowering *l = m->lowering;
     uint32_t best = names_tolerance(name) + 1, operands;
     const char *nearest = NULL;
-    for (int code = 0; code < GRAPH_CODE_COUNT; code++) {
+    bool look = l->diag->count < DIAG_SUGGEST;
+    for (int code = 0; look && code < GRAPH_CODE_COUNT; code++) {
         const char *text = graph_code_text((GraphCode)code);
         uint32_t distance = names_distance(name, text, best);
         if (distance < best && graph_function(text, strlen(text), &operands) != GRAPH_CODE_COUNT)
             best = distance, nearest = text;
     }
-    for (NameId id = 0; id < l->definitions->count; id++) {
+    for (NameId id = 0; look && id < l->definitions->count; id++) {
+        if (l->definitions->of[id].kind != DEFINITION_FUNCTION) continue;
         uint32_t distance = names_distance(name, names_text(l->names, id), best);
-        if (l->definitions->of[id].kind == DEFINITION_FUNCTION && distance < best)
-            best = distance, nearest = names_text(l->names, id);
+        if (distance < best) best = distance, nearest = names_text(l->names, id);
     }
     if (strcmp(name, "sqrt") != 0 && names_distance(name, "sqrt", best) < best) nearest = "sqrt";
     char hint[160];
@@ -290,14 +287,14 @@ static NodeId operand(const Machine *m, const Frame *frame, TreeId id) {
     return m->value[frame->base + (id - frame->tree->node[frame->root].first)];
 }
 
-/* The values of a call's arguments, in order; how many there are, of which only LOWER_ARGUMENTS are kept. They are linked
- * from the last to the first. */
-static uint32_t arguments(const Machine *m, const Frame *frame, TreeId last, NodeId out[LOWER_ARGUMENTS]) {
+/* The values of a call's arguments, in order; how many there are, of which only TREE_ARGUMENTS_MOST are kept. They are
+ * linked from the last to the first. */
+static uint32_t arguments(const Machine *m, const Frame *frame, TreeId last, NodeId out[TREE_ARGUMENTS_MOST]) {
     uint32_t count = 0, i;
     for (TreeId at = last; at != TREE_NONE; at = frame->tree->node[at].b) count++;
     i = count;
     for (TreeId at = last; at != TREE_NONE; at = frame->tree->node[at].b)
-        if (--i < LOWER_ARGUMENTS) out[i] = operand(m, frame, frame->tree->node[at].a);
+        if (--i < TREE_ARGUMENTS_MOST) out[i] = operand(m, frame, frame->tree->node[at].a);
     return count;
 }
 
@@ -315,12 +312,12 @@ static NodeId builtin_call(Machine *m, Span span, const char *name, const NodeId
 static NodeId call_value(Machine *m, Frame *frame, TreeId at) {
     Lowering *l = m->lowering;
     const TreeNode *node = &frame->tree->node[at];
-    NodeId argument[LOWER_ARGUMENTS];
+    NodeId argument[TREE_ARGUMENTS_MOST];
     uint32_t count = arguments(m, frame, node->b, argument);
     const char *text = names_text(l->names, node->a);
     Span span = head_span(frame->tree, node, strlen(text));
-    if (count > LOWER_ARGUMENTS) {
-        diag_error(l->diag, span, NULL, "a function takes at most %d arguments", LOWER_ARGUMENTS);
+    if (count > TREE_ARGUMENTS_MOST) {
+        diag_error(l->diag, span, NULL, "a function takes at most %d arguments", TREE_ARGUMENTS_MOST);
         return poison(m);
     }
     Definition d = definition_of(l->definitions, node->a);
@@ -394,6 +391,7 @@ static void run(Machine *m) {
         Frame *frame = &m->frame[m->frames - 1];
         if (++l->work > LOWER_WORK || l->graph->failed) return out_of_memory(m);
         NodeId value = step(m, frame, frame->at);
+        if (l->diag->full) m->stop = true;
         if (m->stop) return;
         if (value == NODE_NONE) continue; /* the same tree node again, once the new frame is done */
         m->value[frame->base + (frame->at - frame->tree->node[frame->root].first)] = value;
@@ -419,16 +417,28 @@ static uint32_t bind_to_themselves(Machine *m, const Definition *function) {
     return first;
 }
 
+void lower_report_work(Span span, Diagnostics *diag) {
+    diag_error(diag, span, NULL, "this text takes more than %d steps to expand and differentiate", LOWER_WORK);
+}
+
+void lower_report_failure(const Graph *graph, Span span, Diagnostics *diag) {
+    if (graph->too_long)
+        lower_report_work(span, diag);
+    else if (graph->too_wide)
+        diag_error(diag, span, "smaller powers, or fewer digits", "a constant has more than %d bits here", GRAPH_BITS);
+    else if (graph->too_large)
+        diag_error(diag, span, "fewer terms, or smaller powers",
+                   "this is too large: more than %d operations, derivatives included", GRAPH_MOST);
+    else
+        diag->failed = true;
+}
+
 static void report_failure(Lowering *l, Span span) {
     l->failed = true;
-    if (l->graph->too_large)
-        diag_error(l->diag, span, "fewer terms, or smaller powers",
-                   "this expression is too large: more than %d operations, or a constant of more than %d bits", GRAPH_MOST,
-                   GRAPH_BITS);
-    else if (l->work > LOWER_WORK)
-        diag_error(l->diag, span, NULL, "this expression is too large: more than %d steps to expand it", LOWER_WORK);
+    if (l->work > LOWER_WORK)
+        lower_report_work(span, l->diag);
     else
-        l->diag->failed = true;
+        lower_report_failure(l->graph, span, l->diag);
 }
 
 static NodeId lower(Lowering *lowering, const Tree *tree, TreeId root, const Definition *function) {

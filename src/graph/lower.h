@@ -40,6 +40,8 @@ typedef struct LowerUse {
 
 typedef struct LowerMemo LowerMemo;
 
+enum { LOWER_WORK = 5 * 1000 * 1000 }; /* most that all of a text may take of Lowering.work */
+
 /* A lowering into one graph under one set of definitions. Zero-initialise, then set the first four. */
 typedef struct Lowering {
     Graph *graph;
@@ -51,8 +53,8 @@ typedef struct Lowering {
     LowerMemo *memo; /* calls and definitions already expanded */
     NodeId *node;    /* of the last expression: the node of tree node first + i */
     uint32_t node_count, node_capacity;
-    uint64_t work;
-    bool failed; /* out of memory or work; diag knows */
+    uint64_t work; /* tree nodes gone through, and whatever else the driver has counted in */
+    bool failed;   /* out of memory or work; diag knows */
 } Lowering;
 
 /* The node of an expression; 0 after an error, which has been added to diag. */
@@ -60,6 +62,11 @@ NodeId lower_expression(Lowering *lowering, const Tree *tree, TreeId root);
 
 /* The same for the body of a function, its arguments standing for themselves: to find what is wrong with it. */
 void lower_function_body(Lowering *lowering, const Definition *function);
+
+/* Says why a graph failed. */
+void lower_report_failure(const Graph *graph, Span span, Diagnostics *diag);
+void lower_report_work(Span span, Diagnostics *diag);
+
 void lowering_free(Lowering *lowering);
 
 /* True for the functions of the language: those of ops.def, and sqrt. */

@@ -249,11 +249,13 @@ static bool is_polynomial(Normal *n, Polynomial p) {
     return true;
 }
 
-NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, bool *polynomial) {
+NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, uint64_t *work, bool *polynomial) {
     uint64_t left = graph->normal_work < WORK ? WORK - graph->normal_work : 0, most = 256 * (uint64_t)budget;
     Normal n = {.graph = graph, .budget = budget, .most = most < left ? most : left};
     NodeId result = NODE_NONE;
-    if (graph_reach(graph, &a, 1) && graph->list_count <= n.most) {
+    bool reached = graph_reach(graph, &a, 1);
+    if (work) *work += graph->list_count;
+    if (reached && graph->list_count <= n.most) {
         n.count = graph->list_count;
         n.node = memory_new(n.count * sizeof *n.node);
         n.of = memory_new(n.count * sizeof *n.of);

@@ -21,6 +21,7 @@ typedef struct Printer {
 } Printer;
 
 static void expression(Printer *p, NodeId a, Binding around);
+static bool is_done(const Printer *p) { return p->out->size >= p->stop || p->out->full || p->out->failed; }
 
 /* Operands of nested nodes of one code, from left to right, into out[WIDEST]; false where there are more. Those still to be
  * looked at wait at the array's end. */
@@ -100,7 +101,7 @@ static void order(const Printer *p, NodeId *factor, uint32_t count) {
 static void factors(Printer *p, const NodeId *factor, uint32_t count, bool below, bool *any) {
     mpq_t exponent;
     mpq_init(exponent);
-    for (uint32_t i = 0; i < count && p->out->size < p->stop; i++) {
+    for (uint32_t i = 0; i < count && !is_done(p); i++) {
         bool under;
         if (graph_is_const(p->graph, factor[i])) continue;
         NodeId base = factor_parts(p->graph, factor[i], exponent, &under);
@@ -184,7 +185,7 @@ static void sum(Printer *p, NodeId a) {
     uint32_t first = 0; /* a person starts with a term that has no minus, if there is one */
     while (first + 1 < count && is_negative(p->graph, term[first])) first++;
     if (is_negative(p->graph, term[first])) first = 0;
-    for (uint32_t i = 0; i < count && p->out->size < p->stop; i++) {
+    for (uint32_t i = 0; i < count && !is_done(p); i++) {
         NodeId t = i == 0 ? term[first] : term[i <= first ? i - 1 : i];
         bool minus = is_negative(p->graph, t);
         buffer_text(p->out, i == 0 ? (minus ? "-" : "") : minus ? " - " : " + ");
@@ -210,7 +211,7 @@ static void call(Printer *p, const GraphNode *node) {
 static void expression(Printer *p, NodeId a, Binding around) {
     const Graph *graph = p->graph;
     const GraphNode *node = &graph->node[a];
-    if (p->depth == DEEPEST || p->out->size >= p->stop) {
+    if (p->depth == DEEPEST || is_done(p)) {
         buffer_text(p->out, "...");
         return;
     }
@@ -247,7 +248,7 @@ void graph_print(const Graph *graph, const Names *names, const NodeId *late, uin
 
 void graph_dump(Graph *graph, const Names *names, const NodeId *root, uint32_t roots, Buffer *out) {
     if (!graph_reach(graph, root, roots)) return;
-    for (uint32_t i = 0; i < graph->list_count; i++) {
+    for (uint32_t i = 0; i < graph->list_count && !out->full; i++) {
         NodeId a = graph->list[i];
         const GraphNode *node = &graph->node[a];
         buffer_print(out, "%%%u = %s", a, graph_code_text((GraphCode)node->code));

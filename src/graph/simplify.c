@@ -113,14 +113,16 @@ NodeId graph_divide(Graph *graph, NodeId a, NodeId b) {
 static NodeId fold_power(Graph *graph, NodeId base, long n) {
     mpq_srcptr x = graph_value(graph, base);
     unsigned long times = n < 0 ? 0UL - (unsigned long)n : (unsigned long)n;
-    size_t bits = mpz_sizeinbase(mpq_numref(x), 2) + mpz_sizeinbase(mpq_denref(x), 2);
-    if ((n < 0 && mpq_sgn(x) == 0) || times > GRAPH_BITS / bits) return NODE_NONE;
+    size_t above = mpz_sizeinbase(mpq_numref(x), 2), below = mpz_sizeinbase(mpq_denref(x), 2);
+    size_t whole = (above > below ? above : below) - 1; /* the power has more bits than `times` of these */
+    if ((n < 0 && mpq_sgn(x) == 0) || (whole && times >= GRAPH_BITS / whole + 1)) return NODE_NONE;
     mpq_t result;
     mpq_init(result);
     mpz_pow_ui(mpq_numref(result), mpq_numref(x), times);
     mpz_pow_ui(mpq_denref(result), mpq_denref(x), times);
     if (n < 0) mpq_inv(result, result);
-    NodeId node = graph_rational(graph, result);
+    bool fits = mpz_sizeinbase(mpq_numref(result), 2) <= GRAPH_BITS && mpz_sizeinbase(mpq_denref(result), 2) <= GRAPH_BITS;
+    NodeId node = fits ? graph_rational(graph, result) : NODE_NONE;
     mpq_clear(result);
     return node;
 }

@@ -48,3 +48,20 @@ bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count) {
         if (x[i] < graph->count && graph->mark[x[i]] == graph->stamp) return true;
     return false;
 }
+
+void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *x, uint32_t count, bool *out) {
+    bool *needs = graph_reach(graph, root, roots) ? memory_new(graph->list_count + 1) : NULL;
+    if (!needs) graph->failed = true;
+    const NodeId *list = graph->list;
+    uint32_t n = needs ? graph->list_count : 0;
+    for (uint32_t i = 0; needs && i < count; i++)
+        if (x[i] < graph->count && graph->mark[x[i]] == graph->stamp) needs[graph_place(list, n, x[i])] = true;
+    for (uint32_t i = 0; i < n; i++) {
+        const GraphNode *node = &graph->node[list[i]];
+        uint32_t operands = graph_operands((GraphCode)node->code);
+        needs[i] = needs[i] || (operands > 0 && needs[graph_place(list, n, node->a)]) ||
+                   (operands > 1 && needs[graph_place(list, n, node->b)]);
+    }
+    for (uint32_t i = 0; i < roots; i++) out[i] = !needs || needs[graph_place(list, n, root[i])];
+    memory_free(needs);
+}

@@ -79,7 +79,7 @@ static Verdict vanishes(Mechanics *m, const NodeId part[3]) {
     NodeId sum = graph_add(m->graph, graph_add(m->graph, part[0], part[1]), part[2]);
     if (graph_equals(m->graph, sum, 0)) return VERDICT_ZERO;
     bool polynomial;
-    NodeId normal = graph_normal(m->graph, sum, NORMAL_BUDGET, &polynomial);
+    NodeId normal = graph_normal(m->graph, sum, NORMAL_BUDGET, NULL, &polynomial);
     if (normal != NODE_NONE && graph_equals(m->graph, normal, 0)) return VERDICT_ZERO;
     if (normal != NODE_NONE && polynomial) return VERDICT_NOT;
     return vanishes_at_random(m, part);

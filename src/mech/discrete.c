@@ -111,15 +111,15 @@ static bool is_zero(const Writer *w, Block b, uint32_t entry) { return graph_equ
 /* Gives each entry that varies from node to node its piece of LAG_WORK. */
 static bool place_entries(Writer *w) {
     uint32_t square = w->d * w->d;
+    bool *varies = memory_new(square + 1);
     w->place = memory_new((BLOCK_COUNT * (size_t)square + 1) * sizeof *w->place);
-    if (!w->place) return false;
-    for (uint32_t b = 0; b < BLOCK_COUNT; b++)
-        for (uint32_t e = 0; e < square; e++) {
-            bool varies = !is_zero(w, (Block)b, e) && graph_depends(w->m->graph, w->block[b][e], w->m->state, 2 * w->d + 1);
-            w->place[b * square + e] = varies ? tape_work(w->tape, w->s) : UINT32_MAX;
-        }
+    for (uint32_t b = 0; b < BLOCK_COUNT && w->place && varies; b++) {
+        graph_depend(w->m->graph, w->block[b], square, w->m->state, 2 * w->d + 1, varies);
+        for (uint32_t e = 0; e < square; e++) w->place[b * square + e] = varies[e] ? tape_work(w->tape, w->s) : UINT32_MAX;
+    }
     w->row = tape_work(w->tape, w->s);
-    return true;
+    memory_free(varies);
+    return w->place && varies;
 }
 
 /* q_i = q + z_i at every node, z_0 = 0. */

@@ -9,7 +9,7 @@ void mechanics_print(const Mechanics *m, NodeId a, uint32_t most, Buffer *out) {
 
 void mechanics_print_equations(Mechanics *m, Buffer *out) {
     Graph *g = m->graph;
-    for (uint32_t k = 0; k < m->dof; k++) {
+    for (uint32_t k = 0; k < m->dof && !out->full; k++) {
         NodeId left = graph_integer(g, 0), right = m->A[k];
         for (uint32_t l = 0; l < m->dof; l++) {
             size_t at = (size_t)k * m->dof + l;
@@ -37,7 +37,7 @@ void mechanics_print_lagrange(Mechanics *m, Buffer *out) {
     for (uint32_t k = 0; k < m->dof; k++) print_row(m, "B", k, m->B[k], out);
     for (int b = 0; b < 4; b++)
         for (uint32_t k = 0; k < m->dof; k++)
-            for (uint32_t l = 0; l < m->dof; l++) {
+            for (uint32_t l = 0; l < m->dof && !out->full; l++) {
                 NodeId entry = block[b][(size_t)k * m->dof + l];
                 if (graph_equals(m->graph, entry, 0)) continue;
                 buffer_print(out, "d%s_%s/d%s%s = ", symbol[b], names_text(m->names, m->coordinate[k].name),

@@ -7,20 +7,23 @@
 
 #include <math.h>
 
-enum { SETTLE_BUDGET = 64, MASS_BITS = 320, MASS_POINTS = 3, MASS_TRIES = 60 };
+enum { SETTLE_BUDGET = 64, MASS_BITS = 320, MASS_POINTS = 3, MASS_TRIES = 60, SETTLE_WORK = 2 * 1000 * 1000 };
 
-/* True if the entry depends on none of x; it is replaced by its normal form where only that shows it. */
-static bool settle(Graph *graph, NodeId *entry, const NodeId *x, uint32_t count) {
-    if (graph_is_const(graph, *entry) || !graph_depends(graph, *entry, x, count)) return true;
-    NodeId normal = graph_normal(graph, *entry, SETTLE_BUDGET, NULL);
-    if (normal == NODE_NONE || graph_depends(graph, normal, x, count)) return false;
-    *entry = normal;
-    return true;
-}
-
-static bool settle_all(Mechanics *m, NodeId *entry, size_t entries, const NodeId *x, uint32_t count) {
-    bool all = true;
-    for (size_t i = 0; i < entries; i++) all = settle(m->graph, &entry[i], x, count) && all;
+/* True if the entries depend on none of x; those whose normal form alone shows it are replaced by it. Past SETTLE_WORK
+ * nothing more is tried: to take a constant for varying costs time in each step, and changes no value. */
+static bool settle_all(Mechanics *m, NodeId *entry, size_t entries, const NodeId *x, uint32_t count, uint64_t *work) {
+    Graph *g = m->graph;
+    bool all = true, *varies = memory_new(entries + 1);
+    if (!varies) return !(g->failed = true);
+    graph_depend(g, entry, (uint32_t)entries, x, count, varies);
+    for (size_t i = 0; i < entries; i++) {
+        if (!varies[i]) continue;
+        NodeId normal = *work < SETTLE_WORK ? graph_normal(g, entry[i], SETTLE_BUDGET, work, NULL) : NODE_NONE;
+        varies[i] = normal == NODE_NONE || graph_depends(g, normal, x, count);
+        if (!varies[i]) entry[i] = normal;
+        all = all && !varies[i];
+    }
+    memory_free(varies);
     return all;
 }
 
@@ -60,6 +63,33 @@ static bool eliminates_to_zero(mpfr_t *a, uint32_t d, long bits) {
     return singular;
 }
 
+/* The same in doubles, as a quick look: true if no pivot is small, so that the matrix is regular without doubt. */
+static bool is_clearly_regular(mpfr_t *a, uint32_t d) {
+    double *x = memory_new((size_t)d * d * sizeof *x), largest = 0;
+    for (size_t i = 0; x && i < (size_t)d * d; i++) {
+        x[i] = mpfr_get_d(a[i], MPFR_RNDN);
+        largest = fmax(largest, fabs(x[i]));
+    }
+    bool regular = x && largest > 0 && isfinite(largest);
+    for (uint32_t k = 0; k < d && regular; k++) {
+        uint32_t pivot = k;
+        for (uint32_t i = k + 1; i < d; i++)
+            if (fabs(x[(size_t)i * d + k]) > fabs(x[(size_t)pivot * d + k])) pivot = i;
+        double *top = x + (size_t)k * d, *best = x + (size_t)pivot * d;
+        for (uint32_t j = k; j < d && pivot != k; j++) {
+            double keep = top[j];
+            top[j] = best[j], best[j] = keep;
+        }
+        regular = fabs(top[k]) > 1e-6 * largest;
+        for (uint32_t i = k + 1; i < d && regular; i++) {
+            double *row = x + (size_t)i * d, f = row[k] / top[k];
+            for (uint32_t j = k + 1; j < d && f != 0; j++) row[j] -= f * top[j];
+        }
+    }
+    memory_free(x);
+    return regular;
+}
+
 /* Whether B_v is singular at MASS_POINTS random points out of MASS_POINTS. */
 static bool mass_is_singular(Mechanics *m) {
     static const double spread[] = {0.25, 1, 0.01, 4};
@@ -84,7 +114,7 @@ static bool mass_is_singular(Mechanics *m) {
         for (size_t j = 0; j < entries; j++) numbers = numbers && mpfr_number_p(a[j]);
         if (!numbers) continue;
         finite++;
-        singular = eliminates_to_zero(a, d, MASS_BITS / 2);
+        singular = !is_clearly_regular(a, d) && eliminates_to_zero(a, d, MASS_BITS / 2);
     }
     for (size_t i = 0; i < entries; i++) mpfr_clear(a[i]);
     memory_free(a);
@@ -112,6 +142,7 @@ static void report_singular(const Mechanics *m, Span lagrangian, Diagnostics *di
 bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
     uint32_t d = m->dof, variables = 2 * d;
     size_t square = (size_t)d * d;
+    uint64_t work = 0;
     const NodeId *x = m->state;
     m->cyclic = memory_new((d + 1) * sizeof *m->cyclic);
     if (!m->cyclic) {
@@ -119,17 +150,15 @@ bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
         return false;
     }
     LagFacts *f = &m->facts;
-    bool mass = settle_all(m, m->BV, square, x, variables);
-    bool linear = settle_all(m, m->AQ, 3 * square, x, variables); /* A_q, A_v, B_q lie side by side */
+    bool mass = settle_all(m, m->BV, square, x, variables, &work);
+    bool linear = settle_all(m, m->AQ, 3 * square, x, variables, &work); /* A_q, A_v, B_q lie side by side */
     f->quadratic = mass && linear;
-    f->constant_mass = mass && settle_all(m, m->BV, square, x, variables + 1);
+    f->constant_mass = mass && settle_all(m, m->BV, square, x, variables + 1, &work);
     f->autonomous = !graph_depends(m->graph, m->lambda, &m->time, 1);
     f->forces_free_of_velocity = all_zero(m, m->AV, square);
     f->conservative = m->coupling == COUPLING_NONE;
-    for (uint32_t k = 0; k < d; k++) {
-        settle(m->graph, &m->A[k], x, variables + 1);
-        m->cyclic[k] = graph_equals(m->graph, m->A[k], 0);
-    }
+    settle_all(m, m->A, d, x, variables + 1, &work);
+    for (uint32_t k = 0; k < d; k++) m->cyclic[k] = graph_equals(m->graph, m->A[k], 0);
     f->cyclic = m->cyclic;
     if (mass_is_singular(m)) {
         report_singular(m, lagrangian, diag);

@@ -124,23 +124,32 @@ static bool sum_split(Graph *g, NodeId node, Sum *sum) {
     return room;
 }
 
+/* v dE/dv - E of a term E, summed over those of the velocities v that it holds. */
+static NodeId term_energy(Mechanics *m, NodeId term, const NodeId *v, NodeId *own, NodeId *momentum) {
+    Graph *g = m->graph;
+    uint32_t count = 0;
+    NodeId e = graph_integer(g, 0);
+    if (!graph_reach(g, &term, 1)) return 0;
+    for (uint32_t k = 0; k < m->dof; k++)
+        if (g->mark[v[k]] == g->stamp) own[count++] = v[k];
+    graph_gradient(g, term, own, count, momentum);
+    for (uint32_t k = 0; k < count; k++) e = graph_add(g, e, graph_multiply(g, own[k], momentum[k]));
+    return graph_subtract(g, e, term);
+}
+
 /* L and its energy, term by term so that what cancels is never written. */
 static bool energy(Mechanics *m, const Limit *limit) {
     Graph *g = m->graph;
     uint32_t d = m->dof;
     Sum sum = {0};
-    NodeId *v = memory_new(2 * (size_t)(d + 1) * sizeof *v);
+    NodeId *v = memory_new(3 * (size_t)(d + 1) * sizeof *v);
     if (!v) return false;
-    NodeId *momentum = v + d;
     for (uint32_t k = 0; k < d; k++) v[k] = m->coordinate[k].v;
     graph_substitute(g, &m->lambda, 1, limit->from, limit->to, limit->count, &m->conservative);
     bool room = sum_split(g, m->conservative, &sum);
     m->energy = graph_integer(g, 0);
     for (uint32_t i = 0; room && i < sum.count; i++) {
-        NodeId e = graph_integer(g, 0);
-        graph_gradient(g, sum.term[i], v, d, momentum);
-        for (uint32_t k = 0; k < d; k++) e = graph_add(g, e, graph_multiply(g, v[k], momentum[k]));
-        e = graph_subtract(g, e, sum.term[i]);
+        NodeId e = term_energy(m, sum.term[i], v, v + d, v + 2 * d);
         m->energy = graph_add(g, m->energy, graph_multiply(g, sum.factor[i], e));
     }
     memory_free(v);

@@ -7,6 +7,8 @@
 #include "graph/lower.h"
 #include "lag_kernel.h"
 
+enum { MECHANICS_COORDINATES_MOST = 500 }; /* matrices over them are dense */
+
 /* The variables of one coordinate, as NAME nodes. */
 typedef struct Coordinate {
     NameId name;
@@ -54,8 +56,7 @@ typedef struct Mechanics {
  * said outright, in order. Fills coordinate, parameter, dof, time; says in diag what is wrong and what was taken for
  * granted. False after an error. */
 typedef struct Declared {
-    const NameId *coord, *param;
-    uint32_t coord_count, param_count;
+    const NameSet *coord, *param;
 } Declared;
 
 bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declared, Diagnostics *diag);

@@ -14,23 +14,15 @@ typedef struct Reader {
     const Lowering *lowering;
     Declared declared;
     Diagnostics *diag;
+    bool full; /* there were more than MECHANICS_COORDINATES_MOST coordinates, which has been said */
 } Reader;
-
-static bool among(NameId name, const NameId *list, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        if (list[i] == name) return true;
-    return false;
-}
 
 /* Said or given a value: never a coordinate's name. */
 static bool is_given(const Reader *r, NameId name) {
-    return definition_of(r->lowering->definitions, name).kind != DEFINITION_NONE ||
-           among(name, r->declared.param, r->declared.param_count);
+    return definition_of(r->lowering->definitions, name).kind != DEFINITION_NONE || name_set_has(r->declared.param, name);
 }
 
-static bool is_declared_coordinate(const Reader *r, NameId name) {
-    return among(name, r->declared.coord, r->declared.coord_count);
-}
+static bool is_declared_coordinate(const Reader *r, NameId name) { return name_set_has(r->declared.coord, name); }
 
 static bool is_used(const Reader *r, NameId name) {
     for (uint32_t i = 0; name != NAME_NONE && i < r->lowering->use_count; i++)
@@ -76,6 +68,11 @@ static bool add_coordinate(Reader *r, NameId name, Span span) {
     Mechanics *m = r->m;
     for (uint32_t i = 0; i < m->dof; i++)
         if (m->coordinate[i].name == name) return true;
+    if (m->dof == MECHANICS_COORDINATES_MOST) {
+        if (!r->full) diag_error(r->diag, span, NULL, "more than %d coordinates", MECHANICS_COORDINATES_MOST);
+        r->full = true;
+        return true;
+    }
     void *data = m->coordinate;
     if (!memory_grow(&data, &m->coordinate_capacity, m->dof + 1, sizeof *m->coordinate)) return false;
     m->coordinate = data;
@@ -174,19 +171,29 @@ static bool list_state(Reader *r) {
     return true;
 }
 
+/* Coordinates that were declared and are there, in the order declared. */
+static bool add_declared(Reader *r) {
+    const NameSet *coord = r->declared.coord;
+    const Lowering *l = r->lowering;
+    uint32_t *first = memory_new((coord->has_count + 1) * sizeof *first); /* by name: the first use that tells, + 1 */
+    bool room = first;
+    for (uint32_t i = 0; room && i < l->use_count; i++) {
+        NameId coordinate;
+        role_of(r, l->use[i].name, &coordinate);
+        if (name_set_has(coord, coordinate) && !first[coordinate]) first[coordinate] = i + 1;
+    }
+    for (uint32_t i = 0; room && i < coord->count; i++)
+        if (first[coord->name[i]]) room = add_coordinate(r, coord->name[i], l->use[first[coord->name[i]] - 1].span);
+    memory_free(first);
+    return room;
+}
+
 bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declared, Diagnostics *diag) {
-    Reader r = {m, lowering, declared, diag};
+    Reader r = {m, lowering, declared, diag, false};
     uint32_t errors = diag->errors;
     m->time = graph_name(m->graph, names_intern(m->names, "t", 1));
-    for (uint32_t i = 0; i < declared.coord_count; i++) /* those that are there, in the order declared */
-        for (uint32_t j = 0; j < lowering->use_count; j++) {
-            NameId coordinate;
-            role_of(&r, lowering->use[j].name, &coordinate);
-            if (coordinate != declared.coord[i]) continue;
-            if (!add_coordinate(&r, coordinate, lowering->use[j].span)) m->graph->failed = true;
-            break;
-        }
-    for (uint32_t i = 0; i < lowering->use_count; i++) classify(&r, lowering->use[i]);
+    if (!add_declared(&r)) m->graph->failed = true;
+    for (uint32_t i = 0; i < lowering->use_count && !r.full && !diag->full; i++) classify(&r, lowering->use[i]);
     if (diag->errors != errors || !collect_parameters(&r) || !list_state(&r)) return false;
     for (uint32_t i = 0; i < m->dof; i++) note_lonely(&r, &m->coordinate[i]);
     return !m->graph->failed;

@@ -24,7 +24,8 @@ uint32_t tape_operands(TapeCode code) { return code_table[code].operands; }
 static TapeValue append(Tape *tape, TapeCode code, uint32_t a, uint32_t b, uint32_t c) {
     void *data = tape->op;
     if (tape->failed) return 0;
-    if (tape->count >= TAPE_LONGEST || !memory_grow(&data, &tape->op_capacity, tape->count + 1, sizeof *tape->op)) {
+    tape->too_long = tape->count >= TAPE_LONGEST;
+    if (tape->too_long || !memory_grow(&data, &tape->op_capacity, tape->count + 1, sizeof *tape->op)) {
         tape->failed = true;
         return 0;
     }

@@ -53,6 +53,7 @@ typedef struct Tape {
     uint32_t depth; /* of loops, while being written */
     uint32_t work;  /* doubles of LAG_WORK in use */
     bool failed;    /* out of memory or too long: sticky, values are then meaningless */
+    bool too_long;  /* why it failed: TAPE_LONGEST */
 } Tape;
 
 enum { TAPE_LONGEST = 8 * 1000 * 1000 };

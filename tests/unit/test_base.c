@@ -116,7 +116,7 @@ static void test_diagnostics(void) {
     diag_error(&list, ((Span){source, 14, 15}), "say so", "wrong %d", 7); /* once */
     diag_note(&list, ((Span){source, 0, 1}), NULL, "first");
     diag_warning(&list, ((Span){source, 20, 21}), NULL, "after a tab");
-    diag_sort(&list);
+    diag_finish(&list);
     CU_ASSERT(list.count == 3 && list.errors == 1);
     check_format(&list, 0, "file.lag:1:1: note: first\n    a = 1\n    ^\n");
     check_format(&list, 1, "file.lag:2:8: error: wrong 7\n    θd^2 - k*θ\n           ^ say so\n");
@@ -126,16 +126,28 @@ static void test_diagnostics(void) {
     source = source_new(&arena, "f", odd, sizeof odd - 1);
     diag_error(&list, ((Span){source, 6, 10}), NULL, "odd"); /* what a terminal can't be given is '?', each one character */
     diag_error(&list, ((Span){source, 2, 3}), NULL, "nul");
-    check_format(&list, 0, "f:1:7: error: odd\n    a ??? x? y\n          ^~~\n");
-    check_format(&list, 1, "f:1:3: error: nul\n    a ??? x? y\n      ^\n");
+    diag_finish(&list);
+    check_format(&list, 0, "f:1:3: error: nul\n    a ??? x? y\n      ^\n");
+    check_format(&list, 1, "f:1:7: error: odd\n    a ??? x? y\n          ^~~\n");
     diag_clear(&list);
     source = source_new(&arena, "file.lag", bytes, sizeof bytes - 1);
     diag_note(&list, ((Span){source, 0, 1}), NULL, "first");
+    diag_finish(&list);
     char cut[8];
     CU_ASSERT_EQUAL(lag_diagnostic_format(&list.item[0], false, cut, sizeof cut), 42);
     CU_ASSERT_STRING_EQUAL(cut, "file.la");
     diag_clear(&list);
     CU_ASSERT(list.count == 0 && list.errors == 0);
+    for (int i = 0; i < DIAG_MOST; i++) diag_note(&list, ((Span){source, 0, 1}), NULL, "note %d", i);
+    CU_ASSERT(list.count == DIAG_MOST / 2 && !list.full);
+    for (int i = 0; i < DIAG_MOST / 2; i++) diag_error(&list, ((Span){source, 2, 3}), NULL, "wrong %d", i);
+    CU_ASSERT(list.count == DIAG_MOST && list.errors == DIAG_MOST / 2 && !list.full);
+    for (int i = 0; i < 3; i++) diag_error(&list, ((Span){source, 4, 5}), NULL, "once more %d", i);
+    CU_ASSERT(list.count == DIAG_MOST + 1 && list.full);
+    diag_finish(&list);
+    check_format(
+        &list, DIAG_MOST,
+        "file.lag:1:5: error: more than 1000 mistakes: the rest of the text is not looked at\n    a = 1\n        ^\n");
     diag_free(&list);
     arena_free(&arena);
 }

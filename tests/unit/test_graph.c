@@ -161,7 +161,7 @@ static void check_zero(const char *text, int zero) { /* 1: exactly; 0: exactly n
     Bench b;
     bool polynomial = false;
     CU_ASSERT(bench_read(&b, text));
-    NodeId n = graph_normal(&b.graph, b.node, 1000, &polynomial);
+    NodeId n = graph_normal(&b.graph, b.node, 1000, NULL, &polynomial);
     int got = n == NODE_NONE ? -1 : graph_equals(&b.graph, n, 0) ? 1 : polynomial ? 0 : -1;
     if (got != zero) printf("\n    %s: %d, not %d", text, got, zero);
     CU_ASSERT_EQUAL(got, zero);

@@ -150,6 +150,7 @@ static void check_mistake(const char *text, size_t size, const char *want) {
     Reading r = read_bytes(text, size);
     char first[700] = "";
     CU_ASSERT(!r.good && r.diag.count == 1);
+    diag_finish(&r.diag);
     if (r.diag.count) lag_diagnostic_format(&r.diag.item[0], false, first, sizeof first);
     first[strcspn(first, "\n")] = 0;
     bool right = strcmp(first, want) == 0;
