@@ -53,7 +53,7 @@ LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeI
     Graph *g = &program->values;
     if (!graph_reach(g, &node, 1)) return LAG_ERROR_MEMORY;
     NodeId *name = memory_new((g->list_count + 1) * sizeof *name);
-    mpfr_t *number = memory_new((g->list_count + 1) * sizeof *number);
+    mpfr_t *number = numbers_new(g->list_count, VALUE_BITS);
     uint32_t count = 0;
     LagStatus status = name && number ? LAG_OK : LAG_ERROR_MEMORY;
     for (uint32_t i = 0; status == LAG_OK && i < g->list_count; i++) {
@@ -61,7 +61,6 @@ LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeI
         const SessionValue *v = value_of(state, g->node[g->list[i]].a);
         if (v) {
             name[count] = g->list[i];
-            mpfr_init2(number[count], VALUE_BITS);
             mpfr_set_d(number[count++], v->value, MPFR_RNDN);
         } else {
             if (missing) *missing = g->node[g->list[i]].a;
@@ -77,7 +76,6 @@ LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeI
         if (status == LAG_OK) *value = rounded;
         mpfr_clear(result);
     }
-    for (uint32_t i = 0; i < count; i++) mpfr_clear(number[i]);
     memory_free(name);
     memory_free(number);
     return status;

@@ -3,6 +3,14 @@
 
 #include <float.h>
 
+mpfr_t *numbers_new(size_t count, mpfr_prec_t bits) {
+    size_t size = mpfr_custom_get_size(bits);
+    mpfr_t *number = count < SIZE_MAX / (sizeof *number + size) ? memory_new(count * (sizeof *number + size)) : NULL;
+    for (size_t i = 0; number && i < count; i++)
+        mpfr_custom_init_set(number[i], MPFR_NAN_KIND, 0, bits, (char *)(number + count) + i * size);
+    return number;
+}
+
 static void selection(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
     switch (code) {
     case GRAPH_ABS: mpfr_abs(out, a, MPFR_RNDN); return;
@@ -89,17 +97,16 @@ bool graph_evaluate(Graph *graph, const NodeId *root, uint32_t roots, const Node
     if (!graph_reach(graph, root, roots)) return false;
     uint32_t count = graph->list_count;
     graph->reached += EVALUATE_WORK * (uint64_t)count;
-    mpfr_t *number = memory_new(count * sizeof *number);
+    mpfr_t *number = numbers_new(count, roots ? mpfr_get_prec(out[0]) : MPFR_PREC_MIN);
     if (number) {
         for (uint32_t i = 0; i < count; i++) {
-            mpfr_init2(number[i], roots ? mpfr_get_prec(out[0]) : MPFR_PREC_MIN);
             node_value(graph, i, number);
             for (uint32_t j = 0; graph->node[graph->list[i]].code == GRAPH_NAME && j < names; j++)
                 if (name[j] == graph->list[i]) mpfr_set(number[i], value[j], MPFR_RNDN);
         }
         for (uint32_t i = 0; i < roots; i++) mpfr_set(out[i], at(graph, number, root[i]), MPFR_RNDN);
-        for (uint32_t i = 0; i < count; i++) mpfr_clear(number[i]);
     }
+    bool done = number;
     memory_free(number);
-    return number;
+    return done;
 }

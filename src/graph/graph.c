@@ -109,7 +109,9 @@ NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
 }
 
 NodeId graph_rational(Graph *graph, const mpq_t value) {
-    if (mpz_sizeinbase(mpq_numref(value), 2) > GRAPH_BITS || mpz_sizeinbase(mpq_denref(value), 2) > GRAPH_BITS)
+    size_t above = mpz_sizeinbase(mpq_numref(value), 2), below = mpz_sizeinbase(mpq_denref(value), 2);
+    uint64_t bits = above + below + GRAPH_BITS_EACH;
+    if (above > GRAPH_BITS || below > GRAPH_BITS || graph->constant_bits + bits > GRAPH_BITS_ALL)
         graph->too_wide = graph->failed = true;
     if (!room_for_one(graph)) return 0;
     uint32_t i = (uint32_t)hash_rational(value) & (graph->slots - 1);
@@ -125,6 +127,7 @@ NodeId graph_rational(Graph *graph, const mpq_t value) {
     graph->constant = data;
     mpq_init(graph->constant[graph->constant_count]);
     mpq_set(graph->constant[graph->constant_count], value);
+    graph->constant_bits += bits;
     return append(graph, i, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
 }
 

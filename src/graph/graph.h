@@ -36,7 +36,9 @@ typedef struct GraphNode {
 
 enum {
     GRAPH_MOST = 4 * 1000 * 1000, /* nodes */
-    GRAPH_BITS = 65536            /* most bits of a constant's numerator or denominator */
+    GRAPH_BITS = 65536,           /* most bits of a constant's numerator or denominator */
+    GRAPH_BITS_EACH = 512,        /* of memory that a constant takes beside its own */
+    GRAPH_BITS_ALL = 1 << 30      /* most bits of all constants of a graph: GMP ends the program where it gets no memory */
 };
 
 typedef struct Graph {
@@ -44,6 +46,7 @@ typedef struct Graph {
     uint32_t count, capacity;
     mpq_t *constant;
     uint32_t constant_count, constant_capacity;
+    uint64_t constant_bits;
     NodeId *slot; /* open addressing: node + 1, or 0 */
     uint32_t slots;
     uint32_t *mark; /* scratch of graph_reach, one a node: equal to `stamp` if reached */
@@ -53,7 +56,7 @@ typedef struct Graph {
     uint32_t list_count, list_capacity;
     uint64_t normal_work; /* terms that graph_normal has made */
     bool failed;
-    bool too_large, too_wide, too_long; /* why it failed: GRAPH_MOST, GRAPH_BITS, reach_most */
+    bool too_large, too_wide, too_long; /* why it failed: GRAPH_MOST; GRAPH_BITS or GRAPH_BITS_ALL; reach_most */
 } Graph;
 
 enum { NODE_ZERO, NODE_ONE }; /* the constants 0, which is the answer of a failed graph too, and 1 */
@@ -120,9 +123,9 @@ bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count);
 void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *x, uint32_t count, bool *out);
 
 /* normal.c: the normal form: expanded into monomials over atoms, equal terms collected, functions' signs pulled out by
- * parity. NODE_NONE where it would grow past the budget, or where those of the graph have cost too much together. *work, if it
- * is not NULL, counts the nodes gone through. *polynomial (may be NULL) says that the atoms are names alone, so that the normal
- * form is 0 only if the expression is. */
+ * parity. NODE_NONE where it would grow past the budget, or where those of the graph have cost too much together. *work, if
+ * it is not NULL, counts the nodes gone through. *polynomial (may be NULL) says that the atoms are names alone, so that the
+ * normal form is 0 only if the expression is. */
 NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, uint64_t *work, bool *polynomial);
 
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is

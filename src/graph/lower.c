@@ -425,7 +425,8 @@ void lower_report_failure(const Graph *graph, Span span, Diagnostics *diag) {
     if (graph->too_long)
         lower_report_work(span, diag);
     else if (graph->too_wide)
-        diag_error(diag, span, "smaller powers, or fewer digits", "a constant has more than %d bits here", GRAPH_BITS);
+        diag_error(diag, span, "smaller powers, or fewer digits",
+                   "a constant has more than %d bits here, or all together more than %d", GRAPH_BITS, GRAPH_BITS_ALL);
     else if (graph->too_large)
         diag_error(diag, span, "fewer terms, or smaller powers",
                    "this is too large: more than %d operations, derivatives included", GRAPH_MOST);

@@ -97,13 +97,12 @@ static bool mass_is_singular(Mechanics *m) {
     size_t entries = (size_t)d * d;
     bool singular = true;
     RandomPoint point;
-    mpfr_t *a = memory_new((entries + 1) * sizeof *a);
+    mpfr_t *a = numbers_new(entries, MASS_BITS);
     if (!a || !random_new(&point, m, MASS_BITS)) {
         memory_free(a);
         m->graph->failed = true;
         return false;
     }
-    for (size_t i = 0; i < entries; i++) mpfr_init2(a[i], MASS_BITS);
     for (uint32_t i = 0; i < MASS_TRIES && finite < MASS_POINTS && singular; i++) {
         random_draw(&point, spread[i % 4]);
         if (!graph_evaluate(m->graph, m->BV, (uint32_t)entries, point.name, point.value, point.count, a)) {
@@ -116,7 +115,6 @@ static bool mass_is_singular(Mechanics *m) {
         finite++;
         singular = !is_clearly_regular(a, d) && eliminates_to_zero(a, d, MASS_BITS / 2);
     }
-    for (size_t i = 0; i < entries; i++) mpfr_clear(a[i]);
     memory_free(a);
     random_free(&point);
     return singular && finite == MASS_POINTS;

@@ -12,7 +12,7 @@ enum { PER_COORDINATE = 6 };
 
 bool random_new(RandomPoint *point, const Mechanics *m, mpfr_prec_t bits) {
     uint32_t most = PER_COORDINATE * m->dof + m->parameter_count + 1;
-    *point = (RandomPoint){.name = memory_new(most * sizeof *point->name), .value = memory_new(most * sizeof *point->value)};
+    *point = (RandomPoint){.name = memory_new(most * sizeof *point->name), .value = numbers_new(most, bits)};
     if (!point->name || !point->value) {
         memory_free(point->name);
         memory_free(point->value);
@@ -27,10 +27,7 @@ bool random_new(RandomPoint *point, const Mechanics *m, mpfr_prec_t bits) {
     point->variables = point->count;
     for (uint32_t i = 0; i < m->parameter_count; i++) point->name[point->count++] = m->parameter[i].node;
     point->name[point->count++] = m->time;
-    for (uint32_t i = 0; i < point->count; i++) {
-        mpfr_init2(point->value[i], bits);
-        mpfr_set_zero(point->value[i], 1);
-    }
+    for (uint32_t i = 0; i < point->count; i++) mpfr_set_zero(point->value[i], 1);
     return true;
 }
 
@@ -42,7 +39,6 @@ void random_draw(RandomPoint *point, double spread) {
 }
 
 void random_free(RandomPoint *point) {
-    for (uint32_t i = 0; i < point->count; i++) mpfr_clear(point->value[i]);
     memory_free(point->name);
     memory_free(point->value);
     *point = (RandomPoint){0};

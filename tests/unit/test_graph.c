@@ -263,13 +263,31 @@ static void test_errors(void) {
     check_error("1e-5000", "does not fit a double");
 }
 
+/* All constants of a graph together are bounded, whatever each is. */
+static void test_constants(void) {
+    Graph g;
+    mpq_t q;
+    mpq_init(q);
+    mpz_ui_pow_ui(mpq_numref(q), 2, GRAPH_BITS - 1);
+    CU_ASSERT_FATAL(graph_init(&g));
+    for (int i = 0; i < GRAPH_BITS_ALL / GRAPH_BITS && !g.failed; i++) {
+        mpz_add_ui(mpq_numref(q), mpq_numref(q), 1);
+        graph_rational(&g, q);
+    }
+    CU_ASSERT(g.too_wide && g.constant_bits <= GRAPH_BITS_ALL && g.constant_bits > GRAPH_BITS_ALL - 2 * GRAPH_BITS);
+    graph_free(&g);
+    mpq_clear(q);
+}
+
 void suite_graph(void) {
-    suite_add("graph", (SuiteTest[]){{"simplify", test_simplify},
-                                     {"differentiate", test_differentiate},
-                                     {"normal form", test_normal},
-                                     {"a sum of 50,000 terms", test_long_sum},
-                                     {"a chain 100,000 deep", test_deep_chain},
-                                     {"2^40 unexpanded", test_shared},
-                                     {"errors", test_errors},
-                                     {0}});
+    suite_add("graph/rules", (SuiteTest[]){{"simplify", test_simplify},
+                                           {"differentiate", test_differentiate},
+                                           {"2^40 unexpanded", test_shared},
+                                           {"errors", test_errors},
+                                           {0}});
+    suite_add("graph/size", (SuiteTest[]){{"normal form", test_normal},
+                                          {"a sum of 50,000 terms", test_long_sum},
+                                          {"a chain 100,000 deep", test_deep_chain},
+                                          {"constants", test_constants},
+                                          {0}});
 }
