@@ -38,7 +38,7 @@ enum {
     GRAPH_MOST = 4 * 1000 * 1000, /* nodes */
     GRAPH_BITS = 65536,           /* most bits of a constant's numerator or denominator */
     GRAPH_BITS_EACH = 512,        /* of memory that a constant takes beside its own */
-    GRAPH_BITS_ALL = 1 << 30      /* most bits of all constants of a graph: GMP ends the program where it gets no memory */
+    GRAPH_BITS_ALL = 2000000000   /* most bits of all constants of a graph: GMP ends the program where it gets no memory */
 };
 
 typedef struct Graph {

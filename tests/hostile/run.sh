@@ -140,7 +140,7 @@ echo 'qd^2 - q^2; start q = 1; integrate dt = 1, steps = 1, every = 1e15 + 1' >"
 bad 'a larger every' 'error: every is a whole number from 1 to 1e15'
 
 # Operations of a Lagrangian, of its code, and bytes of what is shown: near the limit, and past it.
-list 200000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangian of 200,000 terms'
+list 80000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangian of 80,000 terms'
 list 1600000 ' + ' '&*q' | sed 's/^/qd^2 - q*2 + /' >"$text"; bad 'a Lagrangian of 1,600,000 terms' 'more than'
 code() { list "$1" ' + ' 'x&d^2'; printf ' + ('; list "$1" + 'x&d*x&'; printf ')^2\n%s\n' "$2"; }
 code 55 'show asm' >"$text"; begin; run "$text"; exits 0 'code of 55 coordinates'
