@@ -5,8 +5,8 @@
 #include "model.h"
 
 /* The first half, for every Lagrangian read: tree -> graph -> A, B and derivatives -> checks and facts. NULL after an error,
- * which is in diag, or when out of memory, which diag->failed says. *work of LOWER_WORK is taken, and what this takes is added
- * to it. The caller releases the model. */
+ * which is in diag, or when out of memory, which diag->failed says. *work of LOWER_WORK is taken, and what this takes is
+ * added to it. The caller releases the model. */
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,
                         uint64_t *work, Diagnostics *diag);
 

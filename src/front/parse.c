@@ -435,7 +435,7 @@ static int read_again(Parser *p, yypstate *state) {
 bool parse_text(Tree *tree, const Source *source, Names *names, Diagnostics *diag) {
     uint32_t errors = diag->errors;
     *tree = (Tree){.source = source};
-    Parser p = {.tree = tree, .diag = diag, .names = names, .lexer = {source, names, diag, 0}};
+    Parser p = {.tree = tree, .diag = diag, .names = names, .lexer = {.source = source, .names = names, .diag = diag}};
     if (source->size > LEX_TEXT_MOST) {
         diag_error(diag, ((Span){source, 0, 1}), NULL, "this text has more than %d bytes", LEX_TEXT_MOST);
         return false;

@@ -1,5 +1,6 @@
-/* text.c: any bytes as a text of the language (libFuzzer, or replay.c). What reads is shown in every view of the text and of
- * the Lagrangian, and one in eight goes on to the kernel: its views without native code, and two steps by each method. */
+/* text.c: any bytes as a text of the language (libFuzzer, or replay.c), and as one to be completed. What reads is shown in
+ * every view of the text and of the Lagrangian, and one in eight goes on to the kernel: its views without native code, and
+ * two steps by each method. */
 #include "base/memory.h"
 #include "lag.h"
 
@@ -75,6 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool said = lag_diagnostic_count(session) > 0;
     if (status != LAG_OK && (status != LAG_ERROR_TEXT || !said)) abort(); /* a text is right, or something is said */
     format_diagnostics(session);
+    char *words = NULL;
+    if (lag_session_complete(session, (const char *)data, size, &words) != LAG_OK) abort();
+    lag_text_free(words);
     if (status == LAG_OK) {
         const LagModel *model = lag_program_model(program);
         evaluate(program);
