@@ -76,7 +76,8 @@ typedef struct LagDiagnostic {
     uint32_t first;      /* the column of its first character: 1 unless the line is long */
 } LagDiagnostic;
 
-/* Diagnostics of the session's last lag_read or lag_table_read, in the order of the text. */
+/* How many there are, and one of them (NULL from the last on): the diagnostics of the session's last lag_read or
+ * lag_table_read, in the order of the text. */
 LAG_API size_t lag_diagnostic_count(const LagSession *session);
 LAG_API const LagDiagnostic *lag_diagnostic(const LagSession *session, size_t index);
 
@@ -178,10 +179,13 @@ LAG_API bool lag_text_continues(const char *text, size_t size);
  * ("" if there are none). The caller frees *words with lag_text_free. LAG_ERROR_ARGUMENT if the text is over 16 MiB. */
 LAG_API LagStatus lag_session_complete(const LagSession *session, const char *text, size_t size, char **words);
 
+/* How many statements a program has, and one of them (NULL from the last on), which belongs to the program. */
 LAG_API size_t lag_program_count(const LagProgram *program);
 LAG_API const LagStatement *lag_program_statement(const LagProgram *program, size_t index);
 
-/* The last Lagrangian that the session has read, or NULL. */
+/* The last Lagrangian that the session had read when the program was, or NULL. It belongs to the program; see
+ * lag_model_hold.
+ */
 LAG_API const LagModel *lag_program_model(const LagProgram *program);
 
 /* The value of an item's expression under the session's current parameter values. LAG_ERROR_VALUE if a parameter that it
@@ -226,6 +230,8 @@ LAG_API const double *lag_table_values(const LagTable *table, uint32_t column);
 LAG_API const LagModel *lag_model_hold(const LagModel *model);
 LAG_API void lag_model_release(const LagModel *model);
 
+/* Degrees of freedom d; coordinates in the order of the state, index < d, and parameters in that of c, index < count (""
+ * beyond); the facts that were found. Texts and facts belong to the model. */
 LAG_API uint32_t lag_model_dof(const LagModel *model);
 LAG_API const char *lag_model_coordinate(const LagModel *model, uint32_t index);
 LAG_API uint32_t lag_model_parameter_count(const LagModel *model);
