@@ -149,7 +149,8 @@ static bool open_file(Tool *tool, Keep *keep, uint64_t steps) {
 
 static void close_file(Tool *tool, Keep *keep, bool lost) {
     const Trajectory *tr = &tool->last;
-    bool good = lost ? trajectory_rescue(&keep->out, tr, tr->steps) : trajectory_close(&keep->out, tr, tr->steps);
+    uint64_t written = (keep->out.rows - 1) * tool->settings.every; /* there may have been more */
+    bool good = lost ? trajectory_rescue(&keep->out, tr, written) : trajectory_close(&keep->out, tr, tr->steps);
     if (lost && good) complain("%s holds what was written until then", tool->options->output);
     if (lost || !good) tool_fails(tool, EXIT_TEXT);
 }
@@ -192,7 +193,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
         return true;
     }
     if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
-    Wants wants = tool_wants(tool, program, s);
+    Wants wants = tool->wants;
     bool output = tool->options->output;
     Keep keep = {.in_memory = wants.rows || (output && wants.another_run),
                  .to_file = output && !wants.another_run && !tool->prompt};

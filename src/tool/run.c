@@ -166,19 +166,21 @@ static void print_timings(const LagModel *model, FILE *out) {
     output_timings(out, seconds);
 }
 
-Wants tool_wants(const Tool *tool, const LagProgram *program, const LagStatement *statement) {
-    Wants wants = {.rows = tool->prompt, .energy = tool->prompt};
-    bool behind = false;
-    for (size_t i = 0; i < lag_program_count(program); i++) {
+/* Carries out a program's statements, knowing of each run what the text will still want of it. */
+static void carry_out(Tool *tool, const LagProgram *program) {
+    size_t count = lag_program_count(program), use = 0, energy = 0, run = 0; /* the last statement of each kind, from 1 */
+    for (size_t i = 0; i < count; i++) {
         const LagStatement *s = lag_program_statement(program, i);
-        if (behind) {
-            wants.another_run |= s->verb == LAG_VERB_INTEGRATE;
-            wants.rows |= s->verb == LAG_VERB_SAVE || s->verb == LAG_VERB_PLOT;
-            for (uint32_t j = 0; j < s->item_count; j++) wants.energy |= s->item[j].kind == LAG_ITEM_ENERGY;
-        }
-        behind |= s == statement;
+        if (s->verb == LAG_VERB_SAVE || s->verb == LAG_VERB_PLOT) use = i + 1;
+        if (s->verb == LAG_VERB_INTEGRATE) run = i + 1;
+        for (uint32_t j = 0; s->verb == LAG_VERB_PLOT && j < s->item_count; j++)
+            if (s->item[j].kind == LAG_ITEM_ENERGY) energy = i + 1;
     }
-    return wants;
+    bool go_on = true;
+    for (size_t i = 0; i < count && go_on; i++) {
+        tool->wants = (Wants){tool->prompt || use > i, tool->prompt || energy > i, run > i + 1};
+        go_on = verb_run(tool, program, lag_program_statement(program, i));
+    }
 }
 
 void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
@@ -194,9 +196,7 @@ void tool_text(Tool *tool, const char *name, const char *text, size_t size) {
     }
     if (!tool->prompt && !tool->options->quiet) check_sets(tool, program, text);
     print_dumps(tool, program);
-    bool go_on = !tool->options->check;
-    for (size_t i = 0; i < lag_program_count(program) && go_on; i++)
-        go_on = verb_run(tool, program, lag_program_statement(program, i));
+    if (!tool->options->check) carry_out(tool, program);
     if (tool->options->timings && (tool->options->check || !has_verb(program, LAG_VERB_INTEGRATE)) &&
         has_verb(program, LAG_VERB_LAGRANGIAN))
         print_timings(lag_program_model(program), tool->say);

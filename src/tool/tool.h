@@ -93,6 +93,12 @@ typedef struct Settings {
     uint64_t steps, every;
 } Settings;
 
+/* What the text still wants of a run, from the statements behind it. */
+typedef struct Wants {
+    bool rows, energy; /* something is made of them */
+    bool another_run;
+} Wants;
+
 /* One run of the command: a session and where it stands. */
 typedef struct Tool {
     const Options *options;
@@ -101,6 +107,7 @@ typedef struct Tool {
     FILE *say;        /* for people: standard output, or standard error where that is not for them */
     bool prompt;      /* a person types */
     Settings settings;
+    Wants wants;           /* of the statement at hand */
     const LagModel *model; /* held: what the state below belongs to */
     double t, *q, *rate;   /* the state: coordinates, and momenta or velocities */
     bool rate_is_velocity;
@@ -123,13 +130,6 @@ void tool_diagnostics(Tool *tool);
 /* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
                     char **text);
-
-/* run.c: what the text will still want of a run, from the statements behind `statement`. */
-typedef struct Wants {
-    bool rows, energy; /* something is made of them */
-    bool another_run;
-} Wants;
-Wants tool_wants(const Tool *tool, const LagProgram *program, const LagStatement *statement);
 
 /* verbs.c: carries out one statement. False: stop here. */
 bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *statement);
