@@ -1,6 +1,6 @@
 #!/bin/sh
 # Suites and runs of the command under valgrind: no error, no leak. What takes long there and the lobatto suite, which wants long
-# doubles longer than valgrind's, are left out; nothing is suppressed. Arguments: valgrind, the suites, the command, the folder
+# doubles longer than valgrind's, are left out; valgrind.supp is what is not lag's doing. Arguments: valgrind, the suites, the command, the folder
 # of the scripts.
 valgrind=$1 suites=$2 lag=$3 scripts=$4
 failed=0
@@ -11,7 +11,7 @@ trap 'rm -f "$log"' EXIT
 clean() {
     want=$1
     shift
-    "$valgrind" --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible "$@" \
+    "$valgrind" --suppressions="$(dirname "$0")/valgrind.supp" --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible "$@" \
         >"$log" 2>&1 </dev/null
     status=$?
     [ $status = "$want" ] && return

@@ -297,6 +297,15 @@ run --timings -e "$oscillator"
 for phase in parse differentiate emit optimise codegen link integrate; do has out "  $phase " --timings; done
 run --timings --check -e "$oscillator"; has out '  differentiate ' '--timings --check'
 
+# Without LLVM: what loads it says so, and everything else goes on.
+mkdir alone
+cp "$lag" alone/lag
+cp "$(dirname "$lag")"/liblag.so.1 alone/
+LD_LIBRARY_PATH=$scratch/alone alone/lag --backend=llvm -e "$oscillator" >out 2>err </dev/null; status=$?
+exits 1 'no LLVM'; has err 'the backend could not make code' 'no LLVM'
+LD_LIBRARY_PATH=$scratch/alone alone/lag -e "$oscillator; show kernel" -o alone.csv >out 2>err </dev/null; status=$?
+exits 0 'no LLVM needed'; has out 'interpreted' 'no LLVM needed'; holds 'cmp -s alone.csv saved.csv' 'the same bits without LLVM'
+
 # ---- JSON, with what reads it ----
 
 run --json -e "$oscillator; save \"a \\\"b\\\".csv\"; show equations; show parameters" -e 'start q = 1; integrate method = rk4, t = 0'
