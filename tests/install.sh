@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh BUILD SOURCE: what is installed can be built against: embed.c, with what pkg-config says, run on the installed library; so can embed.py, whose types and
-# constants are the header's.
+# install.sh BUILD SOURCE: what is installed can be built against: embed.c, with what pkg-config says, runs on the installed
+# library; so does embed.py; and the installed command finds its LLVM.
 set -eu
 build=$1 source=$2
 root=$(mktemp -d)
@@ -14,7 +14,9 @@ export LD_LIBRARY_PATH
 "$root/embed" >"$root/out"
 tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
-"$(find "$root" -type f -name lag -path '*/bin/*')" --version
+lag=$(find "$root" -type f -name lag -path '*/bin/*')
+"$lag" --version
+"$lag" --quiet --backend=llvm -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1'
 find "$root" -name lag.1 | grep -q man1
 grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
 python=python3

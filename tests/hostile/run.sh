@@ -1,9 +1,9 @@
 #!/bin/sh
 # Texts and surroundings that mean harm: each ends in a diagnostic, or in the plain right result, within 10 s and 1 GiB, and
 # leaves nothing behind. Small texts stand here: NAME.lag, with what is said of it in NAME.expect (plot_NAME.lag is not held to
-# words: what it draws with may be missing); large ones are made, at a limit and just past it. Arguments: the command, the folder of the tests, and the word
-# `sanitized` where it is built so: that is slower, and wants more memory than may be allowed. LAG_RECORD=1 writes the .expect
-# files anew: read what changed in them.
+# words: what it draws with may be missing); large ones are made, at a limit and just past it. Arguments: the command, the
+# folder of the tests, and the word `sanitized` where it is built so: that is slower, and wants more memory than may be
+# allowed. LAG_RECORD=1 writes the .expect files anew: read what changed in them.
 lag=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") here=$(cd "$2" && pwd)/hostile sanitized=$3
 passed=0 failed=0 skipped=0
 scratch=$(mktemp -d) || exit 1
