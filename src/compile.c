@@ -44,8 +44,8 @@ static bool has_motion(const Mechanics *m, Span span, Diagnostics *diag) {
 }
 
 enum {
-    MODEL_WORK = 1000, /* what a model takes, beside its names and nodes */
-    REACHED_A_STEP = 6 /* nodes of a graph listed in the time of one step of LOWER_WORK */
+    MODEL_WORK = 1000,  /* what a model takes, beside its names and nodes */
+    REACHED_A_STEP = 12 /* nodes of a graph listed in the time of one step of LOWER_WORK */
 };
 
 LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const Definitions *definitions, Declared declared,

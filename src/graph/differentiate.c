@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SWEEP_WORK = 11 }; /* nodes that could be listed in the time that a derivative takes */
+enum { SWEEP_WORK = 5 }; /* nodes that could be listed in the time that a derivative takes */
 
 /* What the sweep keeps for each node that is needed, by its place in their list. */
 typedef struct Sweep {
@@ -18,7 +18,7 @@ typedef struct Sweep {
     bool *wanted;    /* depends on a wanted variable */
 } Sweep;
 
-static uint32_t at(const Sweep *sweep, NodeId a) { return graph_place(sweep->node, sweep->count, a); }
+static uint32_t at(const Sweep *sweep, NodeId a) { return graph_place(sweep->graph, a); }
 
 static void contribute(Sweep *sweep, NodeId a, NodeId amount) {
     uint32_t i = at(sweep, a);
@@ -117,10 +117,8 @@ static bool sweep_begin(Sweep *sweep, NodeId y, const NodeId *x, uint32_t count)
     if (!sweep->node || !sweep->adjoint || !sweep->wanted) return false;
     memcpy(sweep->node, g->list, sweep->count * sizeof *sweep->node);
     for (uint32_t i = 0; i < sweep->count; i++) sweep->adjoint[i] = NODE_NONE;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t j = at(sweep, x[i]);
-        if (sweep->node[j] == x[i]) sweep->wanted[j] = true;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (graph_is_listed(g, x[i])) sweep->wanted[at(sweep, x[i])] = true;
     for (uint32_t i = 0; i < sweep->count; i++) {
         const GraphNode *node = &g->node[sweep->node[i]];
         uint32_t operands = graph_operands((GraphCode)node->code);
@@ -138,10 +136,9 @@ void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, Nod
         sweep.adjoint[sweep.count - 1] = graph_integer(graph, 1); /* y is its own last node */
         for (uint32_t i = sweep.count; i-- > 0;)
             if (sweep.wanted[i] && sweep.adjoint[i] != NODE_NONE) propagate(&sweep, sweep.node[i], sweep.adjoint[i]);
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t j = at(&sweep, x[i]);
-            if (sweep.node[j] == x[i] && sweep.adjoint[j] != NODE_NONE) out[i] = sweep.adjoint[j];
-        }
+        for (uint32_t i = 0; i < count; i++)
+            if (graph_is_listed(graph, x[i]) && sweep.adjoint[at(&sweep, x[i])] != NODE_NONE)
+                out[i] = sweep.adjoint[at(&sweep, x[i])];
     } else {
         graph->failed = true;
     }

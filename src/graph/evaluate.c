@@ -68,9 +68,7 @@ static void function(mpfr_t out, GraphCode code, mpfr_srcptr a, mpfr_srcptr b) {
     }
 }
 
-static mpfr_ptr at(const Graph *graph, mpfr_t *value, NodeId a) {
-    return value[graph_place(graph->list, graph->list_count, a)];
-}
+static mpfr_ptr at(const Graph *graph, mpfr_t *value, NodeId a) { return value[graph_place(graph, a)]; }
 
 /* The value of the i-th node of graph->list. */
 static void node_value(Graph *graph, uint32_t i, mpfr_t *value) {

@@ -47,6 +47,7 @@ void graph_free(Graph *graph) {
     memory_free(graph->node);
     memory_free(graph->slot);
     memory_free(graph->mark);
+    memory_free(graph->place);
     memory_free(graph->list);
     *graph = (Graph){0};
 }
@@ -223,6 +224,9 @@ bool graph_reach(Graph *graph, const NodeId *root, uint32_t count) {
     uint32_t before = graph->mark_capacity;
     if (graph->failed || !memory_grow(&data, &graph->mark_capacity, graph->count, sizeof *graph->mark)) goto fail;
     graph->mark = data;
+    data = graph->place;
+    if (!memory_grow(&data, &graph->place_capacity, graph->count, sizeof *graph->place)) goto fail;
+    graph->place = data;
     if (graph->mark_capacity > before)
         memset(graph->mark + before, 0, (graph->mark_capacity - before) * sizeof *graph->mark);
     graph->stamp++;
@@ -236,6 +240,7 @@ bool graph_reach(Graph *graph, const NodeId *root, uint32_t count) {
         if (operands > 1 && graph->mark[b] != graph->stamp && !list_push(graph, b)) goto fail;
     }
     list_order(graph);
+    for (uint32_t i = 0; i < graph->list_count; i++) graph->place[graph->list[i]] = i;
     graph->reached += graph->list_count;
     graph->too_long = graph->reach_most && graph->reached > graph->reach_most;
     if (!graph->too_long) return true;
@@ -243,16 +248,4 @@ fail:
     graph->failed = true;
     graph->list_count = 0;
     return false;
-}
-
-uint32_t graph_place(const NodeId *list, uint32_t count, NodeId a) {
-    uint32_t low = 0, high = count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (list[middle] <= a)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
 }

@@ -49,8 +49,9 @@ typedef struct Graph {
     uint64_t constant_bits;
     NodeId *slot; /* open addressing: node + 1, or 0 */
     uint32_t slots;
-    uint32_t *mark; /* scratch of graph_reach, one a node: equal to `stamp` if reached */
-    uint32_t mark_capacity, stamp;
+    uint32_t *mark;  /* scratch of graph_reach, one a node: equal to `stamp` if reached */
+    uint32_t *place; /* of each that is, in the list */
+    uint32_t mark_capacity, place_capacity, stamp;
     NodeId *list;                 /* the last graph_reach */
     uint64_t reached, reach_most; /* nodes that graph_reach has listed so far, and how many it may in all; 0: any number */
     uint32_t list_count, list_capacity;
@@ -105,8 +106,9 @@ void graph_split(Graph *graph, NodeId a, NodeId *factor, NodeId *rest);
  * reach_most: every pass begins with it, so that their number is a measure of all that is done with a graph. */
 bool graph_reach(Graph *graph, const NodeId *root, uint32_t count);
 
-/* The place in an ascending list of a node that is there; of the last one before it if it is not. */
-uint32_t graph_place(const NodeId *list, uint32_t count, NodeId a);
+/* Whether graph->list holds a node that is not younger than it, and its place there. */
+static inline bool graph_is_listed(const Graph *graph, NodeId a) { return graph->mark[a] == graph->stamp; }
+static inline uint32_t graph_place(const Graph *graph, NodeId a) { return graph->place[a]; }
 
 /* What follows is each in a file of its own. */
 

@@ -216,7 +216,7 @@ static Polynomial function(Normal *n, GraphCode code, Polynomial a, Polynomial b
     return single(n, f, graph_integer(g, flip && parity == GRAPH_ODD ? -1 : 1));
 }
 
-static Polynomial normal_at(const Normal *n, NodeId a) { return n->of[graph_place(n->node, n->count, a)]; }
+static Polynomial normal_at(const Normal *n, NodeId a) { return n->of[graph_place(n->graph, a)]; }
 
 static Polynomial normal_of(Normal *n, NodeId a) {
     Graph *g = n->graph;

@@ -45,7 +45,7 @@ done:
 bool graph_depends(Graph *graph, NodeId a, const NodeId *x, uint32_t count) {
     if (!graph_reach(graph, &a, 1)) return true;
     for (uint32_t i = 0; i < count; i++)
-        if (x[i] < graph->count && graph->mark[x[i]] == graph->stamp) return true;
+        if (graph_is_listed(graph, x[i])) return true;
     return false;
 }
 
@@ -55,13 +55,13 @@ void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId
     const NodeId *list = graph->list;
     uint32_t n = needs ? graph->list_count : 0;
     for (uint32_t i = 0; needs && i < count; i++)
-        if (x[i] < graph->count && graph->mark[x[i]] == graph->stamp) needs[graph_place(list, n, x[i])] = true;
+        if (graph_is_listed(graph, x[i])) needs[graph_place(graph, x[i])] = true;
     for (uint32_t i = 0; i < n; i++) {
         const GraphNode *node = &graph->node[list[i]];
         uint32_t operands = graph_operands((GraphCode)node->code);
-        needs[i] = needs[i] || (operands > 0 && needs[graph_place(list, n, node->a)]) ||
-                   (operands > 1 && needs[graph_place(list, n, node->b)]);
+        needs[i] = needs[i] || (operands > 0 && needs[graph_place(graph, node->a)]) ||
+                   (operands > 1 && needs[graph_place(graph, node->b)]);
     }
-    for (uint32_t i = 0; i < roots; i++) out[i] = !needs || needs[graph_place(list, n, root[i])];
+    for (uint32_t i = 0; i < roots; i++) out[i] = !needs || needs[graph_place(graph, root[i])];
     memory_free(needs);
 }

@@ -131,7 +131,7 @@ static NodeId term_energy(Mechanics *m, NodeId term, const NodeId *v, NodeId *ow
     NodeId e = graph_integer(g, 0);
     if (!graph_reach(g, &term, 1)) return 0;
     for (uint32_t k = 0; k < m->dof; k++)
-        if (g->mark[v[k]] == g->stamp) own[count++] = v[k];
+        if (graph_is_listed(g, v[k])) own[count++] = v[k];
     graph_gradient(g, term, own, count, momentum);
     for (uint32_t k = 0; k < count; k++) e = graph_add(g, e, graph_multiply(g, own[k], momentum[k]));
     return graph_subtract(g, e, term);

@@ -140,10 +140,10 @@ echo 'qd^2 - q^2; start q = 1; integrate dt = 1, steps = 1, every = 1e15 + 1' >"
 bad 'a larger every' 'error: every is a whole number from 1 to 1e15'
 
 # Operations of a Lagrangian, of its code, and bytes of what is shown: near the limit, and past it.
-list 80000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangian of 80,000 terms'
+list 100000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangian of 100,000 terms'
 list 1600000 ' + ' '&*q' | sed 's/^/qd^2 - q*2 + /' >"$text"; bad 'a Lagrangian of 1,600,000 terms' 'more than'
 code() { list "$1" ' + ' 'x&d^2'; printf ' + ('; list "$1" + 'x&d*x&'; printf ')^2\n%s\n' "$2"; }
-code 55 'show asm' >"$text"; begin; run "$text"; exits 0 'code of 55 coordinates'
+code 40 'show asm' >"$text"; begin; run "$text"; exits 0 'code of 40 coordinates'
 code 200 'show asm' >"$text"; begin; run "$text"; exits 1 'code of 200 coordinates'; says '200000 for LLVM' 'code of 200 coordinates'
 run --backend=llvm -e 'x = 1' -e "$(code 100 'start x1 = 1; integrate r = 4, dt = 0.1, steps = 1')"; exits 1 'code of 100 coordinates'
 says '200000 for LLVM' 'code of 100 coordinates'
@@ -178,7 +178,7 @@ bad 'couplings that share' 'steps to expand and differentiate'
 { list 500 + 'x&d^2'; printf ' - '; list 500 '*' 'x&'; } >"$text"; good 'a product of all coordinates'
 awk 'BEGIN { for (j = 0; j < 250; j++) { printf "%s(", (j ? " + " : ""); for (i = 0; i < 251; i++) printf "%s%d*x%dd", (i ? "+" : ""), (j*j + 7*i*j + i*i)%97 + 1, i; printf ")^2" } }' >"$text"
 bad 'a dense singular mass matrix' 'error: '
-echo 'qd^2/2 - q_m*sin(exp(exp(100*q_p^2)))' >"$text"; good 'a sine of what no double holds'
+echo 'qd^2/2 - q_m*sin(exp(exp(100*q_p^2)))' >"$text"; good 'sines of what no double holds'
 { printf 'qd^2 - '; repeat 20000 'q^'; echo q; } >"$text"; good 'a tower of variables'
 { printf 'qd^2 - '; repeat 20000 'abs(q - '; printf 1; repeat 20000 ')'; } >"$text"; good 'nested kinks'
 { printf '#'; head -c 16000000 /dev/zero | tr '\000' '\377'; } >"$text"; bad 'a comment of no UTF-8' 'more than 1000 mistakes'
