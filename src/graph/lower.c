@@ -54,6 +54,8 @@ struct LowerMemo {
     NodeId *argument;
     uint32_t *slot; /* open addressing: entry + 1, or 0 */
     uint32_t entries, entry_capacity, arguments, argument_capacity, slots;
+    bool *open; /* by name: a call of that function is being expanded */
+    uint32_t open_count, open_capacity;
 };
 
 typedef struct Frame {
@@ -121,6 +123,16 @@ static uint32_t memo_entry(LowerMemo *memo, NameId name, const NodeId *argument,
     memo->slot[i] = memo->entries + 1;
     *new = true;
     return memo->entries++;
+}
+
+/* Notes that a call of a function is being expanded, or is no more; false when out of memory. */
+static bool memo_open(LowerMemo *memo, NameId name, bool open) {
+    void *data = memo->open;
+    if (!memory_grow(&data, &memo->open_capacity, (size_t)name + 1, sizeof *memo->open)) return false;
+    memo->open = data;
+    while (memo->open_count <= name) memo->open[memo->open_count++] = false;
+    memo->open[name] = open;
+    return true;
 }
 
 static void push_frame(Machine *m, const Tree *tree, TreeId root, uint32_t memo, const Definition *function,
@@ -331,10 +343,12 @@ static NodeId call_value(Machine *m, Frame *frame, TreeId at) {
     uint32_t entry = memo_entry(l->memo, node->a, argument, count, &new);
     if (entry == UINT32_MAX) return out_of_memory(m), 0;
     if (!new && l->memo->entry[entry].node != NODE_NONE) return l->memo->entry[entry].node;
-    if (!new) {
+    bool within = node->a < l->memo->open_count && l->memo->open[node->a]; /* itself: nothing would end it */
+    if (!new || within) {
         diag_error(l->diag, d.span, "a function can't be defined through itself", "'%s' depends on itself", text);
         return poison(m);
     }
+    if (!memo_open(l->memo, node->a, true)) return out_of_memory(m), 0;
     push_frame(m, d.tree, d.value, entry, &d, l->memo->entry[entry].argument);
     return NODE_NONE;
 }
@@ -396,7 +410,11 @@ static void run(Machine *m) {
         if (value == NODE_NONE) continue; /* the same tree node again, once the new frame is done */
         m->value[frame->base + (frame->at - frame->tree->node[frame->root].first)] = value;
         if (frame->at++ != frame->root) continue;
-        if (frame->memo != UINT32_MAX) l->memo->entry[frame->memo].node = value;
+        if (frame->memo != UINT32_MAX) {
+            MemoEntry *entry = &l->memo->entry[frame->memo];
+            entry->node = value;
+            if (entry->name < l->memo->open_count) l->memo->open[entry->name] = false;
+        }
         if (m->frames == 1) return; /* the values of the expression asked for stay */
         m->values = frame->base;
         m->frames--;
@@ -478,6 +496,7 @@ void lowering_free(Lowering *lowering) {
         memory_free(lowering->memo->entry);
         memory_free(lowering->memo->argument);
         memory_free(lowering->memo->slot);
+        memory_free(lowering->memo->open);
         memory_free(lowering->memo);
     }
     memory_free(lowering->use);
