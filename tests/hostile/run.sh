@@ -37,6 +37,7 @@ limited() (
 run() {
     limited "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
     status=$?
+    ! grep -aq 'Sanitizer\|runtime error' "$scratch/err" || fail "a sanitizer speaks: $(echo "$*" | cut -c 1-60)"
 }
 # Of the last run: that it ended with STATUS and said TEXT, not by a signal or the guard; and that nothing is there that should not be.
 exits() { if [ "$status" = "$1" ]; then pass; else fail "$2: exit status $status, not $1"; fi; }
