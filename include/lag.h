@@ -240,8 +240,8 @@ LAG_API const char *lag_model_text(const LagModel *model); /* the Lagrangian, as
 LAG_API const LagFacts *lag_model_facts(const LagModel *model);
 
 /* Native code for a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. LAG_BACKEND_AUTO
- * falls back to the interpreter where no code can be made. The kernel belongs to the model. Every backend gives the same
- * bits (a NaN may differ in sign and payload). Thread-safe. */
+ * falls back to the interpreter where no code can be made; LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX or too many operations. The
+ * kernel belongs to the model. Every backend gives the same bits (a NaN may differ in sign and payload). Thread-safe. */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
 
 /* Seconds spent so far on a model by phase (integrate is 0), the reading of its text included. */

@@ -39,7 +39,7 @@ run() {
     status=$?
     ! grep -aq 'Sanitizer\|runtime error' "$scratch/err" || fail "a sanitizer speaks: $(echo "$*" | cut -c 1-60)"
 }
-# Of the last run: that it ended with STATUS and said TEXT, not by a signal or the guard; and that nothing is there that should not be.
+# Of the last run: that it ended with STATUS, not by a signal or the guard, and said TEXT; that it left nothing behind.
 exits() { if [ "$status" = "$1" ]; then pass; else fail "$2: exit status $status, not $1"; fi; }
 says() { if grep -qF -e "$1" "$scratch/err"; then pass; else fail "$2: does not say '$1'"; fi; }
 clean() { holds '[ -z "$(find "$scratch/in" -name "*pwned" -o -name "*.part*" -o -name core)" ]' "$1: leaves something behind"; }
