@@ -72,6 +72,9 @@ static void test_messages(void) {
                "test:2:12: error: parameter 'k' has no value, and integrating needs it\n"
                "    m*qd^2/2 - k*q^2/2\n"
                "               ^ give it one: k = VALUE\n");
+    check_says("a = sin(exp(exp(20)))", "test:1:5: error: this value is not a finite number\n"
+                                        "    a = sin(exp(exp(20)))\n"
+                                        "        ^~~~~~~~~~~~~~~~~\n");
     check_says("coord q; qd^2/2; start p = 1",
                "test:1:24: error: nothing to start called 'p'\n"
                "    coord q; qd^2/2; start p = 1\n"
