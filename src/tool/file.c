@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *file_read(FILE *in, size_t *size) {
+char *file_read(FILE *in, size_t most, size_t *size) {
     char *text = NULL;
     size_t room = 0;
     *size = 0;
@@ -22,7 +22,7 @@ char *file_read(FILE *in, size_t *size) {
         }
         size_t got = fread(text + *size, 1, room - *size - 1, in);
         *size += got;
-        if (got) continue;
+        if (got && *size <= most) continue;
         if (ferror(in)) break;
         text[*size] = 0;
         return text;

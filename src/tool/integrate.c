@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PIECE_SECONDS 0.05
-#define ROWS_BYTES 0x1p32       /* most memory that rows may take */
+#define ROWS_BYTES 0x1p29       /* most memory that rows may take: 512 MiB */
 enum { STREAM_ROWS = 1 << 16 }; /* most rows that wait to be written */
 
 /* Where the rows of a run go: into memory, where something will be made of them, and into -o as they come. */
@@ -45,14 +45,15 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
 static bool count_steps(Tool *tool, const LagStatement *s, bool in_memory, uint64_t *steps) {
     const Settings *set = &tool->settings;
     double count = isnan(set->until) ? (double)set->steps : floor((set->until - tool->t) / set->dt + 1e-9);
-    double row = (1 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
+    double row = (2 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
     if (count > 1e15) return refuse(tool, s, "until is more than 1e15 steps away");
     if (!(count >= 1)) return refuse(tool, s, "until is less than one step ahead, in the direction of dt");
     *steps = (uint64_t)count;
     if (!in_memory || (floor(count / (double)set->every) + 1) * row <= ROWS_BYTES) return true;
-    return refuse(tool, s,
-                  "the rows of this run would take more than 4 GiB of memory: keep fewer of them, with every = K, or write "
-                  "them with -o FILE alone");
+    return refuse(
+        tool, s,
+        "the rows of this run would take more than 512 MiB of memory: keep fewer of them, with every = K, or write "
+        "them with -o FILE alone");
 }
 
 /* ---- The run ---- */
@@ -109,7 +110,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
 }
 
 /* Sets out: parameters, state, the start's row. */
-static LagStatus begin(Tool *tool, LagIntegrator *it, bool has_energy) {
+static LagStatus begin(Tool *tool, LagIntegrator *it, uint64_t steps, bool has_energy) {
     Trajectory *tr = &tool->last;
     uint32_t count = lag_model_parameter_count(tool->model);
     trajectory_free(tr);
@@ -119,6 +120,7 @@ static LagStatus begin(Tool *tool, LagIntegrator *it, bool has_energy) {
                        .r = tool->settings.r,
                        .method = tool->settings.method,
                        .dt = tool->settings.dt,
+                       .most = steps / tool->settings.every + 1,
                        .has_energy = has_energy};
     if (!tr->parameter || !trajectory_grow(tr, 1)) return LAG_ERROR_MEMORY;
     LagStatus status = lag_session_parameters(tool->session, tool->model, tr->parameter);
@@ -159,7 +161,7 @@ static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t s
     LagReport report;
     bool lost = false;
     stop_later();
-    LagStatus status = begin(tool, it, has_energy);
+    LagStatus status = begin(tool, it, steps, has_energy);
     if (status != LAG_OK) {
         output_failed_start(tool, s, status);
         tool->stopped = true;

@@ -33,9 +33,11 @@ static int run_text(const Options *o, const char *name, const char *text, size_t
     return status;
 }
 
+enum { TEXT_MOST = 16 * 1024 * 1024 }; /* bytes that lag_read takes: of more it says that they are too many */
+
 static int run_stream(const Options *o, const char *name, FILE *in) {
     size_t size;
-    char *text = in ? file_read(in, &size) : NULL;
+    char *text = in ? file_read(in, TEXT_MOST, &size) : NULL;
     if (!text) {
         complain("%s: %s", name, strerror(errno));
         return EXIT_USAGE;
@@ -85,7 +87,8 @@ int main(int argc, char **argv) {
     Options options;
     bool leave = false;
     stop_listen();
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit of file sizes */
     int status = options_read(&options, argc, argv, &leave) ? EXIT_GOOD : EXIT_USAGE;
     if (status == EXIT_GOOD && !leave) status = run_all(&options);
     options_free(&options);

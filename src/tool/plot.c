@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-enum { CURVES_MOST = 64, FILES_MOST = 16 };
+enum { CURVES_MOST = 64, FILES_MOST = 16, TABLE_MOST = 1 << 30 };
 
 /* One curve: y over x, and what it is called. */
 typedef struct Curve {
@@ -121,7 +121,7 @@ static LagTable *read_table(Tool *tool, const char *path) {
     LagTable *table = NULL;
     size_t size;
     FILE *in = fopen(path, "rb");
-    char *text = in ? file_read(in, &size) : NULL;
+    char *text = in ? file_read(in, TABLE_MOST, &size) : NULL;
     if (!text) complain("%s: %s", path, strerror(errno));
     LagStatus status = text ? lag_table_read(tool->session, path, text, size, &table) : LAG_OK;
     if (status == LAG_ERROR_TEXT)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- Ctrl-C ---- */
@@ -47,12 +48,26 @@ bool stop_wait(int file) {
 
 /* ---- Messages and the exit status ---- */
 
+/* A terminal obeys what a file's name may hold: control characters become '?'. Where there is no memory for that, the text
+ * is said as it is. */
 void complain(const char *format, ...) {
-    va_list args;
+    va_list args, again;
     va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, args);
+    char *text = size < 0 ? NULL : malloc((size_t)size + 1);
     fputs("lag: ", stderr);
-    vfprintf(stderr, format, args);
+    if (text) {
+        vsnprintf(text, (size_t)size + 1, format, again);
+        for (char *c = text; *c; c++)
+            if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+        fputs(text, stderr);
+    } else {
+        vfprintf(stderr, format, again);
+    }
     fputs("\n", stderr);
+    free(text);
+    va_end(again);
     va_end(args);
 }
 

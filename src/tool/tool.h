@@ -36,14 +36,16 @@ typedef struct Trajectory {
     double *energy;     /* [rows] if has_energy, else NULL */
     bool has_energy;
     size_t rows, capacity;
+    uint64_t most; /* rows that there will be */
     uint32_t d, r;
     LagMethod method;
     double dt;
     uint64_t steps;
 } Trajectory;
 
-/* file.c: all of a stream, NUL-terminated; NULL, with errno, if it can't be read. The caller frees it. */
-char *file_read(FILE *in, size_t *size);
+/* file.c: all of a stream, NUL-terminated, or a little more than `most` bytes of it; NULL, with errno, if it can't be read.
+ * The caller frees it. */
+char *file_read(FILE *in, size_t most, size_t *size);
 
 /* file.c: a file in the making. What returns false has said why on standard error. */
 typedef struct FileOut {

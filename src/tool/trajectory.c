@@ -28,6 +28,7 @@ bool trajectory_grow(Trajectory *tr, size_t need) {
     if (need <= tr->capacity) return true;
     size_t room = tr->capacity ? tr->capacity : 1024;
     while (room < need) room *= 2;
+    if (room > tr->most && need <= tr->most) room = (size_t)tr->most;
     if (!grow(&tr->t, room, 1) || !grow(&tr->q, room, tr->d) || !grow(&tr->pi, room, tr->d)) return false;
     if (tr->has_energy && !grow(&tr->energy, room, 1)) return false;
     tr->capacity = room;
