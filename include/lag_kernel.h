@@ -93,6 +93,7 @@ typedef struct LagFacts {
 
 #define LAG_KERNEL_ABI 1
 #define LAG_R_MAX 200         /* most interior nodes of a step */
+#define LAG_R_DEFAULT 8       /* those of a text that sets none */
 #define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
 
 typedef struct LagKernel {

@@ -24,7 +24,7 @@ LagStatus lag_session_new(uint32_t abi, LagSession **session) {
     if (abi != LAG_ABI) return LAG_ERROR_ABI;
     LagSession *s = memory_new(sizeof *s);
     if (!s) return LAG_ERROR_MEMORY;
-    s->state.r = SESSION_R;
+    s->state.r = LAG_R_DEFAULT;
     *session = s;
     return LAG_OK;
 }

@@ -11,8 +11,6 @@ typedef struct SessionValue {
     bool known, overridden;
 } SessionValue;
 
-enum { SESSION_R = 8 }; /* r where it was never set */
-
 /* What statements have built up so far: what lag_read copies, extends, and keeps only if the text is right. */
 typedef struct SessionState {
     Definitions definitions;

@@ -67,8 +67,8 @@ static bool pass_on(Tool *tool, Keep *keep, size_t from) {
 }
 
 /* How many steps to take at once: `piece`, as whole rows, or, where one row takes longer, a part of one: `every` counts
- * within one call, so that a part keeps its last step if it ends a row, and otherwise none. *keep: each so-manieth step is
- * kept. */
+ * within one call, so that a part keeps its last step if it ends a row, and otherwise none. *each: the steps from one
+ * kept to the next. */
 static uint64_t next_piece(const Tool *tool, const Keep *keep, uint64_t piece, uint64_t done, uint64_t steps,
                            uint64_t *each) {
     const uint64_t every = tool->settings.every;
@@ -145,8 +145,7 @@ static void keep_state(Tool *tool, const LagIntegrator *it) {
 /* -o, begun before the first step, so that a place that can't be written to costs no work. */
 static bool open_file(Tool *tool, Keep *keep, uint64_t steps) {
     tool->written = true;
-    return trajectory_open(&keep->out, &tool->last, tool->options->output, steps, steps / tool->settings.every + 1) &&
-           pass_on(tool, keep, 0);
+    return trajectory_open(&keep->out, &tool->last, tool->options->output, steps, tool->last.most) && pass_on(tool, keep, 0);
 }
 
 static void close_file(Tool *tool, Keep *keep, bool lost) {

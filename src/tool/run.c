@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_R = 8 };
-
 /* ---- --set ---- */
 
 /* The value is a constant of the language, read in a session of its own. */
@@ -71,7 +69,7 @@ bool tool_init(Tool *tool, const Options *options) {
     bool to_people = !(options->output && strcmp(options->output, "-") == 0) && !options->json;
     *tool = (Tool){.options = options,
                    .say = to_people ? stdout : stderr,
-                   .settings = {.r = DEFAULT_R, .dt = NAN, .until = NAN, .every = 1}};
+                   .settings = {.r = LAG_R_DEFAULT, .dt = NAN, .until = NAN, .every = 1}};
     LagStatus status = lag_session_new(LAG_ABI, &tool->session);
     if (status != LAG_OK) {
         complain("%s", lag_status_text(status));
