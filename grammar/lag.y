@@ -43,7 +43,7 @@ line: %empty | statement | error;
 
 statement:
     expression                    { parse_lagrangian(p, $1.id, $1); }
-  | expression '=' expression     { parse_define(p, $1.id, $3.id); }
+  | expression '=' expression     { parse_definition(p, $1.id, $3.id); }
   | LAGRANGIAN expression         { parse_lagrangian(p, $2.id, $1); }
   | COORD names                   { parse_statement(p, TREE_COORD, $1); }
   | PARAM names                   { parse_statement(p, TREE_PARAM, $1); }

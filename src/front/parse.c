@@ -191,7 +191,7 @@ static bool define_arguments(Parser *p, const TreeNode *call) {
     return true;
 }
 
-void parse_define(Parser *p, TreeId left, TreeId right) {
+void parse_definition(Parser *p, TreeId left, TreeId right) {
     if (p->tree->failed) return;
     TreeNode l = p->tree->node[left];
     Span span = {p->tree->source, l.begin, l.end};

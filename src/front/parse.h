@@ -46,7 +46,7 @@ void parse_item(Parser *p, ParseValue name, TreeId value);
 void parse_clause(Parser *p, TreeRole role, ParseValue word, ParseValue what);
 void parse_statement(Parser *p, TreeVerb verb, ParseValue word);
 void parse_lagrangian(Parser *p, TreeId value, ParseValue word);
-void parse_define(Parser *p, TreeId left, TreeId right);
+void parse_definition(Parser *p, TreeId left, TreeId right);
 void parse_save(Parser *p, ParseValue word, ParseValue file);
 void parse_show(Parser *p, ParseValue word, ParseValue what);
 
