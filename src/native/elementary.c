@@ -1,6 +1,9 @@
 /* elementary.c: the elementary functions, from SLEEF's deterministic family: the same bits on every CPU with fused
- * multiply-add (finz), and a second set of bits, the same on all others (cinz). */
+ * multiply-add (finz), and a second set of bits, the same on all others (cinz). Beside them, as functions for code that
+ * calls whatever is not one of its own operators, those that are exact or correctly rounded. */
 #include "native/native.h"
+
+#include <math.h>
 
 /* Declared here: the library's header shows the functions that need FMA only to code compiled for it. */
 #define PARAMETERS_1 double
@@ -21,19 +24,33 @@ typedef union Function {
 #define FIELD_2 two
 #define FIELD(operands) FIELD_##operands
 
+static double exact_sqrt(double x) { return sqrt(x); }
+static double exact_abs(double x) { return fabs(x); }
+static double exact_sign(double x) { return native_sign(x); }
+static double exact_min(double a, double b) { return native_min(a, b); }
+static double exact_max(double a, double b) { return native_max(a, b); }
+
+#define EXACT                                                                                                               \
+    [TAPE_SQRT] = {.one = exact_sqrt}, [TAPE_ABS] = {.one = exact_abs}, [TAPE_SIGN] = {.one = exact_sign},                  \
+    [TAPE_MIN] = {.two = exact_min}, [TAPE_MAX] = {.two = exact_max}
+
 static const Function fused[TAPE_CODE_COUNT] = {
+    EXACT,
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                  \
     [TAPE_##OP] = {.FIELD(operands) = Sleef_finz_##sleef##d1_##ulp##purecfma},
 #include "../../grammar/ops.def"
 };
 
 static const Function plain[TAPE_CODE_COUNT] = {
+    EXACT,
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp)                                                                  \
     [TAPE_##OP] = {.FIELD(operands) = Sleef_cinz_##sleef##d1_##ulp##purec},
 #include "../../grammar/ops.def"
 };
 
 static const char *const symbol[TAPE_CODE_COUNT] = {
+    [TAPE_SQRT] = "lag_sqrt",
+#define SELECTION(OP, text, operands, PARITY) [TAPE_##OP] = "lag_" text,
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = "lag_" text,
 #include "../../grammar/ops.def"
 };

@@ -5,8 +5,9 @@
 #include "lag.h"
 #include "tape/tape.h"
 
-/* The elementary functions as the CPU at hand runs them, by TapeCode; the symbol is what generated code calls.
- * native_function1/2 are NULL for a code that is no ELEMENTARY function of that many operands. */
+/* The elementary functions as the CPU at hand runs them, by TapeCode, and beside them the square root and the SELECTION
+ * functions; the symbol is what generated code calls. native_function1/2 are NULL for a code that is none of these or has
+ * another number of operands; native_symbol is NULL for a code that is none of these. */
 typedef double NativeFunction1(double);
 typedef double NativeFunction2(double, double);
 NativeFunction1 *native_function1(TapeCode code);

@@ -100,8 +100,24 @@ static void test_elementary(void) {
             CU_ASSERT(fabs(value - exact) <= 4 * DBL_EPSILON * fabs(exact));
         }
     }
-    for (int code = 0; code < TAPE_CBRT; code++)
-        CU_ASSERT(!native_symbol((TapeCode)code) && !native_function1((TapeCode)code) && !native_function2((TapeCode)code));
+}
+
+/* The square root and the SELECTION functions have functions too, and operators have none. */
+static void test_exact(void) {
+    for (int i = 0; i < TAPE_CBRT; i++) {
+        TapeCode code = (TapeCode)i;
+        bool has = i >= TAPE_SQRT, one = has && tape_operands(code) == 1;
+        CU_ASSERT(!native_symbol(code) == !has && !native_function1(code) == !one);
+        CU_ASSERT(!native_function2(code) == !(has && !one));
+        char name[32];
+        snprintf(name, sizeof name, "lag_%s", tape_code_text(code));
+        if (has) CU_ASSERT_STRING_EQUAL(native_symbol(code), name);
+        for (int k = 0; has && k < SPECIALS * SPECIALS; k++) {
+            double a = special[k / SPECIALS], b = special[k % SPECIALS], exact = expected(code, a, b);
+            double value = one ? native_function1(code)(a) : native_function2(code)(a, b);
+            CU_ASSERT(same(&value, &exact, 1));
+        }
+    }
 }
 
 /* ---- Loops and dot products ---- */
@@ -421,6 +437,7 @@ void suite_native(void) {
     suite_add("native", (SuiteTest[]){{"codes", test_codes},
                                       {"selection", test_selection},
                                       {"elementary functions", test_elementary},
+                                      {"exact functions", test_exact},
                                       {"loops", test_loops},
                                       {"dot products", test_dots},
                                       {"constants", test_constants},
