@@ -61,6 +61,7 @@ int main(int argc, char **argv) {
     suite_lobatto();
     suite_mechanics();
     suite_native();
+    suite_object();
     suite_solve();
     suite_session();
     suite_golden();
