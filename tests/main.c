@@ -62,6 +62,7 @@ int main(int argc, char **argv) {
     suite_mechanics();
     suite_native();
     suite_object();
+    suite_cache();
     suite_solve();
     suite_session();
     suite_golden();

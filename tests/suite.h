@@ -40,6 +40,7 @@ void suite_lobatto(void);
 void suite_mechanics(void);
 void suite_native(void);
 void suite_object(void);
+void suite_cache(void);
 void suite_solve(void);
 void suite_session(void);
 void suite_golden(void);

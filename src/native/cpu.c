@@ -1,0 +1,63 @@
+/* cpu.c: see cpu.h. On x86 the C library has asked the CPU already: asking again traps in a virtual machine, for tens of
+ * microseconds. */
+#include "native/cpu.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+
+#if defined(__x86_64__) && defined(__has_include)
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#define CPU_LEAVES
+#endif
+#endif
+
+typedef struct Words {
+    uint8_t *bytes;
+    size_t size, most;
+} Words;
+
+static void add(Words *out, const void *bytes, size_t size) {
+    if (size > out->most - out->size) size = out->most - out->size;
+    if (size) memcpy(out->bytes + out->size, bytes, size);
+    out->size += size;
+}
+
+#ifdef CPU_LEAVES
+
+/* Which register of which leaf says what the CPU can do. What the system lets programs use of it is in active_array, which
+ * has zeros for whatever is no feature; cpuid_array tells features that the C library is too old to know. Left out is what
+ * differs from core to core: leaf 1's ebx, with the number of the core. */
+static const struct {
+    uint8_t leaf, number;
+} told[] = {
+    {CPUID_INDEX_1, cpuid_register_index_eax}, /* family, model, stepping */
+    {CPUID_INDEX_1, cpuid_register_index_ecx},        {CPUID_INDEX_1, cpuid_register_index_edx},
+    {CPUID_INDEX_7, cpuid_register_index_ebx},        {CPUID_INDEX_7, cpuid_register_index_ecx},
+    {CPUID_INDEX_7, cpuid_register_index_edx},        {CPUID_INDEX_7_ECX_1, cpuid_register_index_eax},
+    {CPUID_INDEX_80000001, cpuid_register_index_ecx}, {CPUID_INDEX_80000001, cpuid_register_index_edx},
+};
+
+size_t cpu_identity(uint8_t *bytes, size_t most) {
+    Words out = {bytes, 0, most};
+    for (unsigned leaf = CPUID_INDEX_1; leaf <= CPUID_INDEX_14_ECX_0; leaf++) {
+        const struct cpuid_feature *feature = __x86_get_cpuid_feature_leaf(leaf);
+        add(&out, feature->active_array, sizeof feature->active_array);
+    }
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        add(&out, &__x86_get_cpuid_feature_leaf(told[i].leaf)->cpuid_array[told[i].number], sizeof(unsigned));
+    return out.size;
+}
+
+#else
+
+size_t cpu_identity(uint8_t *bytes, size_t most) {
+    Words out = {bytes, 0, most};
+    unsigned long features[2] = {getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
+    const char *platform = (const char *)getauxval(AT_PLATFORM);
+    add(&out, features, sizeof features);
+    if (platform) add(&out, platform, strlen(platform));
+    return out.size;
+}
+
+#endif
