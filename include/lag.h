@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 1 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 2 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -91,18 +91,25 @@ LAG_API size_t lag_diagnostic_format(const LagDiagnostic *diagnostic, bool colou
 typedef struct LagTimings {
     double parse;         /* text to statements and graph */
     double differentiate; /* Lambda to A, B, their derivatives, checks and facts */
-    double emit;          /* graph to tape to IR */
-    double optimise;      /* IR passes */
-    double codegen;       /* IR to machine code */
-    double link;          /* machine code into memory */
+    double emit;          /* graph to tape to C or IR */
+    double optimise;      /* passes over IR: none are worth their time, so far */
+    double codegen;       /* C or IR to machine code, by its compiler */
+    double link;          /* machine code into memory, looking into the cache included */
     double integrate;     /* steps */
 } LagTimings;
 
 typedef enum LagBackend {
-    LAG_BACKEND_AUTO,
-    LAG_BACKEND_INTERPRETER,
-    LAG_BACKEND_LLVM,
+    LAG_BACKEND_AUTO,        /* by the work asked for: begins with what is there, moves over when better is made */
+    LAG_BACKEND_INTERPRETER, /* "interp": nothing to make */
+    LAG_BACKEND_TCC,         /* "tcc": by libtcc; quickly made */
+    LAG_BACKEND_LLVM_QUICK,  /* "llvm-quick": by LLVM without optimisation */
+    LAG_BACKEND_LLVM,        /* "llvm": optimised */
+    LAG_BACKENDS
 } LagBackend;
+
+/* The name of a backend, as --backend has it; "" for LAG_BACKENDS. Static. And the backend of a name, or LAG_BACKENDS. */
+LAG_API const char *lag_backend_name(LagBackend backend);
+LAG_API LagBackend lag_backend_named(const char *name);
 
 typedef enum LagMethod {
     LAG_METHOD_GGL, /* Galerkin-Gauss-Lobatto, order 2r + 2 */
@@ -239,10 +246,30 @@ LAG_API const char *lag_model_parameter(const LagModel *model, uint32_t index);
 LAG_API const char *lag_model_text(const LagModel *model); /* the Lagrangian, as it was typed, on one line */
 LAG_API const LagFacts *lag_model_facts(const LagModel *model);
 
-/* Native code for a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. LAG_BACKEND_AUTO
- * falls back to the interpreter where no code can be made; LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX or too many operations. The
- * kernel belongs to the model. Every backend gives the same bits (a NaN may differ in sign and payload). Thread-safe. */
+/* What runs a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. Every backend gives the
+ * same bits (a NaN may differ in sign and payload). LAG_BACKEND_AUTO can always be had; the others answer LAG_ERROR_BACKEND
+ * where no such code can be made, for the reason that lag_model_reason gives, and LAG_ERROR_LIMIT past their operations.
+ * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too. The kernel belongs to the model. Thread-safe; kernels that exist can be run
+ * meanwhile. What LLVM makes is kept on disk (see README.md, "The cache"). */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
+
+/* Why the last lag_model_kernel of a model could not make machine code, "" if it could. Writes at most `size` bytes, NUL
+ * included; returns the length of the whole. */
+LAG_API size_t lag_model_reason(const LagModel *model, char *buffer, size_t size);
+
+/* Keeps a kernel's model, and with it the kernel, beyond the program that owns it. */
+LAG_API const LagKernel *lag_kernel_hold(const LagKernel *kernel);
+LAG_API void lag_kernel_release(const LagKernel *kernel);
+
+/* What runs a kernel of lag_model_kernel at this moment. */
+typedef struct LagCode {
+    LagBackend backend; /* not LAG_BACKEND_AUTO */
+    bool cached;        /* its code came from the cache */
+    bool working;       /* better code is being made */
+    size_t bytes;       /* of machine code and its constants, by all backends so far */
+} LagCode;
+
+LAG_API void lag_kernel_code(const LagKernel *kernel, LagCode *code);
 
 /* Seconds spent so far on a model by phase (integrate is 0), the reading of its text included. */
 LAG_API void lag_model_timings(const LagModel *model, LagTimings *timings);
@@ -259,8 +286,9 @@ typedef enum LagView {
     LAG_VIEW_LAGRANGE, /* A, B and their derivatives */
     LAG_VIEW_DISCRETE, /* the step's residual and Jacobian, as a tape */
     LAG_VIEW_TAPE,     /* the pointwise functions, as a tape */
-    LAG_VIEW_LLVM,
-    LAG_VIEW_ASM,
+    LAG_VIEW_C,        /* what libtcc is given */
+    LAG_VIEW_LLVM,     /* what LLVM is given */
+    LAG_VIEW_ASM,      /* what LLVM makes of it for the CPU at hand */
     LAG_VIEW_COUNT
 } LagView;
 
@@ -324,6 +352,10 @@ LAG_API LagStatus lag_integrator_start_velocity(LagIntegrator *integrator, doubl
  * itself is not. On failure the state is that after the last good step, and what was kept stays kept: so it is when it was
  * cancelled (LAG_INTERRUPTED), and another advance goes on from there. */
 LAG_API LagStatus lag_integrator_advance(LagIntegrator *integrator, double h, uint64_t steps, uint64_t every, LagRows *rows);
+
+/* Says that `steps` steps are to be taken by the advances that follow, so that LAG_BACKEND_AUTO can choose by the work that
+ * there is as a whole. */
+LAG_API void lag_integrator_expect(LagIntegrator *integrator, uint64_t steps);
 
 /* Cancels the advance under way, after the step at hand, or else the next one before its first step. From any thread, from a
  * watch, or from a signal's handler. */

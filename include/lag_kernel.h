@@ -91,12 +91,13 @@ typedef struct LagFacts {
     const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
 
-#define LAG_KERNEL_ABI 1
+#define LAG_KERNEL_ABI 2
 #define LAG_R_MAX 200         /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8       /* those of a text that sets none */
 #define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
 
-typedef struct LagKernel {
+typedef struct LagKernel LagKernel;
+struct LagKernel {
     uint32_t abi;             /* LAG_KERNEL_ABI of the compiler that filled it */
     uint32_t dof;             /* d */
     uint32_t parameter_count; /* m */
@@ -105,7 +106,11 @@ typedef struct LagKernel {
     size_t size[LAG_ARRAY_COUNT];         /* doubles in each array */
     const double *table[LAG_ARRAY_COUNT]; /* the tables; NULL for every other array */
     LagProcedure procedure[LAG_ROUTINE_COUNT];
-} LagKernel;
+    /* The best programs there are at this moment, [LAG_ROUTINE_COUNT], for the same arrays and with the same results; told
+     * that `steps` more steps are about to be taken (0: only asking) it may have better ones made meanwhile. Thread-safe, and
+     * quick when only asking. NULL: `procedure` is all there is. */
+    const LagProcedure *(*improve)(const LagKernel *kernel, uint64_t steps);
+};
 
 #ifdef __cplusplus
 }

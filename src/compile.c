@@ -4,9 +4,10 @@
 #include "base/clock.h"
 #include "mech/discrete.h"
 #include "mech/lobatto.h"
+#include "tiers.h"
 
 #include <assert.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const compile_routine_name[LAG_ROUTINE_COUNT] = {
@@ -117,67 +118,64 @@ static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
     return LAG_OK;
 }
 
-LlvmJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
+NativeJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
-    return (LlvmJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
+    return (NativeJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
 }
 
-static LagStatus make_llvm(LagModel *model, ModelKernel *k) {
-    const Tape *tape[LAG_ROUTINE_COUNT];
-    LagNative *run[LAG_ROUTINE_COUNT];
-    char why[256];
-    LlvmJob job = compile_job(k, tape);
-    LagStatus status = llvm_compile(&job, &model->timings, &k->llvm, run, why, sizeof why);
-    for (int i = 0; i < LAG_ROUTINE_COUNT && status == LAG_OK; i++) {
-        k->kernel.procedure[i] = (LagProcedure){run[i], NULL};
-        if (k->tape[i].work > k->kernel.size[LAG_WORK]) k->kernel.size[LAG_WORK] = k->tape[i].work;
-    }
-    return status;
-}
-
+/* LAG_WORK is as large as the interpreter needs: whatever runs then has room. */
 static LagStatus make_interpreter(ModelKernel *k) {
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
         uint32_t work = 0;
         k->interp[i] = interp_new(&k->tape[i], &work);
         if (!k->interp[i]) return LAG_ERROR_MEMORY;
-        k->kernel.procedure[i] = (LagProcedure){interp_run, k->interp[i]};
+        k->code[LAG_BACKEND_INTERPRETER].procedure[i] = (LagProcedure){interp_run, k->interp[i]};
         if (work > k->kernel.size[LAG_WORK]) k->kernel.size[LAG_WORK] = work;
     }
     return LAG_OK;
 }
 
-/* Operations past which making machine code costs more than it can give back, and LLVM more memory than is right; then
- * `auto` interprets. */
-enum { NATIVE_MOST = 200 * 1000 };
+/* Operations past which making machine code costs more than it can give back, and LLVM more memory than is right. */
+enum { NATIVE_MOST = 1000 * 1000 };
 
-bool compile_fits_llvm(const ModelKernel *k) {
+bool compile_fits_native(const ModelKernel *k) {
     uint64_t operations = 0;
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) operations += k->tape[i].count;
     return operations <= NATIVE_MOST;
 }
 
-static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
+static ModelKernel *kernel_new(LagModel *model, uint32_t r, LagBackend backend) {
     ModelKernel *k = memory_new(sizeof *k);
-    if (!k) return LAG_ERROR_MEMORY;
-    Mechanics *m = &model->mech;
+    if (!k) return NULL;
+    const Mechanics *m = &model->mech;
+    k->model = model;
     k->backend = backend;
+    k->stop = -1;
     k->kernel =
         (LagKernel){.abi = LAG_KERNEL_ABI, .dof = m->dof, .parameter_count = m->parameter_count, .r = r, .facts = m->facts};
+    atomic_init(&k->best, k->code[LAG_BACKEND_INTERPRETER].procedure);
+    atomic_init(&k->running, LAG_BACKEND_INTERPRETER);
+    atomic_init(&k->asked, 0);
+    atomic_init(&k->worth, 0);
+    pthread_mutex_init(&k->lock, NULL);
+    return k;
+}
 
+static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend, ModelKernel **kernel) {
+    ModelKernel *k = kernel_new(model, r, backend);
+    if (!k) return LAG_ERROR_MEMORY;
     double start = clock_seconds();
-    discrete_sizes(m, r, k->kernel.size);
+    discrete_sizes(&model->mech, r, k->kernel.size);
     LagStatus status = make_tables(k, r) ? make_tapes(model, k, r) : LAG_ERROR_MEMORY;
-    model->timings.emit += clock_seconds() - start;
-    bool fits = status == LAG_OK && compile_fits_llvm(k);
-    bool interpret = backend == LAG_BACKEND_INTERPRETER || (backend == LAG_BACKEND_AUTO && !fits);
-    if (status == LAG_OK && !interpret && !fits) status = LAG_ERROR_LIMIT;
-    if (status == LAG_OK && !interpret) {
-        status = make_llvm(model, k);
-        interpret = status == LAG_ERROR_BACKEND && backend == LAG_BACKEND_AUTO;
-        if (interpret) status = LAG_OK;
+    if (status == LAG_OK) status = make_interpreter(k);
+    k->timings.emit += clock_seconds() - start;
+    if (backend > LAG_BACKEND_INTERPRETER) {
+        if (status == LAG_OK && !compile_fits_native(k)) status = LAG_ERROR_LIMIT;
+        if (status == LAG_OK) status = tiers_make(k, backend, -1, model->reason, sizeof model->reason);
+    } else if (backend == LAG_BACKEND_AUTO) {
+        k->kernel.improve = tiers_improve;
     }
-    if (status == LAG_OK && interpret) status = make_interpreter(k);
-
+    memcpy(k->kernel.procedure, atomic_load(&k->best), sizeof k->kernel.procedure);
     if (status == LAG_OK)
         *kernel = k;
     else
@@ -188,11 +186,12 @@ static LagStatus compile_kernel(LagModel *model, uint32_t r, LagBackend backend,
 /* ---- The face ---- */
 
 LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backend, const LagKernel **kernel) {
-    if (r > LAG_R_MAX || (unsigned)backend > LAG_BACKEND_LLVM) return LAG_ERROR_ARGUMENT;
+    if (r > LAG_R_MAX || (unsigned)backend >= LAG_BACKENDS) return LAG_ERROR_ARGUMENT;
     LagModel *model = model_changeable(shared);
     LagStatus status = LAG_OK;
     if ((uint64_t)(r + 1) * model->mech.dof > LAG_UNKNOWNS_MAX) return LAG_ERROR_LIMIT;
     pthread_mutex_lock(&model->lock);
+    model->reason[0] = 0;
     ModelKernel *k = model->kernels;
     while (k && (k->kernel.r != r || k->backend != backend)) k = k->next;
     if (!k && (status = compile_kernel(model, r, backend, &k)) == LAG_OK) {
@@ -203,4 +202,13 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
     pthread_mutex_unlock(&model->lock);
     if (status == LAG_OK) *kernel = &k->kernel;
     return status;
+}
+
+size_t lag_model_reason(const LagModel *shared, char *buffer, size_t size) {
+    LagModel *model = model_changeable(shared);
+    pthread_mutex_lock(&model->lock);
+    size_t length = strlen(model->reason);
+    snprintf(buffer, size, "%s", model->reason);
+    pthread_mutex_unlock(&model->lock);
+    return length;
 }

@@ -15,9 +15,9 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
 extern const char *const compile_routine_name[LAG_ROUTINE_COUNT];
 
 /* Whether a kernel's tapes are short enough to make machine code of them. */
-bool compile_fits_llvm(const ModelKernel *kernel);
+bool compile_fits_native(const ModelKernel *kernel);
 
-/* A kernel's tapes as a job for llvm_compile and llvm_print; it refers to the kernel and to `tape`, which it fills. */
-LlvmJob compile_job(const ModelKernel *kernel, const Tape *tape[LAG_ROUTINE_COUNT]);
+/* A kernel's tapes as a job for native_compile; it refers to the kernel and to `tape`, which it fills. */
+NativeJob compile_job(const ModelKernel *kernel, const Tape *tape[LAG_ROUTINE_COUNT]);
 
 #endif

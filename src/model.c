@@ -1,14 +1,14 @@
 /* model.c: the public face of models and kernels. */
-#include "model.h"
+#include "tiers.h"
 
-#include <stdatomic.h>
+#include <string.h>
 
 void model_kernel_free(ModelKernel *k) {
+    tiers_free(k);
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
         interp_free(k->interp[i]);
         tape_free(&k->tape[i]);
     }
-    if (k->llvm) llvm_free(k->llvm);
     memory_free(k->tables);
     memory_free(k);
 }
@@ -53,5 +53,48 @@ void lag_model_timings(const LagModel *shared, LagTimings *timings) {
     LagModel *model = model_changeable(shared);
     pthread_mutex_lock(&model->lock);
     *timings = model->timings;
+    for (ModelKernel *k = model->kernels; k; k = k->next) {
+        pthread_mutex_lock(&k->lock);
+        timings->emit += k->timings.emit;
+        timings->codegen += k->timings.codegen;
+        timings->link += k->timings.link;
+        pthread_mutex_unlock(&k->lock);
+    }
     pthread_mutex_unlock(&model->lock);
+}
+
+/* ---- Kernels ---- */
+
+const LagKernel *lag_kernel_hold(const LagKernel *kernel) {
+    if (kernel) lag_model_hold(model_kernel_of(kernel)->model);
+    return kernel;
+}
+
+void lag_kernel_release(const LagKernel *kernel) {
+    if (kernel) lag_model_release(model_kernel_of(kernel)->model);
+}
+
+void lag_kernel_code(const LagKernel *kernel, LagCode *code) {
+    ModelKernel *k = model_kernel_of(kernel);
+    pthread_mutex_lock(&k->lock);
+    int running = atomic_load(&k->running);
+    *code = (LagCode){.backend = (LagBackend)running, .working = k->working, .cached = k->code[running].cached};
+    for (int road = 0; road < LAG_BACKENDS; road++) code->bytes += native_bytes(k->code[road].native);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static const char *const backend_name[LAG_BACKENDS] = {
+    [LAG_BACKEND_AUTO] = "auto",
+    [LAG_BACKEND_INTERPRETER] = "interp",
+    [LAG_BACKEND_TCC] = "tcc",
+    [LAG_BACKEND_LLVM_QUICK] = "llvm-quick",
+    [LAG_BACKEND_LLVM] = "llvm",
+};
+
+const char *lag_backend_name(LagBackend backend) { return (unsigned)backend < LAG_BACKENDS ? backend_name[backend] : ""; }
+
+LagBackend lag_backend_named(const char *name) {
+    int backend = 0;
+    while (backend < LAG_BACKENDS && strcmp(backend_name[backend], name) != 0) backend++;
+    return (LagBackend)backend;
 }

@@ -6,17 +6,38 @@
 #include "native/native.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Machine code of a kernel by one road. */
+typedef struct ModelCode {
+    NativeCode *native; /* NULL: not made */
+    LagProcedure procedure[LAG_ROUTINE_COUNT];
+    bool cached; /* it came from the cache */
+} ModelCode;
 
 /* A kernel of a model, and what it stands on. */
 typedef struct ModelKernel {
     struct ModelKernel *next;
     LagBackend backend; /* as asked for */
     LagKernel kernel;
+    const LagModel *model;
     double *tables; /* all five, one block */
     Tape tape[LAG_ROUTINE_COUNT];
     InterpCode *interp[LAG_ROUTINE_COUNT];
-    LlvmCode *llvm; /* NULL where the interpreter runs the tapes */
-    size_t code_bytes;
+    /* What runs: tiers.c. */
+    _Atomic(const LagProcedure *) best;
+    atomic_int running;             /* a LagBackend: whose `best` is */
+    atomic_uint_least64_t asked;    /* steps */
+    atomic_uint_least64_t worth;    /* how many of them it takes to think again */
+    pthread_mutex_t lock;           /* over what follows; a thread that works has `stop` and `wanted` to itself */
+    ModelCode code[LAG_BACKENDS];   /* each made once, then constant */
+    LagTimings timings;             /* emit, codegen, link */
+    bool looked;                    /* into the cache */
+    bool working, worker_started;   /* makes code; is to be joined */
+    pthread_t worker;
+    LagBackend wanted, tried; /* what the worker is to make; the last that one was */
+    int stop;                 /* readable: it is to end */
 } ModelKernel;
 
 struct LagModel {
@@ -28,9 +49,15 @@ struct LagModel {
     char *text; /* the Lagrangian as typed, on one line */
     LagTimings timings;
     ModelKernel *kernels;
+    char reason[256]; /* why the last one could not be made */
 };
 
 void model_kernel_free(ModelKernel *kernel);
+
+/* The kernel that a LagKernel of lag_model_kernel is part of. */
+static inline ModelKernel *model_kernel_of(const LagKernel *kernel) {
+    return (ModelKernel *)((uintptr_t)kernel - offsetof(ModelKernel, kernel));
+}
 
 /* A model is const to those who hold it; this is for what its lock guards. */
 static inline LagModel *model_changeable(const LagModel *model) { return (LagModel *)(uintptr_t)model; }

@@ -1,7 +1,8 @@
 /* views.c: what can be shown of models and programs, as text. */
 #include "compile.h"
-#include "mech/discrete.h"
+#include "native/c_emit.h"
 #include "session.h"
+#include "tiers.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@ static const char *const view_name[LAG_VIEW_COUNT] = {
     [LAG_VIEW_LAGRANGE] = "lagrange",
     [LAG_VIEW_DISCRETE] = "discrete",
     [LAG_VIEW_TAPE] = "tape",
+    [LAG_VIEW_C] = "c",
     [LAG_VIEW_LLVM] = "llvm",
     [LAG_VIEW_ASM] = "asm",
 };
@@ -103,16 +105,28 @@ static void print_facts(LagModel *model, Buffer *out) {
     buffer_text(out, cyclic ? "\n" : "  no cyclic coordinate\n");
 }
 
+static void print_code(const ModelKernel *k, Buffer *out) {
+    LagCode code;
+    lag_kernel_code(&k->kernel, &code);
+    buffer_print(out, "  runs by %s%s", lag_backend_name(code.backend), code.cached ? ", from the cache" : "");
+    if (code.bytes) buffer_print(out, ", %zu bytes of code", code.bytes);
+    buffer_text(out, code.working ? "; better code is being made\n" : "\n");
+    if (k->backend == LAG_BACKEND_AUTO) tiers_print(k, out);
+}
+
 static void print_kernels(LagModel *model, Buffer *out) {
-    const LagTimings *t = &model->timings;
     for (const ModelKernel *k = model->kernels; k; k = k->next) {
         const LagKernel *kernel = &k->kernel;
-        buffer_print(out, "step r = %u: %u nodes, %u unknowns, order %u, %s", kernel->r, kernel->r + 2,
-                     (kernel->r + 1) * kernel->dof, 2 * kernel->r + 2, k->llvm ? "native code by LLVM" : "interpreted");
+        buffer_print(out, "step r = %u: %u nodes, %u unknowns, order %u, backend %s", kernel->r, kernel->r + 2,
+                     (kernel->r + 1) * kernel->dof, 2 * kernel->r + 2, lag_backend_name(k->backend));
         buffer_print(out, ", %llu operations a residual, %llu with its Jacobian\n",
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
+        print_code(k, out);
     }
+}
+
+static void print_timings(const LagTimings *t, Buffer *out) {
     buffer_print(out, "seconds: parse %.6f, differentiate %.6f, emit %.6f, optimise %.6f, codegen %.6f, link %.6f\n",
                  t->parse, t->differentiate, t->emit, t->optimise, t->codegen, t->link);
 }
@@ -129,11 +143,14 @@ static void print_tapes(const ModelKernel *k, LagRoutine first, LagRoutine last,
     }
 }
 
-static LagStatus print_machine_code(const ModelKernel *k, bool assembly, Buffer *out) {
-    if (!compile_fits_llvm(k)) return LAG_ERROR_LIMIT;
+/* Code as a compiler is given it, or makes it. */
+static LagStatus print_native(const ModelKernel *k, LagView view, char *why, size_t why_size, Buffer *out) {
+    if (!compile_fits_native(k)) return LAG_ERROR_LIMIT;
     const Tape *tape[LAG_ROUTINE_COUNT];
-    LlvmJob job = compile_job(k, tape);
-    return llvm_print(&job, assembly, out);
+    NativeJob job = compile_job(k, tape);
+    if (view != LAG_VIEW_C) return native_print(&job, view == LAG_VIEW_ASM, out, why, why_size);
+    c_emit(&job, out);
+    return LAG_OK;
 }
 
 /* Views of the kernel of one r, which is made for it if it is not there. */
@@ -143,18 +160,20 @@ static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t
     LagStatus status = lag_model_kernel(model, r, backend, &kernel);
     if (status != LAG_OK) return status;
     LagModel *m = model_changeable(model);
+    const ModelKernel *k = model_kernel_of(kernel);
+    LagTimings timings;
+    lag_model_timings(model, &timings);
     pthread_mutex_lock(&m->lock);
-    const ModelKernel *k = m->kernels;
-    while (&k->kernel != kernel) k = k->next;
     switch (view) {
     case LAG_VIEW_KERNEL:
         print_names(m, out);
         print_facts(m, out);
         print_kernels(m, out);
+        print_timings(&timings, out);
         break;
     case LAG_VIEW_DISCRETE: print_tapes(k, LAG_STEP_RESIDUAL, LAG_STEP_JACOBIAN, out); break;
     case LAG_VIEW_TAPE: print_tapes(k, LAG_POINT, LAG_POINT_ENERGY, out); break;
-    default: status = print_machine_code(k, view == LAG_VIEW_ASM, out);
+    default: status = print_native(k, view, m->reason, sizeof m->reason, out);
     }
     pthread_mutex_unlock(&m->lock);
     return status;
@@ -168,6 +187,7 @@ LagStatus lag_model_view(const LagModel *model, LagView view, uint32_t r, LagBac
     case LAG_VIEW_KERNEL:
     case LAG_VIEW_DISCRETE:
     case LAG_VIEW_TAPE:
+    case LAG_VIEW_C:
     case LAG_VIEW_LLVM:
     case LAG_VIEW_ASM: status = print_kernel_view(model, view, r, backend, &out); break;
     case LAG_VIEW_LAGRANGIAN:

@@ -24,6 +24,7 @@ struct LagIntegrator {
     double *spare; /* [2, d] the state before a start */
     double energy_start;
     uint64_t steps;
+    uint64_t expected; /* steps that the kernel has been told of, and that are not taken yet */
     LagStatus status; /* of the last start or advance */
     double residual, seconds;
     atomic_bool cancelled; /* set from any thread, cleared by the advance that obeys */
@@ -39,7 +40,7 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_ERROR_ARGUMENT] = "an argument is out of its range",
     [LAG_ERROR_VALUE] = "a parameter has no value",
     [LAG_ERROR_BACKEND] = "the backend could not make code",
-    [LAG_ERROR_LIMIT] = "this is too large: more than 2500 unknowns in a step, 8000000 operations, or 200000 for LLVM",
+    [LAG_ERROR_LIMIT] = "this is too large: more than 2500 unknowns in a step, 8000000 operations, or 1000000 for machine code",
     [LAG_ERROR_NEWTON] = "the step's equations did not converge",
     [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
     [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",
@@ -207,6 +208,18 @@ void lag_integrator_watch(LagIntegrator *it, uint64_t every, LagWatch *watch, vo
     it->watched = 0;
 }
 
+void lag_integrator_expect(LagIntegrator *it, uint64_t steps) {
+    frame_improve(&it->frame, steps);
+    it->expected = steps;
+}
+
+/* Moves over to the best programs there are; the kernel is told of steps that it doesn't expect yet. */
+static void improve(LagIntegrator *it, uint64_t steps) {
+    uint64_t known = steps < it->expected ? steps : it->expected;
+    it->expected -= known;
+    frame_improve(&it->frame, steps - known);
+}
+
 /* Between two steps: whether it was cancelled, which is then over. */
 static bool is_cancelled(LagIntegrator *it) {
     return atomic_load_explicit(&it->cancelled, memory_order_relaxed) &&
@@ -237,6 +250,8 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for */
+
 LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, uint64_t every, LagRows *rows) {
     if (!it->started || !isfinite(h) || h == 0 || (every == 0 && rows)) return LAG_ERROR_ARGUMENT;
     bool ggl = it->method == LAG_METHOD_GGL;
@@ -244,12 +259,14 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     if (h != it->h) it->t_start = it->t, it->count = 0;
     it->h = h;
     it->residual = it->stepper.residual = 0;
+    improve(it, steps);
     LagStatus status = LAG_OK;
     for (uint64_t n = 1; n <= steps; n++) {
         if (is_cancelled(it)) {
             status = LAG_INTERRUPTED;
             break;
         }
+        if (n % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         double t = it->t_start + (double)(it->count + 1) * h;
         status = !isfinite(t) ? LAG_ERROR_NOT_FINITE : ggl ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
         if (status != LAG_OK) break;

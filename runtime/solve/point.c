@@ -17,6 +17,7 @@ LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {
     enum { LINE = 8 }; /* arrays begin 8 doubles apart or more, so that none share a cache line by accident */
     *f = (Frame){.kernel = kernel};
     if (!kernel || kernel->abi != LAG_KERNEL_ABI || !kernel->dof || kernel->r > LAG_R_MAX) return LAG_ERROR_ARGUMENT;
+    f->procedure = kernel->procedure;
     f->d = kernel->dof;
     f->s = kernel->r + 2;
     f->n = (kernel->r + 1) * f->d;

@@ -7,6 +7,7 @@
 /* Arrays for one thread's use of a kernel. */
 typedef struct Frame {
     const LagKernel *kernel;
+    const LagProcedure *procedure; /* what runs: the kernel's, or better */
     uint32_t d, s, n; /* degrees of freedom, nodes, unknowns of a step */
     double *array[LAG_ARRAY_COUNT];
     double *block;      /* what they are cut from */
@@ -22,8 +23,13 @@ LagStatus frame_init(Frame *frame, const LagKernel *kernel, bool step);
 void frame_free(Frame *frame);
 
 static inline void frame_run(const Frame *frame, LagRoutine routine) {
-    const LagProcedure *procedure = &frame->kernel->procedure[routine];
+    const LagProcedure *procedure = &frame->procedure[routine];
     procedure->run(procedure->code, frame->array);
+}
+
+/* Moves over to the best programs that the kernel has, for `steps` more steps (0: just asking). */
+static inline void frame_improve(Frame *frame, uint64_t steps) {
+    if (frame->kernel->improve) frame->procedure = frame->kernel->improve(frame->kernel, steps);
 }
 
 /* Solves B(q, v, t) = pi for LAG_V by Newton, starting from what LAG_V holds; TIME, PARAMETER, Q and PI are given. To

@@ -48,13 +48,6 @@ static const Function plain[TAPE_CODE_COUNT] = {
 #include "../../grammar/ops.def"
 };
 
-static const char *const symbol[TAPE_CODE_COUNT] = {
-    [TAPE_SQRT] = "lag_sqrt",
-#define SELECTION(OP, text, operands, PARITY) [TAPE_##OP] = "lag_" text,
-#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = "lag_" text,
-#include "../../grammar/ops.def"
-};
-
 static const Function *family(void) {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_cpu_supports("fma") ? fused : plain;
@@ -63,12 +56,10 @@ static const Function *family(void) {
 #endif
 }
 
-const char *native_symbol(TapeCode code) { return symbol[code]; }
-
 NativeFunction1 *native_function1(TapeCode code) {
-    return symbol[code] && tape_operands(code) == 1 ? family()[code].one : NULL;
+    return native_symbol(code) && tape_operands(code) == 1 ? family()[code].one : NULL;
 }
 
 NativeFunction2 *native_function2(TapeCode code) {
-    return symbol[code] && tape_operands(code) == 2 ? family()[code].two : NULL;
+    return native_symbol(code) && tape_operands(code) == 2 ? family()[code].two : NULL;
 }

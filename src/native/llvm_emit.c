@@ -6,10 +6,11 @@
  * and tables become constants. Otherwise loops become loops. */
 #include "native/llvm_emit.h"
 
+#include "native/native.h"
+
 #include <string.h>
 
 enum {
-    UNROLL_MOST = 6000, /* operations up to which loops are unrolled */
     DOT_MOST = 16,      /* terms up to which a dot product inside a loop is */
     BLOCK_MOST = 500,   /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
@@ -20,7 +21,7 @@ typedef struct Types {
 } Types;
 
 typedef struct Emitting {
-    const LlvmJob *job;
+    const NativeJob *job;
     const Tape *tape;
     LLVMContextRef context;
     LLVMModuleRef module;
@@ -292,10 +293,8 @@ static bool elements_new(Emitting *e) {
     return true;
 }
 
-static bool emit_tape(Emitting *e, const char *name, uint64_t *straight) {
-    uint64_t unrolled = tape_unrolled(e->tape);
-    e->unrolled = unrolled <= UNROLL_MOST || unrolled <= e->tape->count; /* the second: there is no loop */
-    *straight += e->unrolled ? unrolled : e->tape->count;
+static bool emit_tape(Emitting *e, const char *name) {
+    e->unrolled = job_unrolls(e->tape);
     e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
     bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
@@ -315,7 +314,7 @@ static bool emit_tape(Emitting *e, const char *name, uint64_t *straight) {
     return good;
 }
 
-LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight) {
+LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("lag", context);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
     Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0),
@@ -323,11 +322,10 @@ LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *st
     LLVMTypeRef parameters[2] = {type.pointer, type.pointer};
     type.function = LLVMFunctionType(LLVMVoidTypeInContext(context), parameters, 2, 0);
     bool good = true;
-    *straight = 0;
     for (uint32_t i = 0; i < job->count && good; i++) {
         Emitting e = {
             .job = job, .tape = job->tape[i], .context = context, .module = module, .builder = builder, .type = type};
-        if (job->tape[i]) good = emit_tape(&e, job->name[i], straight);
+        if (job->tape[i]) good = emit_tape(&e, job->name[i]);
     }
     LLVMDisposeBuilder(builder);
     if (good) return module;

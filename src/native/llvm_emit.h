@@ -2,13 +2,12 @@
 #ifndef LAG_NATIVE_LLVM_EMIT_H
 #define LAG_NATIVE_LLVM_EMIT_H
 
-#include "native/native.h"
+#include "native/job.h"
 
 #include <llvm-c/Core.h>
 
-/* A module with a function for each tape of the job: void name(const void *code, double *const *array). *straight is how
- * many operations stand in it, in all. NULL when out of memory or where a tape has failed. The caller disposes of the
+/* A module with a function for each tape of the job: void name(const void *code, double *const *array).  NULL when out of memory or where a tape has failed. The caller disposes of the
  * module. */
-LLVMModuleRef llvm_emit(LLVMContextRef context, const LlvmJob *job, uint64_t *straight);
+LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job);
 
 #endif

@@ -3,7 +3,7 @@
 #define LAG_NATIVE_NATIVE_H
 
 #include "lag.h"
-#include "tape/tape.h"
+#include "native/job.h"
 
 /* The elementary functions as the CPU at hand runs them, by TapeCode, and beside them the square root and the SELECTION
  * functions; the symbol is what generated code calls. native_function1/2 are NULL for a code that is none of these or has
@@ -12,7 +12,7 @@ typedef double NativeFunction1(double);
 typedef double NativeFunction2(double, double);
 NativeFunction1 *native_function1(TapeCode code);
 NativeFunction2 *native_function2(TapeCode code);
-const char *native_symbol(TapeCode code); /* "lag_sin" ... */
+const char *native_symbol(TapeCode code); /* "lag_sin" ...; symbol.c */
 
 /* The SELECTION functions, exactly as the tape means them. */
 static inline double native_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
@@ -28,27 +28,28 @@ InterpCode *interp_new(const Tape *tape, uint32_t *work);
 void interp_free(InterpCode *code);
 void interp_run(const void *code, double *const *array); /* a LagNative */
 
-/* ---- LLVM: llvm.c */
+/* ---- Machine code: native.c */
 
-/* Machine code for several tapes, made together. Owned by the caller; freed by llvm_free, which unmaps the code. */
-typedef struct LlvmCode LlvmCode;
+/* Machine code in memory. */
+typedef struct NativeCode NativeCode;
 
-typedef struct LlvmJob {
-    const Tape *const *tape; /* [count], NULL entries are left out */
-    const char *const *name; /* [count] */
-    uint32_t count;
-    const double *const *table; /* [LAG_ARRAY_COUNT]: what is in arrays that no tape writes, where known now, else NULL */
-    const size_t *size;         /* [LAG_ARRAY_COUNT] */
-} LlvmJob;
+/* Makes machine code of a job by a road: LAG_BACKEND_TCC, LAG_BACKEND_LLVM_QUICK or LAG_BACKEND_LLVM. What LLVM makes is
+ * looked for in the cache first, and kept there. On success run[i] is tape i's entry (call it with code NULL), *cached
+ * whether it came from the cache, and the caller frees *code with native_free. Adds to timings->emit, codegen and link. Gives
+ * up with LAG_INTERRUPTED when `stop`, a file descriptor (-1: none), becomes readable. On failure else LAG_ERROR_BACKEND, or
+ * LAG_ERROR_MEMORY (a failed tape too); outputs untouched, and a reason in `why` (NUL-terminated). Thread-safe. */
+LagStatus native_compile(const NativeJob *job, LagBackend road, int stop, LagTimings *timings, NativeCode **code,
+                         LagNative **run, bool *cached, char *why, size_t why_size);
 
-/* Compiles a job. On success run[i] is tape i's entry (call it with code NULL). Adds to timings->emit, optimise, codegen,
- * link. On failure: LAG_ERROR_BACKEND, or LAG_ERROR_MEMORY (a failed tape too); *code untouched, and a reason in `why`
- * (NUL-terminated). */
-LagStatus llvm_compile(const LlvmJob *job, LagTimings *timings, LlvmCode **code, LagNative **run, char *why,
-                       size_t why_size);
-void llvm_free(LlvmCode *code);
+/* The same from the cache alone: false where it isn't there. */
+bool native_recall(const NativeJob *job, LagBackend road, LagTimings *timings, NativeCode **code, LagNative **run);
 
-/* The job as LLVM IR, or as assembly of the CPU at hand, appended to out. */
-LagStatus llvm_print(const LlvmJob *job, bool assembly, Buffer *out);
+void native_free(NativeCode *code); /* NULL allowed */
+
+/* Bytes of machine code and constants. */
+size_t native_bytes(const NativeCode *code);
+
+/* Appends what LLVM is given of a job, or makes of it for the CPU at hand, as text. Fails as native_compile does. */
+LagStatus native_print(const NativeJob *job, bool assembly, Buffer *out, char *why, size_t why_size);
 
 #endif

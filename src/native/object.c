@@ -7,26 +7,27 @@
 
 #include "native/debug.h"
 #include "native/elf_read.h"
+#include "native/native.h"
 #include "native/pages.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct NativeCode {
+struct ObjectCode {
     Pages pages;
     size_t bytes;
     DebugEntry *debug;
 };
 
-void object_free(NativeCode *code) {
+void object_free(ObjectCode *code) {
     if (!code) return;
     debug_unregister(code->debug);
     pages_free(&code->pages);
     memory_free(code);
 }
 
-size_t object_bytes(const NativeCode *code) { return code->bytes; }
+size_t object_bytes(const ObjectCode *code) { return code->bytes; }
 
 static LagStatus refuse(char *why, size_t why_size, const char *text) {
     snprintf(why, why_size, "%s", text);
@@ -266,15 +267,15 @@ static DebugEntry *enter(const Loading *l) {
 }
 
 /* The functions are found before anything is promised: then nothing is left to go wrong. */
-static LagStatus finish(Loading *l, const char *const *name, uint32_t count, NativeCode **code, LagNative **run) {
-    NativeCode *new = memory_new(sizeof *new);
+static LagStatus finish(Loading *l, const char *const *name, uint32_t count, ObjectCode **code, LagNative **run) {
+    ObjectCode *new = memory_new(sizeof *new);
     LagNative **found = memory_new(count * sizeof *found);
     Buffer lines = {0};
     bool perf = debug_perf_wanted();
     LagStatus status = new &&found ? find(l, name, count, found, perf ? &lines : NULL) : no_memory(l);
     if (status == LAG_OK) {
         if (perf) debug_perf_write(&lines);
-        *new = (NativeCode){.pages = l->pages, .bytes = l->elf.code + l->elf.constants, .debug = enter(l)};
+        *new = (ObjectCode){.pages = l->pages, .bytes = l->elf.code + l->elf.constants, .debug = enter(l)};
         if (count) memcpy(run, found, count * sizeof *found);
         *code = new;
     } else {
@@ -286,7 +287,7 @@ static LagStatus finish(Loading *l, const char *const *name, uint32_t count, Nat
     return status;
 }
 
-LagStatus object_load(const void *bytes, size_t size, const char *const *name, uint32_t count, NativeCode **code,
+LagStatus object_load(const void *bytes, size_t size, const char *const *name, uint32_t count, ObjectCode **code,
                       LagNative **run, char *why, size_t why_size) {
     Loading l = {.why = why, .why_size = why_size};
     const char *reason;
@@ -303,7 +304,7 @@ LagStatus object_load(const void *bytes, size_t size, const char *const *name, u
 
 #else
 
-LagStatus object_load(const void *bytes, size_t size, const char *const *name, uint32_t count, NativeCode **code,
+LagStatus object_load(const void *bytes, size_t size, const char *const *name, uint32_t count, ObjectCode **code,
                       LagNative **run, char *why, size_t why_size) {
     (void)bytes, (void)size, (void)name, (void)count, (void)code, (void)run;
     return refuse(why, why_size, "no loader for this machine");

@@ -13,8 +13,8 @@ static const char help[] = "lag: compiles Lagrangians and integrates them\n"
                            "    -o FILE                   write the last trajectory as CSV; '-' for standard output\n"
                            "    --set NAME=VALUE          a parameter's value; wins over the file\n"
                            "    --check                   read, differentiate, check; run nothing\n"
-                           "    --dump=PHASE,...          tokens tree graph lagrange discrete tape llvm asm\n"
-                           "    --backend=NAME            auto, llvm, interp\n"
+                           "    --dump=PHASE,...          tokens tree graph lagrange discrete tape c llvm asm\n"
+                           "    --backend=NAME            auto, llvm, llvm-quick, tcc, interp\n"
                            "    --timings                 seconds by phase\n"
                            "    --json                    one object a line for every statement with a result\n"
                            "    --quiet                   no summaries, notes or warnings\n"
@@ -38,7 +38,6 @@ static bool read_dumps(Options *o, const char *list) {
         name[size] = 0;
         list += size + (list[size] == ',');
         LagView view = lag_view_named(name);
-        if (strcmp(name, "c") == 0) return wrong("this dump does not exist yet:", name);
         if (view < LAG_VIEW_TOKENS || view == LAG_VIEW_COUNT) return wrong("unknown dump", name);
         if (o->dumps < LAG_VIEW_COUNT) o->dump[o->dumps++] = view;
     }
@@ -46,17 +45,8 @@ static bool read_dumps(Options *o, const char *list) {
 }
 
 static bool read_backend(Options *o, const char *name) {
-    if (strcmp(name, "auto") == 0)
-        o->backend = LAG_BACKEND_AUTO;
-    else if (strcmp(name, "llvm") == 0)
-        o->backend = LAG_BACKEND_LLVM;
-    else if (strcmp(name, "interp") == 0)
-        o->backend = LAG_BACKEND_INTERPRETER;
-    else if (strcmp(name, "tcc") == 0)
-        return wrong("this backend does not exist yet:", name);
-    else
-        return wrong("unknown backend", name);
-    return true;
+    o->backend = lag_backend_named(name);
+    return o->backend < LAG_BACKENDS || wrong("unknown backend", name);
 }
 
 /* Whether the argument is `option`; its value, behind '=' or in the next argument, or NULL after saying that it lacks one.

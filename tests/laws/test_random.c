@@ -1,5 +1,5 @@
 /* test_random.c: random expressions, read from text: derivatives against differences in high precision, the interpreter
- * against LLVM bit for bit, and both against the exact value. */
+ * against every road to machine code bit for bit, and both against the exact value. */
 #include "graph/evaluate.h"
 #include "graph/lower.h"
 #include "native/native.h"
@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VARIABLES = 4, POINTS = 4, BATCH = 200 };
+enum { VARIABLES = 4, POINTS = 4, BATCH = 200, ROADS = 3 };
+
+static const LagBackend roads[ROADS] = {LAG_BACKEND_TCC, LAG_BACKEND_LLVM_QUICK, LAG_BACKEND_LLVM};
 
 /* ---- Random text ---- */
 
@@ -201,7 +203,8 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
     const Tape *tapes[BATCH];
     const char *names[BATCH];
     static char name[BATCH][8];
-    LagNative *run[BATCH];
+    LagNative *run[ROADS][BATCH];
+    NativeCode *code[ROADS];
     size_t size[LAG_ARRAY_COUNT] = {[LAG_Q] = VARIABLES, [LAG_A] = VARIABLES + 1};
     const double *table[LAG_ARRAY_COUNT] = {0};
     for (uint32_t i = 0; i < BATCH; i++) {
@@ -211,13 +214,15 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
         snprintf(name[i], sizeof name[i], "e%u", i);
         tapes[i] = &tape[i], names[i] = name[i];
     }
-    LlvmJob job = {tapes, names, BATCH, table, size};
-    LlvmCode *code = NULL;
-    LagTimings timings = {0};
-    char why[256] = "";
-    LagStatus status = llvm_compile(&job, &timings, &code, run, why, sizeof why);
-    CU_ASSERT_EQUAL(status, LAG_OK);
-    for (uint32_t i = 0; status == LAG_OK && i < BATCH; i++) {
+    NativeJob job = {tapes, names, BATCH, table, size};
+    for (int road = 0; road < ROADS; road++) {
+        LagTimings timings = {0};
+        char why[256] = "";
+        bool cached;
+        LagStatus status = native_compile(&job, roads[road], -1, &timings, &code[road], run[road], &cached, why, sizeof why);
+        CU_ASSERT_EQUAL_FATAL(status, LAG_OK);
+    }
+    for (uint32_t i = 0; i < BATCH; i++) {
         uint32_t work;
         InterpCode *interp = interp_new(&tape[i], &work);
         double *scratch = calloc(work + 1, sizeof *scratch);
@@ -228,10 +233,11 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
             double *array[LAG_ARRAY_COUNT] = {[LAG_Q] = q, [LAG_A] = a, [LAG_WORK] = scratch};
             interp_run(interp, array);
             array[LAG_A] = c;
-            run[i](NULL, array);
-            if (!same(a, c, VARIABLES + 1)) {
+            for (int road = 0; road < ROADS; road++) {
+                run[road][i](NULL, array);
+                if (same(a, c, VARIABLES + 1)) continue;
                 ++*different;
-                printf("\n    engines differ: %s", b->text[i]);
+                printf("\n    %s differs: %s", lag_backend_name(roads[road]), b->text[i]);
             }
             if (p == 0 && !near_exact(b, i, q, a[0])) {
                 ++*wrong;
@@ -241,7 +247,7 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
         free(scratch);
         interp_free(interp);
     }
-    if (status == LAG_OK) llvm_free(code);
+    for (int road = 0; road < ROADS; road++) native_free(code[road]);
     for (uint32_t i = 0; i < BATCH; i++) tape_free(&tape[i]);
 }
 
@@ -261,5 +267,5 @@ static void test_engines(void) {
 
 void suite_random(void) {
     suite_add("random",
-              (SuiteTest[]){{"derivatives", test_derivatives}, {"interpreter = LLVM, bit for bit", test_engines}, {0}});
+              (SuiteTest[]){{"derivatives", test_derivatives}, {"four engines, bit for bit", test_engines}, {0}});
 }

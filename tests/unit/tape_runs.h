@@ -1,4 +1,4 @@
-/* tape_runs.h: tapes run by the interpreter and by LLVM's code on memory of their own, for tests. */
+/* tape_runs.h: tapes run by the interpreter and as machine code on memory of their own, for tests. */
 #ifndef LAG_TESTS_TAPE_RUNS_H
 #define LAG_TESTS_TAPE_RUNS_H
 
@@ -61,13 +61,16 @@ static void interpret(const Tape *tape, Memory *memory) {
     interp_free(code);
 }
 
-/* Tapes compiled together, by LLVM. */
+/* Tapes compiled together. */
 typedef struct Native {
-    LlvmCode *code;
+    NativeCode *code;
     LagNative *run[TAPES];
 } Native;
 
-static Native compile(const Tape *tape, uint32_t count, const double *derive) {
+static const LagBackend roads[] = {LAG_BACKEND_TCC, LAG_BACKEND_LLVM_QUICK, LAG_BACKEND_LLVM};
+enum { ROADS = sizeof roads / sizeof *roads };
+
+static Native compile(const Tape *tape, uint32_t count, const double *derive, LagBackend road) {
     static char name[TAPES][16];
     const Tape *tapes[TAPES];
     const char *names[TAPES];
@@ -75,32 +78,39 @@ static Native compile(const Tape *tape, uint32_t count, const double *derive) {
     char why[256] = "";
     LagTimings timings = {0};
     Native native = {0};
+    bool cached = true;
     for (uint32_t i = 0; i < count; i++) {
         CU_ASSERT_PTR_NULL(tape_check(&tape[i], size));
         snprintf(name[i], sizeof name[i], "tape%u", i);
         tapes[i] = &tape[i], names[i] = name[i];
     }
-    LlvmJob job = {tapes, names, count, table, size};
-    CU_ASSERT_EQUAL_FATAL(llvm_compile(&job, &timings, &native.code, native.run, why, sizeof why), LAG_OK);
+    NativeJob job = {tapes, names, count, table, size};
+    LagStatus status = native_compile(&job, road, -1, &timings, &native.code, native.run, &cached, why, sizeof why);
+    if (status != LAG_OK) printf("\n    %s: %s", lag_backend_name(road), why);
+    CU_ASSERT_EQUAL_FATAL(status, LAG_OK);
     CU_ASSERT_STRING_EQUAL(why, "");
+    CU_ASSERT(!cached);
     return native;
 }
 
 static void execute(const Tape *tape, LagNative *run, Memory *memory) {
-    double *work = calloc(tape->work + 1, sizeof *work);
+    double *work = calloc(tape->work + tape->count + 1, sizeof *work);
     run_on(memory, work, run, NULL);
     free(work);
 }
 
-/* Both ways of running one tape leave the same memory, which is given back. */
-static Memory both(const Tape *tape, const Memory *before) {
-    static Memory one, two;
-    one = two = *before;
-    Native native = compile(tape, 1, before->derive);
+/* All ways of running one tape leave the same memory, which is given back. */
+static Memory all(const Tape *tape, const Memory *before) {
+    static Memory one, other;
+    one = *before;
     interpret(tape, &one);
-    execute(tape, native.run[0], &two);
-    CU_ASSERT(same((double *)&one, (double *)&two, sizeof one / sizeof(double)));
-    llvm_free(native.code);
+    for (int road = 0; road < ROADS; road++) {
+        other = *before;
+        Native native = compile(tape, 1, before->derive, roads[road]);
+        execute(tape, native.run[0], &other);
+        CU_ASSERT(same((double *)&one, (double *)&other, sizeof one / sizeof(double)));
+        native_free(native.code);
+    }
     return one;
 }
 

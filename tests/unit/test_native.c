@@ -1,8 +1,11 @@
-/* test_native.c: the interpreter against values worked out by hand, and LLVM's code against the interpreter, bit for bit. */
+/* test_native.c: the interpreter against values worked out by hand, and the code of every road against the interpreter, bit for bit. */
+#include "native/backend.h"
 #include "random_tape.h"
 #include "tape_runs.h"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* ---- Codes ---- */
 
@@ -33,22 +36,23 @@ static void test_codes(void) {
                                                              : tape_binary(&tape[count], (TapeCode)code, a, b);
         tape_store(&tape[count], at(LAG_A, 0, 0, 0), value);
     }
-    Native made = compile(tape, count, NULL);
-    for (uint32_t i = 0; i < count * SPECIALS * SPECIALS; i++) {
-        uint32_t c = i / (SPECIALS * SPECIALS);
+    Native made[ROADS];
+    for (int road = 0; road < ROADS; road++) made[road] = compile(tape, count, NULL, roads[road]);
+    for (uint32_t i = 0; i < ROADS * count * SPECIALS * SPECIALS; i++) {
+        uint32_t c = i / (SPECIALS * SPECIALS) % count, road = i / (SPECIALS * SPECIALS) / count;
         memory.q[0] = special[i / SPECIALS % SPECIALS];
         memory.q[1] = special[i % SPECIALS];
         interpreted = native = memory;
         interpret(&tape[c], &interpreted);
-        execute(&tape[c], made.run[c], &native);
+        execute(&tape[c], made[road].run[c], &native);
         double value = expected((TapeCode)(TAPE_ADD + (int)c), memory.q[0], memory.q[1]);
         if (same(&value, interpreted.a, 1) && same(&value, native.a, 1)) continue;
         wrong++;
-        printf("\n    %s(%a, %a): expected %a, interpreter %a, native %a", tape_code_text((TapeCode)(TAPE_ADD + (int)c)),
-               memory.q[0], memory.q[1], value, interpreted.a[0], native.a[0]);
+        printf("\n    %s(%a, %a): expected %a, interpreter %a, %s %a", tape_code_text((TapeCode)(TAPE_ADD + (int)c)),
+               memory.q[0], memory.q[1], value, interpreted.a[0], lag_backend_name(roads[road]), native.a[0]);
     }
     CU_ASSERT_EQUAL(wrong, 0);
-    llvm_free(made.code);
+    for (int road = 0; road < ROADS; road++) native_free(made[road].code);
     for (uint32_t i = 0; i < count; i++) tape_free(&tape[i]);
 }
 
@@ -148,7 +152,7 @@ static void test_loops(void) {
         Tape tape = {0};
         if (padded) write_padding(&tape);
         write_loops(&tape);
-        after = both(&tape, &before);
+        after = all(&tape, &before);
         for (int i = 0; i < 5; i++) {
             CU_ASSERT_EQUAL(after.a[i], (i + 1) * (i + 2) / 2);
             for (int j = 0; j < 40; j++) CU_ASSERT_EQUAL(after.jacobian[100 * i + j], i + 1 + 1000 * j);
@@ -165,7 +169,7 @@ static void expect_dot(const Memory *before, uint32_t terms, bool padded) {
     tape_loop(&tape, 2);
     tape_store(&tape, at(LAG_A, 0, 1, 0), tape_dot(&tape, at(LAG_Z, 0, 1, 1), at(LAG_DERIVE, 3, 2, 1), terms));
     tape_end(&tape);
-    Memory after = both(&tape, before);
+    Memory after = all(&tape, before);
     for (uint32_t i = 0; i < 2; i++) {
         volatile double sum = 0, product;
         for (uint32_t j = 0; j < terms; j++) {
@@ -199,7 +203,7 @@ static void test_dots(void) {
     TapeValue x = tape_load(&tape, at(LAG_Q, 0, 0, 0)), y = tape_load(&tape, at(LAG_Q, 1, 0, 0));
     tape_store(&tape, at(LAG_A, 0, 0, 0), tape_binary(&tape, TAPE_ADD, tape_binary(&tape, TAPE_MUL, x, x), y));
     before.q[0] = 1 + 0x1p-27, before.q[1] = -(1 + 0x1p-26);
-    CU_ASSERT_EQUAL(both(&tape, &before).a[0], 0);
+    CU_ASSERT_EQUAL(all(&tape, &before).a[0], 0);
     tape_free(&tape);
 }
 
@@ -219,7 +223,7 @@ static void expect_constants(uint32_t count) {
         if (i < sizeof first / sizeof *first) constant[i] = first[i];
         tape_store(&tape, at(LAG_JACOBIAN, i, 0, 0), tape_constant(&tape, constant[i]));
     }
-    after = both(&tape, &before);
+    after = all(&tape, &before);
     CU_ASSERT(same(after.jacobian, constant, count));
     tape_free(&tape);
 }
@@ -278,9 +282,11 @@ static void compare_round(SuiteRandom *random, unsigned round, Tally *tally) {
         if (round % 5 == 4) write_padding(&tape[i]);
         random_tape(random, size, round % 2 ? 60 : 10, round % 3 != 0, &tape[i]);
     }
-    Native native = compile(tape, TAPES, knows ? known.derive : NULL);
-    for (int i = 0; i < TAPES; i++) compare(random, &tape[i], native.run[i], knows ? &known : NULL, tally);
-    llvm_free(native.code);
+    for (int road = 0; road < ROADS; road++) {
+        Native native = compile(tape, TAPES, knows ? known.derive : NULL, roads[road]);
+        for (int i = 0; i < TAPES; i++) compare(random, &tape[i], native.run[i], knows ? &known : NULL, tally);
+        native_free(native.code);
+    }
     for (int i = 0; i < TAPES; i++) tape_free(&tape[i]);
 }
 
@@ -291,6 +297,11 @@ static void test_random(void) {
     for (unsigned round = 0; round < rounds; round++) compare_round(&random, round, &tally);
     CU_ASSERT_EQUAL(tally.different, 0);
     CU_ASSERT(tally.finite > 200 * rounds); /* else there was little to compare */
+}
+
+static LagStatus print(const NativeJob *job, bool assembly, Buffer *out) {
+    char why[256];
+    return native_print(job, assembly, out, why, sizeof why);
 }
 
 /* A loop that stays a loop does what the same one unrolled does; and which is which is to be seen. */
@@ -306,13 +317,13 @@ static void test_forms(void) {
         random_tape(&again, size, 40, true, &tape[0]);
         random_tape(&random, size, 40, true, &tape[1]);
         fill(&random, 0, &before);
-        unrolled = both(&tape[0], &before);
-        looped = both(&tape[1], &before);
+        unrolled = all(&tape[0], &before);
+        looped = all(&tape[1], &before);
         CU_ASSERT(same((double *)&unrolled, (double *)&looped, sizeof looped / sizeof(double)));
         for (int form = 0; form < 2; form++) {
             const Tape *one = &tape[form];
             Buffer out = {0};
-            CU_ASSERT_EQUAL(llvm_print(&(LlvmJob){&one, &name, 1, table, size}, false, &out), LAG_OK);
+            CU_ASSERT_EQUAL(print(&(NativeJob){&one, &name, 1, table, size}, false, &out), LAG_OK);
             CU_ASSERT_EQUAL(strstr(out.bytes, " phi ") != NULL, form == 1);
             CU_ASSERT(!strstr(out.bytes, " fast ") && !strstr(out.bytes, " contract ") && !strstr(out.bytes, " reassoc "));
             buffer_free(&out);
@@ -328,7 +339,7 @@ static void test_long(void) {
     fill(&random, 0, &before);
     random_tape(&random, size, 200 * 1000, false, &tape);
     CU_ASSERT(tape.count >= 200 * 1000);
-    both(&tape, &before);
+    all(&tape, &before);
     tape_free(&tape);
 }
 
@@ -341,11 +352,13 @@ static void *compile_alone(void *seed) {
     const Tape *tapes = &tape;
     const char *name = "alone";
     for (int i = 0; i < 10; i++) {
-        LlvmCode *code;
+        NativeCode *code;
         LagNative *run;
         LagTimings timings = {0};
         char why[256];
-        if (llvm_compile(&(LlvmJob){&tapes, &name, 1, table, size}, &timings, &code, &run, why, sizeof why) != LAG_OK)
+        bool cached;
+        NativeJob job = {&tapes, &name, 1, table, size};
+        if (native_compile(&job, roads[i % ROADS], -1, &timings, &code, &run, &cached, why, sizeof why) != LAG_OK)
             return seed;
         Memory *memory = calloc(2, sizeof *memory);
         fill(&random, 0, memory);
@@ -354,7 +367,7 @@ static void *compile_alone(void *seed) {
         execute(&tape, run, &memory[1]);
         tally.different += !same((double *)&memory[0], (double *)&memory[1], sizeof *memory / sizeof(double));
         free(memory);
-        llvm_free(code);
+        native_free(code);
     }
     tape_free(&tape);
     return tally.different ? seed : NULL;
@@ -373,44 +386,63 @@ static void test_threads(void) {
 
 /* ---- Failures and texts ---- */
 
+static LagStatus make(const NativeJob *job, LagBackend road, int stop, NativeCode **code, LagNative **run, char *why,
+                      size_t why_size) {
+    LagTimings timings = {0};
+    bool cached;
+    *why = 0;
+    return native_compile(job, road, stop, &timings, code, run, &cached, why, why_size);
+}
+
 static void test_failures(void) {
+    const char *asked = getenv("LAG_BACKENDS");
+    char *backends = strdup(asked ? asked : "");
     Tape good = {0}, bad = {0};
     tape_store(&good, at(LAG_A, 0, 0, 0), tape_unary(&good, TAPE_COS, tape_constant(&good, 1)));
     bad.failed = true;
     const Tape *tapes[3] = {&good, NULL, &bad};
     const char *name[3] = {"good", "none", "bad"};
     const double *table[LAG_ARRAY_COUNT] = {0};
-    LlvmJob job = {tapes, name, 3, table, size};
-    LlvmCode *code = NULL;
+    NativeJob job = {tapes, name, 3, table, size};
     LagNative *run[3];
-    LagTimings timings = {0};
-    char why[256] = "";
+    char why[256] = "", little[8];
     Buffer out = {0};
     uint32_t work;
-    CU_ASSERT_EQUAL(llvm_compile(&job, &timings, &code, run, why, sizeof why), LAG_ERROR_MEMORY);
-    CU_ASSERT(!code && *why);
-    CU_ASSERT_EQUAL(llvm_print(&job, true, &out), LAG_ERROR_MEMORY);
-    CU_ASSERT_EQUAL(out.size, 0);
     CU_ASSERT_PTR_NULL(interp_new(&bad, &work));
+    for (int road = 0; road < ROADS; road++) {
+        NativeCode *code = NULL;
+        job.count = 3;
+        CU_ASSERT_EQUAL(make(&job, roads[road], -1, &code, run, why, sizeof why), LAG_ERROR_MEMORY);
+        CU_ASSERT(!code && *why);
+        CU_ASSERT_EQUAL(print(&job, false, &out), LAG_ERROR_MEMORY);
+        CU_ASSERT_EQUAL(out.size, 0);
 
-    job.count = 1;
-    name[0] = "lag_sin"; /* taken */
-    *why = 0;
-    CU_ASSERT_EQUAL(llvm_compile(&job, &timings, &code, run, why, sizeof why), LAG_ERROR_BACKEND);
-    CU_ASSERT(!code && strstr(why, "lag_sin"));
-    char little[8];
-    CU_ASSERT_EQUAL(llvm_compile(&job, &timings, &code, run, little, sizeof little), LAG_ERROR_BACKEND);
-    CU_ASSERT(!code && strlen(little) == sizeof little - 1);
+        job.count = 1; /* called off before it began */
+        int stop = eventfd(1, EFD_CLOEXEC);
+        CU_ASSERT_EQUAL(make(&job, roads[road], stop, &code, run, why, sizeof why), LAG_INTERRUPTED);
+        close(stop);
 
-    job.count = 2; /* and after all that */
-    name[0] = "good";
-    CU_ASSERT_EQUAL_FATAL(llvm_compile(&job, &timings, &code, run, why, sizeof why), LAG_OK);
-    static Memory memory;
-    execute(&good, run[0], &memory);
-    CU_ASSERT_EQUAL(memory.a[0], native_function1(TAPE_COS)(1));
-    CU_ASSERT_PTR_NULL(run[1]);
-    llvm_free(code);
+        BackendTask kept[3]; /* its program is not there, and none is left of those that were */
+        for (int i = 0; i < 3; i++)
+            CU_ASSERT_EQUAL(backend_begin(&job, roads[road], BACKEND_OBJECT, -1, &kept[i], why, sizeof why), LAG_OK);
+        setenv("LAG_BACKENDS", "/nonexistent", 1);
+        CU_ASSERT_EQUAL(make(&job, roads[road], -1, &code, run, why, sizeof why), LAG_ERROR_BACKEND);
+        CU_ASSERT(!code && strstr(why, "is not beside liblag"));
+        CU_ASSERT_EQUAL(make(&job, roads[road], -1, &code, run, little, sizeof little), LAG_ERROR_BACKEND);
+        CU_ASSERT(!code && strlen(little) == sizeof little - 1);
+        setenv("LAG_BACKENDS", backends, 1);
+        for (int i = 0; i < 3; i++) backend_abandon(&kept[i]);
+
+        job.count = 2; /* and after all that */
+        CU_ASSERT_EQUAL_FATAL(make(&job, roads[road], -1, &code, run, why, sizeof why), LAG_OK);
+        static Memory memory;
+        execute(&good, run[0], &memory);
+        CU_ASSERT_EQUAL(memory.a[0], native_function1(TAPE_COS)(1));
+        CU_ASSERT_PTR_NULL(run[1]);
+        native_free(code);
+    }
     tape_free(&good);
+    free(backends);
 }
 
 static void test_printing(void) {
@@ -420,13 +452,13 @@ static void test_printing(void) {
     const Tape *tapes = &tape;
     const char *name = "point";
     const double *table[LAG_ARRAY_COUNT] = {0};
-    LlvmJob job = {&tapes, &name, 1, table, size};
+    NativeJob job = {&tapes, &name, 1, table, size};
     Buffer out = {0};
-    CU_ASSERT_EQUAL(llvm_print(&job, false, &out), LAG_OK);
+    CU_ASSERT_EQUAL(print(&job, false, &out), LAG_OK);
     CU_ASSERT(strstr(out.bytes, "define void @point(ptr") && strstr(out.bytes, "call double @lag_sin(double"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out.bytes, " = fadd double "));
     uint32_t before = out.size;
-    CU_ASSERT_EQUAL(llvm_print(&job, true, &out), LAG_OK);
+    CU_ASSERT_EQUAL(print(&job, true, &out), LAG_OK);
     CU_ASSERT(out.size > before && strstr(out.bytes + before, "point:") && strstr(out.bytes + before, "lag_sin"));
     CU_ASSERT(!strstr(out.bytes + before, "define"));
     buffer_free(&out);

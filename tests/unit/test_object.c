@@ -1,15 +1,13 @@
 /* test_object.c: the loader on objects of both compilers, bit for bit against the interpreter; on objects with one field
  * wrong; on thousands of damaged ones; and where the system forbids what it would like to do. */
+#include "native/backend.h"
 #include "native/debug.h"
-#include "native/llvm_emit.h"
 #include "native/object.h"
 #include "random_tape.h"
 #include "tape_runs.h"
 
 #include <elf.h>
 #include <libtcc.h>
-#include <llvm-c/Target.h>
-#include <llvm-c/TargetMachine.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -33,35 +31,23 @@ enum { OBJECT_TAPES = 20 };
 static char tape_name[OBJECT_TAPES][16];
 static const char *tape_names[OBJECT_TAPES];
 
-static Object llvm_object(const Tape *tape, uint32_t count, const double *derive, LLVMCodeGenOptLevel level) {
+static Object llvm_object(const Tape *tape, uint32_t count, const double *derive, LagBackend road) {
     const Tape *tapes[OBJECT_TAPES];
     const double *table[LAG_ARRAY_COUNT] = {[LAG_DERIVE] = derive};
-    char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
-    LLVMTargetRef target = NULL;
-    LLVMMemoryBufferRef made = NULL;
-    uint64_t straight;
+    BackendTask task;
+    LagTimings timings = {0};
+    char why[256];
+    Buffer out = {0};
     for (uint32_t i = 0; i < count; i++) {
         snprintf(tape_name[i], sizeof tape_name[i], "tape%u", i);
         tape_names[i] = tape_name[i], tapes[i] = &tape[i];
     }
-    LlvmJob job = {tapes, tape_names, count, table, size};
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-    LLVMContextRef context = LLVMContextCreate();
-    LLVMModuleRef module = llvm_emit(context, &job, &straight);
-    CU_ASSERT_EQUAL_FATAL(LLVMGetTargetFromTriple(triple, &target, &error), 0);
-    LLVMTargetMachineRef machine =
-        LLVMCreateTargetMachine(target, triple, "x86-64-v3", "", level, LLVMRelocPIC, LLVMCodeModelSmall);
-    LLVMSetTargetMachineFastISel(machine, 1);
-    LLVMSetTarget(module, triple);
-    CU_ASSERT_EQUAL_FATAL(LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &error, &made), 0);
-    Object object = {malloc(LLVMGetBufferSize(made)), LLVMGetBufferSize(made)};
-    memcpy(object.bytes, LLVMGetBufferStart(made), object.size);
-    LLVMDisposeMemoryBuffer(made);
-    LLVMDisposeTargetMachine(machine);
-    LLVMDisposeModule(module);
-    LLVMContextDispose(context);
-    LLVMDisposeMessage(triple);
+    NativeJob job = {tapes, tape_names, count, table, size};
+    CU_ASSERT_EQUAL_FATAL(backend_begin(&job, road, BACKEND_OBJECT, -1, &task, why, sizeof why), LAG_OK);
+    CU_ASSERT_EQUAL_FATAL(backend_end(&task, -1, &timings, &out, why, sizeof why), LAG_OK);
+    Object object = {malloc(out.size), out.size};
+    memcpy(object.bytes, out.bytes, out.size);
+    buffer_free(&out);
     return object;
 }
 
@@ -115,7 +101,7 @@ static Object call_object(const char *name) {
 }
 
 /* A reason comes with every failure, and nothing else is touched. */
-static LagStatus load(Object object, const char *const *name, uint32_t count, NativeCode **code, LagNative **run,
+static LagStatus load(Object object, const char *const *name, uint32_t count, ObjectCode **code, LagNative **run,
                       char why[256]) {
     LagNative *const untouched = (LagNative *)(uintptr_t)&load;
     *why = 0;
@@ -131,7 +117,7 @@ static LagStatus load(Object object, const char *const *name, uint32_t count, Na
 
 static void expect_refused(Object object, const char *reason) {
     const char *name = "f0";
-    NativeCode *code;
+    ObjectCode *code;
     LagNative *run;
     char why[256];
     LagStatus status = load(object, &name, 1, &code, &run, why);
@@ -191,7 +177,7 @@ static void expect_tcc_values(LagNative *run, bool last) {
 static void test_tcc(void) {
     const char *name[3] = {"f1", NULL, "f0"};
     Object object = tcc_object(tcc_source);
-    NativeCode *code;
+    ObjectCode *code;
     LagNative *run[3];
     char why[256], letters[5];
     CU_ASSERT_EQUAL_FATAL(object_load(object.bytes, object.size, name, 3, &code, run, why, sizeof why), LAG_OK);
@@ -229,13 +215,13 @@ static void test_llvm(void) {
             if (i % 5 == 4) write_padding(&tape[i]);
             random_tape(&random, size, i % 2 ? 60 : 10, i % 3 != 0, &tape[i]);
         }
-        Object object = llvm_object(tape, OBJECT_TAPES, NULL, round % 2 ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
-        NativeCode *code;
+        Object object = llvm_object(tape, OBJECT_TAPES, NULL, round % 2 ? LAG_BACKEND_LLVM : LAG_BACKEND_LLVM_QUICK);
+        ObjectCode *code;
         LagNative *run[OBJECT_TAPES];
         char why[256];
         CU_ASSERT_EQUAL_FATAL(load(object, tape_names, OBJECT_TAPES, &code, run, why), LAG_OK);
         for (int i = 0; i < OBJECT_TAPES; i++) expect_tape(&tape[i], run[i], &before);
-        if (round == 0) both(&tape[0], &before);
+        if (round == 0) all(&tape[0], &before);
         object_free(code);
         free(object.bytes);
         for (int i = 0; i < OBJECT_TAPES; i++) tape_free(&tape[i]);
@@ -257,12 +243,12 @@ static void test_all_codes(void) {
     static Memory before;
     for (int level = 0; level < 2; level++) {
         Tape tape = {0};
-        NativeCode *code;
+        ObjectCode *code;
         LagNative *run;
         char why[256];
         write_all_codes(&tape);
         before.q[0] = 0.7, before.q[1] = 0.4;
-        Object object = llvm_object(&tape, 1, NULL, level ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
+        Object object = llvm_object(&tape, 1, NULL, level ? LAG_BACKEND_LLVM : LAG_BACKEND_LLVM_QUICK);
         CU_ASSERT_EQUAL_FATAL(load(object, tape_names, 1, &code, &run, why), LAG_OK);
         expect_tape(&tape, run, &before);
         object_free(code);
@@ -473,12 +459,12 @@ static void test_damage(void) {
     SuiteRandom random = {22};
     unsigned count = 20 * 1000 * suite_multiplier(), accepted = 0, lax = 0;
     write_all_codes(&tape);
-    Object from[4] = {llvm_object(&tape, 1, NULL, LLVMCodeGenLevelNone),
-                      llvm_object(&tape, 1, NULL, LLVMCodeGenLevelDefault), tcc_object(tcc_source), call_object("lag_sin")};
+    Object from[4] = {llvm_object(&tape, 1, NULL, LAG_BACKEND_LLVM_QUICK),
+                      llvm_object(&tape, 1, NULL, LAG_BACKEND_LLVM), tcc_object(tcc_source), call_object("lag_sin")};
     const char *names[4] = {"tape0", "tape0", "f0", "f0"};
     int before = lax_mappings();
     for (unsigned i = 0; i < count; i++) {
-        NativeCode *code = NULL;
+        ObjectCode *code = NULL;
         LagNative *run;
         char why[64];
         Object object = damage(&random, from, 4);
@@ -512,7 +498,7 @@ extern struct GdbList {
 static void test_gdb(void) {
     const char *name = "f0";
     Object object = call_object("lag_sin");
-    NativeCode *code[3];
+    ObjectCode *code[3];
     LagNative *run[3];
     char why[256];
     Elf64_Shdr text;
@@ -552,7 +538,7 @@ enum { CHILD_GOOD, CHILD_BAD, CHILD_CANNOT };
 
 static int load_and_run(char letters[5]) {
     const char *name = "f0";
-    NativeCode *code;
+    ObjectCode *code;
     LagNative *run;
     char why[256];
     double q = 0.5, w = 0, *array[24] = {[2] = &q, [23] = &w};
@@ -612,7 +598,7 @@ static void test_system(void) {
 static void *load_often(void *object) {
     const char *name = "f0";
     for (int i = 0; i < 500; i++) {
-        NativeCode *code;
+        ObjectCode *code;
         LagNative *run;
         char why[256];
         double q = 0.5, w = 0, *array[24] = {[2] = &q, [23] = &w};

@@ -1,0 +1,212 @@
+/* tiers.c: see tiers.h.
+ *
+ * Every road gives the same bits, so that which one runs is a matter of time alone: seconds to make the code, and seconds a
+ * step. Both are estimated from the tapes and from costs measured once (tier_cost). Work that the interpreter has done
+ * before code could be made is interpreted. Longer work begins with what is there at once (the cache's code, or the
+ * interpreter), while a thread makes what pays: first what is quickly made, if the wait for the better is long. Each is
+ * published by one atomic store, and the integrator moves over between two steps. */
+#include "tiers.h"
+
+#include "compile.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Seconds to start a road's compiler, to make an operation's code, and to run an operation: medians of benchmarks/compile on
+ * a server's CPU of 2023. Their ratios matter, and differ little from one CPU to another. */
+static const struct {
+    double start, make, run;
+} tier_cost[LAG_BACKENDS] = {
+    [LAG_BACKEND_INTERPRETER] = {0, 0, 2.4e-9},
+    [LAG_BACKEND_TCC] = {0.8e-3, 0.6e-6, 1.0e-9},
+    [LAG_BACKEND_LLVM_QUICK] = {5e-3, 1.7e-6, 0.25e-9},
+    [LAG_BACKEND_LLVM] = {6e-3, 8e-6, 0.17e-9},
+};
+
+static const double tier_recall = 0.3e-3; /* seconds to look into the cache */
+
+enum { RESIDUALS_A_STEP = 3 };
+
+/* ---- Costs ---- */
+
+static double seconds_to_make(const ModelKernel *k, LagBackend road) {
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    NativeJob job = compile_job(k, tape);
+    double operations = (double)(road == LAG_BACKEND_TCC ? job_operations(&job) : job_straight(&job));
+    return tier_cost[road].start + operations * tier_cost[road].make;
+}
+
+static double seconds_a_step(const ModelKernel *k, LagBackend road) {
+    return RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]) * tier_cost[road].run;
+}
+
+/* Steps from which a road pays, over one that is there already. */
+static double break_even(const ModelKernel *k, LagBackend road, LagBackend over) {
+    double gain = seconds_a_step(k, over) - seconds_a_step(k, road);
+    return gain > 0 ? seconds_to_make(k, road) / gain : INFINITY;
+}
+
+/* The road that is quickest in all for that many steps, beginning with what runs now. */
+static LagBackend best_for(const ModelKernel *k, LagBackend now, double steps) {
+    LagBackend best = now;
+    double least = steps * seconds_a_step(k, now);
+    for (int road = (int)now + 1; road < LAG_BACKENDS; road++) {
+        double seconds = seconds_to_make(k, (LagBackend)road) + steps * seconds_a_step(k, (LagBackend)road);
+        if (seconds < least) least = seconds, best = (LagBackend)road;
+    }
+    return best;
+}
+
+/* ---- Making ---- */
+
+/* A kernel runs what is made; the road last, so that who sees it sees the rest. */
+static void publish(ModelKernel *k, LagBackend road) {
+    atomic_store_explicit(&k->running, (int)road, memory_order_relaxed);
+    atomic_store_explicit(&k->best, k->code[road].procedure, memory_order_release);
+}
+
+static void fill(ModelCode *code, NativeCode *native, LagNative **run, bool cached) {
+    code->cached = cached;
+    code->native = native;
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) code->procedure[i] = (LagProcedure){run[i], NULL};
+}
+
+static void add(LagTimings *to, const LagTimings *more) {
+    to->emit += more->emit;
+    to->codegen += more->codegen;
+    to->link += more->link;
+}
+
+LagStatus tiers_make(ModelKernel *k, LagBackend road, int stop, char *why, size_t why_size) {
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    NativeJob job = compile_job(k, tape);
+    LagTimings timings = {0};
+    LagNative *run[LAG_ROUTINE_COUNT];
+    NativeCode *native;
+    bool cached;
+    LagStatus status = native_compile(&job, road, stop, &timings, &native, run, &cached, why, why_size);
+    pthread_mutex_lock(&k->lock);
+    add(&k->timings, &timings);
+    if (status == LAG_OK) {
+        fill(&k->code[road], native, run, cached);
+        publish(k, road);
+    }
+    pthread_mutex_unlock(&k->lock);
+    return status;
+}
+
+/* The cache's best code, from `road` up. The lock is held. */
+static bool recall(ModelKernel *k, LagBackend road) {
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    NativeJob job = compile_job(k, tape);
+    LagNative *run[LAG_ROUTINE_COUNT];
+    NativeCode *native;
+    for (int better = LAG_BACKEND_LLVM; better >= (int)road; better--) {
+        if (!native_recall(&job, (LagBackend)better, &k->timings, &native, run)) continue;
+        fill(&k->code[better], native, run, true);
+        publish(k, (LagBackend)better);
+        return true;
+    }
+    return false;
+}
+
+/* ---- In the background ---- */
+
+/* Makes the wanted road's code, and before it what is made in a quarter of the time. */
+static void *work(void *opaque) {
+    ModelKernel *k = opaque;
+    char why[256];
+    LagStatus status = LAG_OK;
+    LagBackend wanted = k->wanted;
+    for (int road = LAG_BACKEND_TCC; road <= (int)wanted && status == LAG_OK; road++) {
+        if (road <= atomic_load(&k->running)) continue;
+        double wait = seconds_to_make(k, wanted);
+        if (road < (int)wanted && 4 * seconds_to_make(k, (LagBackend)road) > wait) continue;
+        status = tiers_make(k, (LagBackend)road, k->stop, why, sizeof why);
+        if (status == LAG_ERROR_BACKEND && road < (int)wanted) status = LAG_OK; /* then the next may do */
+    }
+    pthread_mutex_lock(&k->lock);
+    close(k->stop);
+    k->stop = -1;
+    k->working = false;
+    pthread_mutex_unlock(&k->lock);
+    return NULL;
+}
+
+/* The lock is held. The thread takes no signals: they are the program's. */
+static void start_work(ModelKernel *k, LagBackend wanted) {
+    sigset_t all, before;
+    if (k->worker_started) pthread_join(k->worker, NULL); /* it works no longer, and is about to return */
+    k->worker_started = false;
+    k->stop = eventfd(0, EFD_CLOEXEC);
+    if (k->stop < 0) return;
+    k->wanted = wanted;
+    k->working = true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    k->worker_started = pthread_create(&k->worker, NULL, work, k) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (k->worker_started) return;
+    k->working = false;
+    close(k->stop);
+    k->stop = -1;
+}
+
+/* So many steps are asked for that what runs may no longer be best. */
+static void consider(ModelKernel *k, uint64_t asked) {
+    double steps = (double)asked, worth = INFINITY;
+    pthread_mutex_lock(&k->lock);
+    LagBackend now = (LagBackend)atomic_load(&k->running), best = now;
+    if (compile_fits_native(k)) {
+        double look = tier_recall / seconds_a_step(k, LAG_BACKEND_INTERPRETER);
+        if (!k->looked && steps >= look) {
+            k->looked = true;
+            if (recall(k, LAG_BACKEND_LLVM_QUICK)) now = (LagBackend)atomic_load(&k->running);
+        }
+        best = best_for(k, now, steps);
+        if (best > now && best > k->tried && !k->working) {
+            k->tried = best;
+            start_work(k, best);
+        }
+        worth = k->working ? 2 * steps : k->looked ? INFINITY : look;
+        for (int road = (int)best + 1; road < LAG_BACKENDS; road++) worth = fmin(worth, break_even(k, (LagBackend)road, best));
+    }
+    atomic_store(&k->worth, worth < 1e18 ? (uint64_t)ceil(worth) : UINT64_MAX);
+    pthread_mutex_unlock(&k->lock);
+}
+
+const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps) {
+    ModelKernel *k = model_kernel_of(kernel);
+    if (steps) {
+        uint64_t asked = atomic_fetch_add_explicit(&k->asked, steps, memory_order_relaxed) + steps;
+        if (asked >= atomic_load_explicit(&k->worth, memory_order_relaxed)) consider(k, asked);
+    }
+    return atomic_load_explicit(&k->best, memory_order_acquire);
+}
+
+void tiers_free(ModelKernel *k) {
+    pthread_mutex_lock(&k->lock);
+    if (k->working) eventfd_write(k->stop, 1);
+    pthread_mutex_unlock(&k->lock);
+    if (k->worker_started) pthread_join(k->worker, NULL);
+    for (int road = 0; road < LAG_BACKENDS; road++) native_free(k->code[road].native);
+    pthread_mutex_destroy(&k->lock);
+}
+
+/* ---- Printing ---- */
+
+void tiers_print(const ModelKernel *k, Buffer *out) {
+    LagBackend before = LAG_BACKEND_INTERPRETER;
+    for (int road = LAG_BACKEND_INTERPRETER; road < LAG_BACKENDS; road++) {
+        buffer_print(out, "  %-10s about %8.3g ns a step", lag_backend_name((LagBackend)road),
+                     1e9 * seconds_a_step(k, (LagBackend)road));
+        if (road > LAG_BACKEND_INTERPRETER && compile_fits_native(k)) {
+            buffer_print(out, ", %8.3g ms to make", 1e3 * seconds_to_make(k, (LagBackend)road));
+            buffer_print(out, ", pays from %.2g steps on", break_even(k, (LagBackend)road, before));
+            before = (LagBackend)road;
+        }
+        buffer_text(out, "\n");
+    }
+}

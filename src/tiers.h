@@ -1,0 +1,19 @@
+/* tiers.h: what runs a kernel, chosen by the work that is asked of it. */
+#ifndef LAG_TIERS_H
+#define LAG_TIERS_H
+
+#include "model.h"
+
+/* Makes machine code of a kernel by one road and has the kernel run it. As native_compile. */
+LagStatus tiers_make(ModelKernel *kernel, LagBackend road, int stop, char *why, size_t why_size);
+
+/* LagKernel.improve of the kernels of LAG_BACKEND_AUTO. */
+const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps);
+
+/* Ends whatever work is under way, and frees the kernel's code. */
+void tiers_free(ModelKernel *kernel);
+
+/* What each road costs, for people: a line each. */
+void tiers_print(const ModelKernel *kernel, Buffer *out);
+
+#endif
