@@ -36,11 +36,11 @@ static LagStatus read_header(ElfObject *o, Elf64_Ehdr *header, const char **why)
 
 /* A table of texts, which must end with a NUL. */
 static bool read_texts(const ElfObject *o, uint32_t section, const char **texts, size_t *size) {
-    if (section >= o->sections) return false;
-    const Elf64_Shdr *header = &o->section[section].header;
-    *texts = (const char *)o->bytes + header->sh_offset;
+    const Elf64_Shdr *header = &o->section[section < o->sections ? section : 0].header;
+    if (section >= o->sections || header->sh_type != SHT_STRTAB || header->sh_size == 0) return false;
+    *texts = (const char *)o->bytes + header->sh_offset; /* not before: of other types the offset may be anything */
     *size = header->sh_size;
-    return header->sh_type == SHT_STRTAB && *size && (*texts)[*size - 1] == 0;
+    return (*texts)[*size - 1] == 0;
 }
 
 /* What becomes of a section that wants to be in memory. Tables for unwinding are of no use: nothing throws. */
