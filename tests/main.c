@@ -62,7 +62,9 @@ int main(int argc, char **argv) {
     suite_mechanics();
     suite_native();
     suite_object();
+    suite_object_bad();
     suite_cache();
+    suite_cache_places();
     suite_solve();
     suite_session();
     suite_golden();
