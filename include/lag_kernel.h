@@ -28,7 +28,11 @@
 extern "C" {
 #endif
 
-/* The arrays that a program is given, and their shapes. */
+/* The arrays that a program is given, and their shapes.
+ *
+ * In LAG_AQ .. LAG_BT and LAG_JACOBIAN a program writes only the entries that may be other than zero: those that are zero
+ * whatever the state are left alone, always the same ones. Whoever runs it brings arrays that are zero there, and zeroes
+ * them anew where something else (factors of the matrix, say) has been written into them. */
 typedef enum LagArray {
     /* inputs */
     LAG_TIME,      /* [2]       t at the step's start, and the step h (a pointwise program reads t alone) */

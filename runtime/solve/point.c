@@ -49,6 +49,12 @@ void frame_free(Frame *f) {
     *f = (Frame){0};
 }
 
+/* A, B and their derivatives. BV held factors. */
+static void run_jacobian(const Frame *f) {
+    memset(f->array[LAG_BV], 0, (size_t)f->d * f->d * sizeof(double));
+    frame_run(f, LAG_POINT_JACOBIAN);
+}
+
 /* ---- Velocity from momentum ---- */
 
 enum { POINT_MOST = 100, POINT_HALVINGS = 60 };
@@ -82,7 +88,7 @@ static void relative(const Frame *f, const double *v, double *each, double *all)
  * the correction is small, round-off is reached. */
 static LagStatus newton(const Frame *f) {
     double *V = f->array[LAG_V], *base = f->velocity, *change = f->scale, each, all;
-    frame_run(f, LAG_POINT_JACOBIAN);
+    run_jacobian(f);
     double miss = mismatch(f);
     if (miss == INFINITY) return LAG_ERROR_NOT_FINITE;
     for (int round = 0; round < POINT_MOST && miss > 0; round++) {
@@ -97,7 +103,7 @@ static LagStatus newton(const Frame *f) {
         memcpy(change, f->correction, f->d * sizeof *V);
         for (int halving = 0; halving < POINT_HALVINGS; halving++, part /= 2) {
             for (uint32_t k = 0; k < f->d; k++) V[k] = base[k] + part * change[k];
-            frame_run(f, LAG_POINT_JACOBIAN);
+            run_jacobian(f);
             next = mismatch(f);
             if (next < miss || (next <= DBL_MAX && small)) break;
         }
@@ -132,7 +138,7 @@ LagStatus point_velocity(const Frame *f) {
 /* ---- Acceleration ---- */
 
 LagStatus point_acceleration(const Frame *f, double *a) {
-    frame_run(f, LAG_POINT_JACOBIAN);
+    run_jacobian(f);
     const double *BQ = f->array[LAG_BQ], *V = f->array[LAG_V];
     for (uint32_t k = 0; k < f->d; k++) {
         a[k] = f->array[LAG_A][k] - f->array[LAG_BT][k];

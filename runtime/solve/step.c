@@ -114,8 +114,9 @@ static bool correct(const Stepper *s, double *change) {
 /* Residual and factors at z. The factors stay as they were if something is not finite; a singular Jacobian leaves none. */
 static LagStatus refresh(Stepper *s) {
     Frame *f = s->frame;
-    frame_run(f, LAG_STEP_JACOBIAN);
     double *jacobian = f->array[LAG_JACOBIAN];
+    memset(jacobian, 0, (size_t)f->n * f->n * sizeof *jacobian); /* it held factors */
+    frame_run(f, LAG_STEP_JACOBIAN);
     if (!linear_finite(f->array[LAG_RESIDUAL], f->n)) return LAG_ERROR_NOT_FINITE;
     if (!linear_finite(jacobian, (size_t)f->n * f->n)) return LAG_ERROR_NOT_FINITE;
     f->array[LAG_JACOBIAN] = s->factors;

@@ -5,6 +5,7 @@
  * number. A node that depends on no wanted variable is passed over. */
 #include "graph/graph.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { SWEEP_WORK = 5 }; /* nodes that could be listed in the time that a derivative takes */
@@ -106,7 +107,7 @@ static void propagate(Sweep *sweep, NodeId y, NodeId adjoint) {
     if (right) contribute(sweep, node.b, graph_multiply(g, adjoint, dv));
 }
 
-static bool sweep_begin(Sweep *sweep, NodeId y, const NodeId *x, uint32_t count) {
+static bool sweep_new(Sweep *sweep, NodeId y) {
     Graph *g = sweep->graph;
     if (!graph_reach(g, &y, 1)) return false;
     sweep->count = g->list_count;
@@ -116,33 +117,71 @@ static bool sweep_begin(Sweep *sweep, NodeId y, const NodeId *x, uint32_t count)
     sweep->wanted = memory_new(sweep->count * sizeof *sweep->wanted);
     if (!sweep->node || !sweep->adjoint || !sweep->wanted) return false;
     memcpy(sweep->node, g->list, sweep->count * sizeof *sweep->node);
-    for (uint32_t i = 0; i < sweep->count; i++) sweep->adjoint[i] = NODE_NONE;
-    for (uint32_t i = 0; i < count; i++)
-        if (graph_is_listed(g, x[i])) sweep->wanted[at(sweep, x[i])] = true;
+    return true;
+}
+
+/* The sweep itself, once the variables are marked as wanted: the adjoints. */
+static void sweep_run(Sweep *sweep) {
+    Graph *g = sweep->graph;
     for (uint32_t i = 0; i < sweep->count; i++) {
         const GraphNode *node = &g->node[sweep->node[i]];
         uint32_t operands = graph_operands((GraphCode)node->code);
+        sweep->adjoint[i] = NODE_NONE;
         if (operands > 0 && sweep->wanted[at(sweep, node->a)]) sweep->wanted[i] = true;
         if (operands > 1 && sweep->wanted[at(sweep, node->b)]) sweep->wanted[i] = true;
     }
-    return true;
+    sweep->adjoint[sweep->count - 1] = graph_integer(g, 1); /* y is its own last node */
+    for (uint32_t i = sweep->count; i-- > 0;)
+        if (sweep->wanted[i] && sweep->adjoint[i] != NODE_NONE) propagate(sweep, sweep->node[i], sweep->adjoint[i]);
+}
+
+static void sweep_free(Sweep *sweep) {
+    memory_free(sweep->node);
+    memory_free(sweep->adjoint);
+    memory_free(sweep->wanted);
+}
+
+static NodeId found(const Sweep *sweep, NodeId x) {
+    NodeId adjoint = sweep->adjoint[at(sweep, x)];
+    return adjoint == NODE_NONE ? NODE_ZERO : adjoint;
 }
 
 void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, NodeId *out) {
     Sweep sweep = {.graph = graph};
-    NodeId zero = graph_integer(graph, 0);
-    for (uint32_t i = 0; i < count; i++) out[i] = zero;
-    if (sweep_begin(&sweep, y, x, count)) {
-        sweep.adjoint[sweep.count - 1] = graph_integer(graph, 1); /* y is its own last node */
-        for (uint32_t i = sweep.count; i-- > 0;)
-            if (sweep.wanted[i] && sweep.adjoint[i] != NODE_NONE) propagate(&sweep, sweep.node[i], sweep.adjoint[i]);
+    for (uint32_t i = 0; i < count; i++) out[i] = NODE_ZERO;
+    if (sweep_new(&sweep, y)) {
         for (uint32_t i = 0; i < count; i++)
-            if (graph_is_listed(graph, x[i]) && sweep.adjoint[at(&sweep, x[i])] != NODE_NONE)
-                out[i] = sweep.adjoint[at(&sweep, x[i])];
+            if (graph_is_listed(graph, x[i])) sweep.wanted[at(&sweep, x[i])] = true;
+        sweep_run(&sweep);
+        for (uint32_t i = 0; i < count; i++)
+            if (graph_is_listed(graph, x[i])) out[i] = found(&sweep, x[i]);
     } else {
         graph->failed = true;
     }
-    memory_free(sweep.node);
-    memory_free(sweep.adjoint);
-    memory_free(sweep.wanted);
+    sweep_free(&sweep);
+}
+
+static int compare_numbers(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint32_t graph_gradient_held(Graph *graph, NodeId y, const GraphVariables *x, uint32_t *which, NodeId *out) {
+    Sweep sweep = {.graph = graph};
+    uint32_t held = 0;
+    if (sweep_new(&sweep, y)) {
+        for (uint32_t i = 0; i < sweep.count && sweep.node[i] < x->nodes; i++) {
+            uint32_t number = x->number[sweep.node[i]];
+            if (number == 0 || number > x->count) continue;
+            which[held++] = number - 1;
+            sweep.wanted[i] = true;
+        }
+        qsort(which, held, sizeof *which, compare_numbers);
+        sweep_run(&sweep);
+        for (uint32_t i = 0; i < held; i++) out[i] = found(&sweep, x->node[which[i]]);
+    } else {
+        graph->failed = true;
+    }
+    sweep_free(&sweep);
+    return held;
 }

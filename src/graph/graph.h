@@ -115,6 +115,18 @@ static inline uint32_t graph_place(const Graph *graph, NodeId a) { return graph-
 /* differentiate.c: out[i] = d y / d x[i] for the NAME nodes x, in one reverse sweep. */
 void graph_gradient(Graph *graph, NodeId y, const NodeId *x, uint32_t count, NodeId *out);
 
+/* NAME nodes that can be told by their node. */
+typedef struct GraphVariables {
+    const NodeId *node;
+    uint32_t count;
+    uint32_t *number; /* by node, below `nodes`: i + 1 for node[i]; 0, or past `count`, for what is none of them */
+    uint32_t nodes;
+} GraphVariables;
+
+/* differentiate.c: the same by those of the variables that y holds: how many, which, ascending, and the derivatives in
+ * them. Costs what y costs, however many variables there are; which and out have room for all. */
+uint32_t graph_gradient_held(Graph *graph, NodeId y, const GraphVariables *x, uint32_t *which, NodeId *out);
+
 /* substitute.c: the roots with every NAME node from[i] replaced by to[i]. `root` and `out` may be the same. */
 void graph_substitute(Graph *graph, const NodeId *root, uint32_t roots, const NodeId *from, const NodeId *to, uint32_t count,
                       NodeId *out);

@@ -6,8 +6,10 @@
  *     residual   F_i = h b_i A_i + sum_j G_ij B_j
  *     Jacobian   dF_i/dz_m = d_im h b_i A_q(i) + G_mi A_v(i) + G_im B_q(m) + (1/h) sum_j G_ij D_jm B_v(j)
  *
- * since G_mi = b_i D_im. Where B_v is the same at all nodes the last sum is (1/h) S_im B_v. Entries of A_q .. B_v that are
- * zero cost nothing; those that depend on parameters alone are computed once, before the loop. */
+ * since G_mi = b_i D_im. Where B_v is the same at all nodes the last sum is (1/h) S_im B_v. Entries (k, l) of A_q .. B_v
+ * that are zero cost nothing, neither operations nor memory, so that a chain's tapes grow with its length and not with the
+ * square; those that depend on parameters alone are computed once, before the loop. All entries of the Jacobian are written
+ * in one loop over its columns, not each in a loop of its own. */
 #include "mech/discrete.h"
 
 #include "tape/emit.h"
@@ -16,6 +18,16 @@
 
 typedef enum Block { BLOCK_AQ, BLOCK_AV, BLOCK_BQ, BLOCK_BV, BLOCK_COUNT } Block;
 
+enum { PLACE_ZERO = UINT32_MAX, PLACE_FIXED = UINT32_MAX - 1 }; /* no place: 0, or the same at all nodes */
+
+/* What is at (k, l) in the blocks, where one of them is not zero. */
+typedef struct Entry {
+    uint32_t at;                 /* k d + l */
+    uint32_t place[BLOCK_COUNT]; /* in LAG_WORK, of the values at the nodes */
+    uint32_t row;                /* in LAG_WORK, of G_ij B_v(j), where B_v varies */
+    TapeValue scaled;            /* B_v / h, where it doesn't */
+} Entry;
+
 typedef struct Writer {
     Mechanics *m;
     Tape *tape;
@@ -23,10 +35,9 @@ typedef struct Writer {
     uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
     TapeValue t, h, inverse_h;
     uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
-    uint32_t row;                       /* a piece of LAG_WORK of s doubles */
     const NodeId *block[BLOCK_COUNT];
-    uint32_t
-        *place; /* of each varying entry at the nodes, in LAG_WORK, [BLOCK_COUNT, d, d] of s doubles; UINT32_MAX: none */
+    Entry *entry;
+    uint32_t entry_count;
 } Writer;
 
 static TapeRef at(LagArray array, uint32_t base, uint32_t stride0, uint32_t stride1, uint32_t stride2) {
@@ -45,17 +56,20 @@ typedef struct Roots {
 } Roots;
 
 static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
-    size_t d = m->dof, square = d * d;
     bool jacobian = routine == LAG_POINT_JACOBIAN || routine == LAG_STEP_JACOBIAN;
-    roots->node = memory_new((3 * d + 4 * square + 1) * sizeof *roots->node);
+    const NodeId *block[BLOCK_COUNT] = {m->AQ, m->AV, m->BQ, m->BV};
+    size_t most = 3 * (size_t)m->dof + BLOCK_COUNT * (size_t)m->filled_count + 1;
+    roots->node = memory_new(most * sizeof *roots->node);
     if (!roots->node) return false;
     if (routine == LAG_POINT_ENERGY) {
         roots->node[roots->count++] = m->energy;
         return true;
     }
-    size_t count = jacobian ? 3 * d + 4 * square : 2 * d; /* A B BT AQ AV BQ BV lie side by side */
-    memcpy(roots->node, m->A, count * sizeof *roots->node);
-    roots->count = (uint32_t)count;
+    roots->count = (jacobian ? 3 : 2) * m->dof; /* A B BT lie side by side */
+    memcpy(roots->node, m->A, roots->count * sizeof *roots->node);
+    for (uint32_t i = 0; jacobian && i < m->filled_count; i++)
+        for (int b = 0; b < BLOCK_COUNT; b++)
+            if (!graph_equals(m->graph, block[b][m->filled[i]], 0)) roots->node[roots->count++] = block[b][m->filled[i]];
     return true;
 }
 
@@ -69,7 +83,7 @@ static void writer_new(Writer *w, Mechanics *m, Tape *tape, uint32_t r) {
 
 static void writer_free(Writer *w) {
     emitter_free(&w->emit);
-    memory_free(w->place);
+    memory_free(w->entry);
 }
 
 static void bind_parameters(Writer *w) {
@@ -81,6 +95,11 @@ static void bind_parameters(Writer *w) {
 
 static void store_all(Writer *w, LagArray array, const NodeId *node, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) tape_store(w->tape, at(array, i, 0, 0, 0), emit_value(&w->emit, node[i]));
+}
+
+/* Entry i of a matrix, unless it is zero whatever the state. */
+static void store_filled(Writer *w, LagArray array, const NodeId *node, uint32_t i) {
+    if (!graph_equals(w->m->graph, node[i], 0)) tape_store(w->tape, at(array, i, 0, 0, 0), emit_value(&w->emit, node[i]));
 }
 
 static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
@@ -100,26 +119,37 @@ static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
     store_all(w, LAG_A, m->A, d);
     store_all(w, LAG_B, m->B, d);
     if (routine != LAG_POINT_JACOBIAN) return;
-    for (int b = 0; b < BLOCK_COUNT; b++) store_all(w, (LagArray)(LAG_AQ + b), w->block[b], d * d);
-    store_all(w, LAG_BT, m->BT, d);
+    for (int b = 0; b < BLOCK_COUNT; b++)
+        for (uint32_t i = 0; i < m->filled_count; i++) store_filled(w, (LagArray)(LAG_AQ + b), w->block[b], m->filled[i]);
+    for (uint32_t k = 0; k < d; k++) store_filled(w, LAG_BT, m->BT, k);
 }
 
 /* ---- The step: nodes ---- */
 
-static bool is_zero(const Writer *w, Block b, uint32_t entry) { return graph_equals(w->m->graph, w->block[b][entry], 0); }
-
-/* Gives each entry that varies from node to node its piece of LAG_WORK. */
+/* Lists the entries, and gives each value that varies from node to node its piece of LAG_WORK. */
 static bool place_entries(Writer *w) {
-    uint32_t square = w->d * w->d;
-    bool *varies = memory_new(square + 1);
-    w->place = memory_new((BLOCK_COUNT * (size_t)square + 1) * sizeof *w->place);
-    for (uint32_t b = 0; b < BLOCK_COUNT && w->place && varies; b++) {
-        graph_depend(w->m->graph, w->block[b], square, w->m->state, 2 * w->d + 1, varies);
-        for (uint32_t e = 0; e < square; e++) w->place[b * square + e] = varies[e] ? tape_work(w->tape, w->s) : UINT32_MAX;
+    const Mechanics *m = w->m;
+    size_t count = m->filled_count;
+    NodeId *node = memory_new((count + 1) * sizeof *node);
+    bool *changes = memory_new(count + 1);
+    w->entry = memory_new((count + 1) * sizeof *w->entry);
+    bool room = node && changes && w->entry;
+    w->entry_count = room ? m->filled_count : 0;
+    for (int b = 0; room && b < BLOCK_COUNT; b++) {
+        for (size_t i = 0; i < count; i++) node[i] = w->block[b][m->filled[i]];
+        graph_depend(m->graph, node, m->filled_count, m->state, 2 * w->d + 1, changes);
+        for (size_t i = 0; i < count; i++) {
+            Entry *x = &w->entry[i];
+            x->at = m->filled[i];
+            x->place[b] = graph_equals(m->graph, node[i], 0) ? PLACE_ZERO
+                          : changes[i]                       ? tape_work(w->tape, w->s)
+                                                             : PLACE_FIXED;
+            if (b == BLOCK_BV && x->place[b] < PLACE_FIXED) x->row = tape_work(w->tape, w->s);
+        }
     }
-    w->row = tape_work(w->tape, w->s);
-    memory_free(varies);
-    return w->place && varies;
+    memory_free(node);
+    memory_free(changes);
+    return room;
 }
 
 /* q_i = q + z_i at every node, z_0 = 0. */
@@ -153,10 +183,12 @@ static void write_node(Writer *w, const Roots *roots) {
         tape_store(w->tape, at(LAG_WORK, w->force + k, d, 0, 0), emit_value(&w->emit, m->A[k]));
         tape_store(w->tape, at(LAG_WORK, w->momentum + k, d, 0, 0), emit_value(&w->emit, m->B[k]));
     }
-    for (uint32_t b = 0; w->place && b < BLOCK_COUNT; b++)
-        for (uint32_t e = 0; e < d * d; e++)
-            if (w->place[b * d * d + e] != UINT32_MAX)
-                tape_store(w->tape, at(LAG_WORK, w->place[b * d * d + e], 1, 0, 0), emit_value(&w->emit, w->block[b][e]));
+    for (uint32_t i = 0; i < w->entry_count; i++)
+        for (int b = 0; b < BLOCK_COUNT; b++) {
+            uint32_t place = w->entry[i].place[b];
+            if (place < PLACE_FIXED)
+                tape_store(w->tape, at(LAG_WORK, place, 1, 0, 0), emit_value(&w->emit, w->block[b][w->entry[i].at]));
+        }
 }
 
 /* ---- The step: residual ---- */
@@ -193,87 +225,121 @@ static void write_impulse(Writer *w) {
 
 /* ---- The step: Jacobian ---- */
 
-/* The value of an entry at a node: a constant of the loop, or what was stored there. */
-static TapeValue entry_at(Writer *w, Block b, uint32_t e, uint32_t node, uint32_t stride0, uint32_t stride1) {
-    uint32_t place = w->place[b * w->d * w->d + e];
-    if (place == UINT32_MAX) return emit_value(&w->emit, w->block[b][e]);
-    return tape_load(w->tape, at(LAG_WORK, place + node, stride0, stride1, 0));
+/* One column's table entries, and the last product of each with a value that is the same at all nodes: a chain's masses
+ * are often equal. */
+typedef struct Column {
+    TapeValue table[BLOCK_COUNT], product[BLOCK_COUNT];
+    NodeId factor[BLOCK_COUNT];
+} Column;
+
+static bool has(const Entry *x, Block b) { return x->place[b] != PLACE_ZERO; }
+static bool varies(const Entry *x, Block b) { return x->place[b] < PLACE_FIXED; }
+
+/* A reference that steps by the rows' counter, where they have one, and by that of the loop inside. */
+static TapeRef inner(LagArray array, uint32_t base, Rows rows, uint32_t outer_stride, uint32_t stride) {
+    return rows.node_step ? at(array, base, outer_stride, stride, 0) : at(array, base, stride, 0, 0);
 }
 
-static TapeValue plus(Writer *w, TapeValue sum, bool *any, TapeValue term) {
-    TapeValue result = *any ? binary(w, TAPE_ADD, sum, term) : term;
-    *any = true;
-    return result;
+static Column column_begin(Writer *w, Rows rows) {
+    uint32_t s = w->s;
+    Column c = {.factor = {NODE_NONE, NODE_NONE, NODE_NONE, NODE_NONE}};
+    c.table[BLOCK_BV] = tape_load(w->tape, inner(LAG_STIFFNESS, rows.node * s + 1, rows, s, 1));
+    c.table[BLOCK_AV] = tape_load(w->tape, inner(LAG_GATHER, s + rows.node, rows, 1, s));
+    c.table[BLOCK_BQ] = tape_load(w->tape, inner(LAG_GATHER, rows.node * s + 1, rows, s, 1));
+    return c;
 }
 
-/* Entry e = (k, l) of the rows' blocks: for each column m = 1 .. r + 1 the sum of the terms that are there. */
-static void write_jacobian_entry(Writer *w, Rows rows, uint32_t e) {
-    uint32_t d = w->d, s = w->s, n = (s - 1) * d, k = e / d, l = e % d, depth = w->tape->depth, step = rows.node_step;
-    bool bv = !is_zero(w, BLOCK_BV, e), bv_varies = w->place[BLOCK_BV * d * d + e] != UINT32_MAX;
-    if (bv && bv_varies) { /* row_j = G_ij B_v(j) */
-        tape_loop(w->tape, s);
-        TapeRef gather = at(LAG_GATHER, rows.node * s, step * s, 0, 0),
-                mass = at(LAG_WORK, w->place[BLOCK_BV * d * d + e], 0, 0, 0);
-        TapeRef row = at(LAG_WORK, w->row, 0, 0, 0);
-        gather.stride[depth] = mass.stride[depth] = row.stride[depth] = 1;
-        tape_store(w->tape, row, binary(w, TAPE_MUL, tape_load(w->tape, gather), tape_load(w->tape, mass)));
-        tape_end(w->tape);
+/* The term of one block in column m. */
+static TapeValue column_term(Writer *w, Rows rows, Column *c, const Entry *x, Block b) {
+    if (!varies(x, b)) {
+        NodeId factor = w->block[b][x->at];
+        if (c->factor[b] == factor) return c->product[b];
+        c->factor[b] = factor;
+        return c->product[b] = binary(w, TAPE_MUL, c->table[b], b == BLOCK_BV ? x->scaled : emit_value(&w->emit, factor));
     }
-    TapeValue scaled = bv && !bv_varies ? binary(w, TAPE_MUL, emit_value(&w->emit, w->block[BLOCK_BV][e]), w->inverse_h) : 0;
-    TapeValue av = is_zero(w, BLOCK_AV, e) ? 0 : entry_at(w, BLOCK_AV, e, rows.node, step, 0);
-    tape_loop(w->tape, s - 1);
-    bool any = false;
-    TapeValue sum = 0;
-    if (bv && bv_varies) {
-        TapeRef row = at(LAG_WORK, w->row, 0, 0, 0), derive = at(LAG_DERIVE, 1, 0, 0, 0);
-        derive.stride[depth] = 1;
-        row.stride[depth + 1] = 1;
-        derive.stride[depth + 1] = s;
-        sum = plus(w, sum, &any, binary(w, TAPE_MUL, tape_dot(w->tape, row, derive, s), w->inverse_h));
-    } else if (bv) {
-        TapeRef stiffness = at(LAG_STIFFNESS, rows.node * s + 1, step * s, 0, 0);
-        stiffness.stride[depth] = 1;
-        sum = plus(w, sum, &any, binary(w, TAPE_MUL, tape_load(w->tape, stiffness), scaled));
+    if (b == BLOCK_BV) { /* (1/h) sum_j row_j D_jm */
+        TapeRef row = at(LAG_WORK, x->row, 0, 0, 0), derive = inner(LAG_DERIVE, 1, rows, 0, 1);
+        row.stride[w->tape->depth] = 1;
+        derive.stride[w->tape->depth] = w->s;
+        return binary(w, TAPE_MUL, tape_dot(w->tape, row, derive, w->s), w->inverse_h);
     }
-    if (!is_zero(w, BLOCK_AV, e)) {
-        TapeRef gather = at(LAG_GATHER, s + rows.node, step, 0, 0);
-        gather.stride[depth] = s;
-        sum = plus(w, sum, &any, binary(w, TAPE_MUL, tape_load(w->tape, gather), av));
+    TapeRef value = b == BLOCK_AV ? inner(LAG_WORK, x->place[b] + rows.node, rows, 1, 0) /* at node i */
+                                  : inner(LAG_WORK, x->place[b] + 1, rows, 0, 1);        /* at node m */
+    return binary(w, TAPE_MUL, c->table[b], tape_load(w->tape, value));
+}
+
+/* row_j = G_ij B_v(j) for all entries whose B_v varies. */
+static void write_rows(Writer *w, Rows rows) {
+    tape_loop(w->tape, w->s);
+    TapeValue gather = tape_load(w->tape, inner(LAG_GATHER, rows.node * w->s, rows, w->s, 1));
+    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
+        if (!varies(x, BLOCK_BV)) continue;
+        TapeValue mass = tape_load(w->tape, inner(LAG_WORK, x->place[BLOCK_BV], rows, 0, 1));
+        tape_store(w->tape, inner(LAG_WORK, x->row, rows, 0, 1), binary(w, TAPE_MUL, gather, mass));
     }
-    if (!is_zero(w, BLOCK_BQ, e)) {
-        TapeRef gather = at(LAG_GATHER, rows.node * s + 1, step * s, 0, 0);
-        gather.stride[depth] = 1;
-        TapeValue bq = depth ? entry_at(w, BLOCK_BQ, e, 1, 0, 1) : entry_at(w, BLOCK_BQ, e, 1, 1, 0);
-        sum = plus(w, sum, &any, binary(w, TAPE_MUL, tape_load(w->tape, gather), bq));
-    }
-    if (!any) sum = tape_constant(w->tape, 0);
-    TapeRef jacobian = at(LAG_JACOBIAN, (rows.row * d + k) * n + l, rows.row_step * d * n, 0, 0);
-    jacobian.stride[depth] = d;
-    tape_store(w->tape, jacobian, sum);
     tape_end(w->tape);
 }
 
-/* The term of the diagonal, h b_i A_q(i) at column m = i: row a is node a + 1, whose column is a. */
-static void write_jacobian_diagonal(Writer *w, uint32_t e) {
-    uint32_t d = w->d, n = (w->s - 1) * d, k = e / d, l = e % d;
-    if (is_zero(w, BLOCK_AQ, e)) return;
-    TapeRef jacobian = at(LAG_JACOBIAN, k * n + l, d * n + d, 0, 0);
+/* For each column m = 1 .. r + 1 the sums of the terms that are there. */
+static void write_columns(Writer *w, Rows rows) {
+    static const Block order[] = {BLOCK_BV, BLOCK_AV, BLOCK_BQ};
+    uint32_t d = w->d, n = (w->s - 1) * d;
+    tape_loop(w->tape, w->s - 1);
+    Column column = column_begin(w, rows);
+    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
+        bool any = false;
+        TapeValue sum = 0;
+        for (int i = 0; i < 3; i++) {
+            if (!has(x, order[i])) continue;
+            TapeValue term = column_term(w, rows, &column, x, order[i]);
+            sum = any ? binary(w, TAPE_ADD, sum, term) : term;
+            any = true;
+        }
+        uint32_t base = (rows.row * d + x->at / d) * n + x->at % d;
+        if (any) tape_store(w->tape, inner(LAG_JACOBIAN, base, rows, rows.row_step * d * n, d), sum);
+    }
+    tape_end(w->tape);
+}
+
+/* The terms of the diagonal, h b_i A_q(i) at column m = i: row a is node a + 1, whose column is a. */
+static void write_diagonal(Writer *w) {
+    uint32_t d = w->d, n = (w->s - 1) * d;
     TapeValue hb = binary(w, TAPE_MUL, tape_load(w->tape, at(LAG_WEIGHT, 1, 1, 0, 0)), w->h);
-    TapeValue term = binary(w, TAPE_MUL, hb, entry_at(w, BLOCK_AQ, e, 1, 1, 0));
-    tape_store(w->tape, jacobian, binary(w, TAPE_ADD, tape_load(w->tape, jacobian), term));
+    TapeValue zero = tape_constant(w->tape, 0);
+    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
+        if (!has(x, BLOCK_AQ)) continue;
+        bool alone = !has(x, BLOCK_BV) && !has(x, BLOCK_AV) && !has(x, BLOCK_BQ);
+        TapeRef jacobian = at(LAG_JACOBIAN, x->at / d * n + x->at % d, d * n + d, 0, 0);
+        TapeValue force = varies(x, BLOCK_AQ) ? tape_load(w->tape, at(LAG_WORK, x->place[BLOCK_AQ] + 1, 1, 0, 0))
+                                              : emit_value(&w->emit, w->block[BLOCK_AQ][x->at]);
+        TapeValue before = alone ? zero : tape_load(w->tape, jacobian), term = binary(w, TAPE_MUL, hb, force);
+        tape_store(w->tape, jacobian, binary(w, TAPE_ADD, before, term)); /* 0 + term is +0 where the term is -0 */
+    }
+}
+
+static void write_jacobian_rows(Writer *w, Rows rows) {
+    bool rows_vary = false, columns = false;
+    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
+        rows_vary |= varies(x, BLOCK_BV);
+        columns |= has(x, BLOCK_BV) || has(x, BLOCK_AV) || has(x, BLOCK_BQ);
+    }
+    if (rows_vary) write_rows(w, rows);
+    if (columns) write_columns(w, rows);
 }
 
 static void write_jacobian(Writer *w) {
     const Rows interior = {1, 0, 1, 1}, first = {0, w->r, 0, 0};
-    for (uint32_t e = 0; e < w->d * w->d; e++) {
-        if (w->r) {
-            tape_loop(w->tape, w->r);
-            write_jacobian_entry(w, interior, e);
-            write_jacobian_diagonal(w, e);
-            tape_end(w->tape);
-        }
-        write_jacobian_entry(w, first, e);
+    for (Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
+        if (has(x, BLOCK_BV) && !varies(x, BLOCK_BV))
+            x->scaled = binary(w, TAPE_MUL, emit_value(&w->emit, w->block[BLOCK_BV][x->at]), w->inverse_h);
     }
+    if (w->r) {
+        tape_loop(w->tape, w->r);
+        write_jacobian_rows(w, interior);
+        write_diagonal(w);
+        tape_end(w->tape);
+    }
+    write_jacobian_rows(w, first);
 }
 
 /* ---- The step, whole ---- */

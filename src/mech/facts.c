@@ -9,27 +9,68 @@
 
 enum { SETTLE_BUDGET = 64, MASS_BITS = 320, MASS_POINTS = 3, MASS_TRIES = 60, SETTLE_WORK = 2 * 1000 * 1000 };
 
-/* True if the entries depend on none of x; those whose normal form alone shows it are replaced by it. Past SETTLE_WORK
- * nothing more is tried: to take a constant for varying costs time in each step, and changes no value. */
-static bool settle_all(Mechanics *m, NodeId *entry, size_t entries, const NodeId *x, uint32_t count, uint64_t *work) {
+/* Whether a node needs one of the first `count` variables of the state. */
+static bool needs_state(const Mechanics *m, NodeId a, uint32_t count) {
+    Graph *g = m->graph;
+    if (!graph_reach(g, &a, 1)) return true;
+    for (uint32_t i = 0; i < g->list_count && g->list[i] < m->variables.nodes; i++) {
+        uint32_t number = m->variables.number[g->list[i]];
+        if (number && number <= count) return true;
+    }
+    return false;
+}
+
+/* True if the entries depend on none of the state's first `count` variables; those whose normal form alone shows it are
+ * replaced by it. Past SETTLE_WORK nothing more is tried: to take a constant for varying costs time in each step, and
+ * changes no value. */
+static bool settle(Mechanics *m, NodeId **entry, uint32_t entries, uint32_t count, uint64_t *work) {
     Graph *g = m->graph;
     bool all = true, *varies = memory_new(entries + 1);
-    if (!varies) return !(g->failed = true);
-    graph_depend(g, entry, (uint32_t)entries, x, count, varies);
-    for (size_t i = 0; i < entries; i++) {
+    NodeId *root = memory_new((entries + (size_t)1) * sizeof *root);
+    if (varies && root) {
+        for (uint32_t i = 0; i < entries; i++) root[i] = *entry[i];
+        graph_depend(g, root, entries, m->state, count, varies);
+    } else {
+        g->failed = true;
+        entries = 0;
+    }
+    for (uint32_t i = 0; i < entries; i++) {
         if (!varies[i]) continue;
-        NodeId normal = *work < SETTLE_WORK ? graph_normal(g, entry[i], SETTLE_BUDGET, work, NULL) : NODE_NONE;
-        varies[i] = normal == NODE_NONE || graph_depends(g, normal, x, count);
-        if (!varies[i]) entry[i] = normal;
-        all = all && !varies[i];
+        NodeId normal = *work < SETTLE_WORK ? graph_normal(g, root[i], SETTLE_BUDGET, work, NULL) : NODE_NONE;
+        bool still = normal == NODE_NONE || needs_state(m, normal, count);
+        if (!still) *entry[i] = normal;
+        all = all && !still;
     }
     memory_free(varies);
+    memory_free(root);
+    return all && !g->failed;
+}
+
+/* The same for what is not zero in some of the blocks. */
+static bool settle_blocks(Mechanics *m, NodeId *const *block, uint32_t blocks, uint32_t count, uint64_t *work) {
+    uint32_t entries = 0;
+    NodeId **entry = memory_new(((size_t)blocks * m->filled_count + 1) * sizeof *entry);
+    if (!entry) m->graph->failed = true;
+    for (uint32_t b = 0; entry && b < blocks; b++)
+        for (uint32_t i = 0; i < m->filled_count; i++)
+            if (!graph_equals(m->graph, block[b][m->filled[i]], 0)) entry[entries++] = &block[b][m->filled[i]];
+    bool all = entry && settle(m, entry, entries, count, work);
+    memory_free(entry);
     return all;
 }
 
-static bool all_zero(const Mechanics *m, const NodeId *entry, size_t entries) {
-    for (size_t i = 0; i < entries; i++)
-        if (!graph_equals(m->graph, entry[i], 0)) return false;
+/* The force, component by component. */
+static void settle_force(Mechanics *m, uint64_t *work) {
+    NodeId **entry = memory_new((m->dof + (size_t)1) * sizeof *entry);
+    if (!entry) m->graph->failed = true;
+    for (uint32_t k = 0; entry && k < m->dof; k++) entry[k] = &m->A[k];
+    if (entry) settle(m, entry, m->dof, 2 * m->dof + 1, work);
+    memory_free(entry);
+}
+
+static bool all_zero(const Mechanics *m, const NodeId *block) {
+    for (uint32_t i = 0; i < m->filled_count; i++)
+        if (!graph_equals(m->graph, block[m->filled[i]], 0)) return false;
     return true;
 }
 
@@ -63,59 +104,105 @@ static bool eliminates_to_zero(mpfr_t *a, uint32_t d, long bits) {
     return singular;
 }
 
-/* The same in doubles, as a quick look: true if no pivot is small, so that the matrix is regular without doubt. */
-static bool is_clearly_regular(mpfr_t *a, uint32_t d) {
-    double *x = memory_new((size_t)d * d * sizeof *x), largest = 0;
-    for (size_t i = 0; x && i < (size_t)d * d; i++) {
-        x[i] = mpfr_get_d(a[i], MPFR_RNDN);
-        largest = fmax(largest, fabs(x[i]));
-    }
-    bool regular = x && largest > 0 && isfinite(largest);
+/* The same in doubles, as a quick look: true if no pivot is small, so that the matrix is regular without doubt. Nothing
+ * stands more than `below` places below the diagonal or `right` of it to the right, before rows are exchanged. */
+static bool is_clearly_regular(double *x, uint32_t d, uint32_t below, uint32_t right, double largest) {
+    bool regular = largest > 0 && isfinite(largest);
     for (uint32_t k = 0; k < d && regular; k++) {
-        uint32_t pivot = k;
-        for (uint32_t i = k + 1; i < d; i++)
+        uint32_t pivot = k, rows = below < d - k ? k + below + 1 : d,
+                 columns = below + right < d - k ? k + below + right + 1 : d;
+        for (uint32_t i = k + 1; i < rows; i++)
             if (fabs(x[(size_t)i * d + k]) > fabs(x[(size_t)pivot * d + k])) pivot = i;
         double *top = x + (size_t)k * d, *best = x + (size_t)pivot * d;
-        for (uint32_t j = k; j < d && pivot != k; j++) {
+        for (uint32_t j = k; j < columns && pivot != k; j++) {
             double keep = top[j];
             top[j] = best[j], best[j] = keep;
         }
         regular = fabs(top[k]) > 1e-6 * largest;
-        for (uint32_t i = k + 1; i < d && regular; i++) {
+        for (uint32_t i = k + 1; i < rows && regular; i++) {
             double *row = x + (size_t)i * d, f = row[k] / top[k];
-            for (uint32_t j = k + 1; j < d && f != 0; j++) row[j] -= f * top[j];
+            for (uint32_t j = k + 1; j < columns && f != 0; j++) row[j] -= f * top[j];
         }
     }
+    return regular;
+}
+
+/* The mass matrix at a random point: what is filled in. */
+typedef struct Mass {
+    NodeId *node;
+    uint32_t *at; /* k dof + l */
+    mpfr_t *value;
+    uint32_t count, below, right; /* of the diagonal, at most */
+} Mass;
+
+static bool mass_new(const Mechanics *m, Mass *mass) {
+    size_t most = (size_t)m->filled_count + 1;
+    *mass = (Mass){.node = memory_new(2 * most * sizeof *mass->node), .value = numbers_new(most, MASS_BITS)};
+    if (!mass->node || !mass->value) return false;
+    mass->at = mass->node + most;
+    for (uint32_t i = 0; i < m->filled_count; i++) {
+        uint32_t at = m->filled[i], k = at / m->dof, l = at % m->dof;
+        if (graph_equals(m->graph, m->BV[at], 0)) continue;
+        if (k > l && k - l > mass->below) mass->below = k - l;
+        if (l > k && l - k > mass->right) mass->right = l - k;
+        mass->node[mass->count] = m->BV[at];
+        mass->at[mass->count++] = at;
+    }
+    return true;
+}
+
+static void mass_free(Mass *mass) {
+    memory_free(mass->node);
+    memory_free(mass->value);
+}
+
+static bool seems_regular(const Mass *mass, uint32_t d) {
+    double *x = memory_new((size_t)d * d * sizeof *x), largest = 0;
+    for (uint32_t i = 0; x && i < mass->count; i++) {
+        double value = x[mass->at[i]] = mpfr_get_d(mass->value[i], MPFR_RNDN);
+        largest = fmax(largest, fabs(value));
+    }
+    bool regular = x && is_clearly_regular(x, d, mass->below, mass->right, largest);
     memory_free(x);
     return regular;
+}
+
+static bool is_singular(Mechanics *m, const Mass *mass) {
+    size_t entries = (size_t)m->dof * m->dof;
+    mpfr_t *a = numbers_new(entries, MASS_BITS);
+    if (!a) return !(m->graph->failed = true);
+    for (size_t i = 0; i < entries; i++) mpfr_set_zero(a[i], 1);
+    for (uint32_t i = 0; i < mass->count; i++) mpfr_set(a[mass->at[i]], mass->value[i], MPFR_RNDN);
+    bool singular = eliminates_to_zero(a, m->dof, MASS_BITS / 2);
+    memory_free(a);
+    return singular;
 }
 
 /* Whether B_v is singular at MASS_POINTS random points out of MASS_POINTS. */
 static bool mass_is_singular(Mechanics *m) {
     static const double spread[] = {0.25, 1, 0.01, 4};
-    uint32_t d = m->dof, finite = 0;
-    size_t entries = (size_t)d * d;
+    uint32_t finite = 0;
     bool singular = true;
     RandomPoint point;
-    mpfr_t *a = numbers_new(entries, MASS_BITS);
-    if (!a || !random_new(&point, m, MASS_BITS)) {
-        memory_free(a);
+    Mass mass;
+    if (!mass_new(m, &mass) || !random_new(&point, m, MASS_BITS)) {
+        mass_free(&mass);
         m->graph->failed = true;
         return false;
     }
     for (uint32_t i = 0; i < MASS_TRIES && finite < MASS_POINTS && singular; i++) {
         random_draw(&point, spread[i % 4]);
-        if (!graph_evaluate(m->graph, m->BV, (uint32_t)entries, point.name, point.value, point.count, a)) {
+        if (!graph_evaluate(m->graph, mass.node, mass.count, point.name, point.value, point.count, mass.value)) {
             m->graph->failed = true;
             break;
         }
         bool numbers = true;
-        for (size_t j = 0; j < entries; j++) numbers = numbers && mpfr_number_p(a[j]);
+        for (uint32_t j = 0; j < mass.count; j++) numbers = numbers && mpfr_number_p(mass.value[j]);
         if (!numbers) continue;
         finite++;
-        singular = !is_clearly_regular(a, d) && eliminates_to_zero(a, d, MASS_BITS / 2);
+        singular = !seems_regular(&mass, m->dof) && is_singular(m, &mass);
     }
-    memory_free(a);
+    mass_free(&mass);
     random_free(&point);
     return singular && finite == MASS_POINTS;
 }
@@ -139,23 +226,22 @@ static void report_singular(const Mechanics *m, Span lagrangian, Diagnostics *di
 
 bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
     uint32_t d = m->dof, variables = 2 * d;
-    size_t square = (size_t)d * d;
     uint64_t work = 0;
-    const NodeId *x = m->state;
+    NodeId *const others[] = {m->AQ, m->AV, m->BQ};
     m->cyclic = memory_new((d + 1) * sizeof *m->cyclic);
     if (!m->cyclic) {
         m->graph->failed = true;
         return false;
     }
     LagFacts *f = &m->facts;
-    bool mass = settle_all(m, m->BV, square, x, variables, &work);
-    bool linear = settle_all(m, m->AQ, 3 * square, x, variables, &work); /* A_q, A_v, B_q lie side by side */
+    bool mass = settle_blocks(m, &m->BV, 1, variables, &work);
+    bool linear = settle_blocks(m, others, 3, variables, &work);
     f->quadratic = mass && linear;
-    f->constant_mass = mass && settle_all(m, m->BV, square, x, variables + 1, &work);
+    f->constant_mass = mass && settle_blocks(m, &m->BV, 1, variables + 1, &work);
     f->autonomous = !graph_depends(m->graph, m->lambda, &m->time, 1);
-    f->forces_free_of_velocity = all_zero(m, m->AV, square);
+    f->forces_free_of_velocity = all_zero(m, m->AV);
     f->conservative = m->coupling == COUPLING_NONE;
-    settle_all(m, m->A, d, x, variables + 1, &work);
+    settle_force(m, &work);
     for (uint32_t k = 0; k < d; k++) m->cyclic[k] = graph_equals(m->graph, m->A[k], 0);
     f->cyclic = m->cyclic;
     if (mass_is_singular(m)) {

@@ -8,6 +8,7 @@
  * (B alone) t; and the conservative part L = Lambda with minus variables 0, its energy sum v dL/dv - L. */
 #include "mech/mechanics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The substitutions of the physical limit: 4 a coordinate. */
@@ -66,26 +67,71 @@ static bool force_and_momentum(Mechanics *m, const Limit *limit) {
     return true;
 }
 
-/* The derivatives of A and B by q, v, t: one reverse sweep for each component. */
+/* What a row of the blocks is made with. */
+typedef struct Row {
+    uint32_t *which; /* [2 dof + 1] variables, by their places in the state */
+    NodeId *slope;   /* [2 dof + 1] derivatives in them */
+    uint32_t *column;
+    uint32_t columns; /* where something is not zero, */
+    bool *seen;       /* [dof] each once */
+} Row;
+
+/* The derivatives of y = A_k or B_k by the first `variables` of the state: q_l and v_l into row k of two blocks; t. */
+static NodeId derive_row(Mechanics *m, Row *row, NodeId y, uint32_t variables, NodeId *by_q, NodeId *by_v) {
+    NodeId by_t = NODE_ZERO;
+    GraphVariables x = m->variables;
+    x.count = variables;
+    uint32_t held = graph_gradient_held(m->graph, y, &x, row->which, row->slope);
+    for (uint32_t i = 0; i < held; i++) {
+        uint32_t variable = row->which[i], l = variable / 2;
+        if (row->slope[i] == NODE_ZERO) continue;
+        if (variable == 2 * m->dof) {
+            by_t = row->slope[i];
+            continue;
+        }
+        (variable % 2 ? by_v : by_q)[l] = row->slope[i];
+        if (!row->seen[l]) row->column[row->columns++] = l;
+        row->seen[l] = true;
+    }
+    return by_t;
+}
+
+static int compare_columns(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lists the places of row k where something is not zero. */
+static bool list_row(Mechanics *m, Row *row, uint32_t k) {
+    void *data = m->filled;
+    if (!memory_grow(&data, &m->filled_capacity, (size_t)m->filled_count + row->columns, sizeof *m->filled)) return false;
+    m->filled = data;
+    qsort(row->column, row->columns, sizeof *row->column, compare_columns);
+    for (uint32_t i = 0; i < row->columns; i++) {
+        m->filled[m->filled_count++] = k * m->dof + row->column[i];
+        row->seen[row->column[i]] = false;
+    }
+    row->columns = 0;
+    return true;
+}
+
+/* The derivatives of A and B by q, v, t: one reverse sweep for each component. The blocks come zeroed, which is NODE_ZERO,
+ * and of a chain's, most is never touched. */
 static bool blocks(Mechanics *m) {
     uint32_t d = m->dof, count = 2 * d + 1;
-    NodeId *x = memory_new(2 * (size_t)count * sizeof *x);
-    if (!x) return false;
-    NodeId *gradient = x + count;
-    for (uint32_t k = 0; k < d; k++) x[k] = m->coordinate[k].q, x[d + k] = m->coordinate[k].v;
-    x[2 * d] = m->time;
-    for (uint32_t k = 0; k < d; k++) {
-        size_t row = (size_t)k * d;
-        graph_gradient(m->graph, m->A[k], x, 2 * d, gradient);
-        memcpy(m->AQ + row, gradient, d * sizeof *gradient);
-        memcpy(m->AV + row, gradient + d, d * sizeof *gradient);
-        graph_gradient(m->graph, m->B[k], x, count, gradient);
-        memcpy(m->BQ + row, gradient, d * sizeof *gradient);
-        memcpy(m->BV + row, gradient + d, d * sizeof *gradient);
-        m->BT[k] = gradient[2 * d];
+    uint32_t *words = memory_new((2 * (size_t)count + d) * sizeof *words);
+    Row row = {.which = words, .seen = memory_new(d)};
+    bool room = words && row.seen;
+    if (room) row.slope = words + count, row.column = row.slope + count;
+    for (uint32_t k = 0; room && k < d; k++) {
+        size_t at = (size_t)k * d;
+        derive_row(m, &row, m->A[k], 2 * d, m->AQ + at, m->AV + at);
+        m->BT[k] = derive_row(m, &row, m->B[k], count, m->BQ + at, m->BV + at);
+        room = list_row(m, &row, k);
     }
-    memory_free(x);
-    return true;
+    memory_free(words);
+    memory_free(row.seen);
+    return room;
 }
 
 /* The terms of a sum with their constant factors, in order. */
@@ -125,34 +171,34 @@ static bool sum_split(Graph *g, NodeId node, Sum *sum) {
 }
 
 /* v dE/dv - E of a term E, summed over those of the velocities v that it holds. */
-static NodeId term_energy(Mechanics *m, NodeId term, const NodeId *v, NodeId *own, NodeId *momentum) {
-    Graph *g = m->graph;
-    uint32_t count = 0;
-    NodeId e = graph_integer(g, 0);
-    if (!graph_reach(g, &term, 1)) return 0;
-    for (uint32_t k = 0; k < m->dof; k++)
-        if (graph_is_listed(g, v[k])) own[count++] = v[k];
-    graph_gradient(g, term, own, count, momentum);
-    for (uint32_t k = 0; k < count; k++) e = graph_add(g, e, graph_multiply(g, own[k], momentum[k]));
+static NodeId term_energy(Graph *g, NodeId term, const GraphVariables *v, uint32_t *which, NodeId *momentum) {
+    NodeId e = NODE_ZERO;
+    uint32_t held = graph_gradient_held(g, term, v, which, momentum);
+    for (uint32_t i = 0; i < held; i++) e = graph_add(g, e, graph_multiply(g, v->node[which[i]], momentum[i]));
     return graph_subtract(g, e, term);
 }
 
 /* L and its energy, term by term so that what cancels is never written. */
 static bool energy(Mechanics *m, const Limit *limit) {
     Graph *g = m->graph;
-    uint32_t d = m->dof;
+    uint32_t d = m->dof, *which = memory_new((3 * (size_t)d + 1) * sizeof *which);
+    NodeId *v = which ? which + d : NULL, *momentum = which ? v + d : NULL;
+    GraphVariables velocity = {v, d, memory_new(m->variables.nodes * sizeof *velocity.number), m->variables.nodes};
     Sum sum = {0};
-    NodeId *v = memory_new(3 * (size_t)(d + 1) * sizeof *v);
-    if (!v) return false;
-    for (uint32_t k = 0; k < d; k++) v[k] = m->coordinate[k].v;
+    bool room = which && velocity.number;
+    for (uint32_t k = 0; room && k < d; k++) {
+        v[k] = m->coordinate[k].v;
+        velocity.number[v[k]] = k + 1;
+    }
     graph_substitute(g, &m->lambda, 1, limit->from, limit->to, limit->count, &m->conservative);
-    bool room = sum_split(g, m->conservative, &sum);
+    room = room && sum_split(g, m->conservative, &sum);
     m->energy = graph_integer(g, 0);
     for (uint32_t i = 0; room && i < sum.count; i++) {
-        NodeId e = term_energy(m, sum.term[i], v, v + d, v + 2 * d);
+        NodeId e = term_energy(g, sum.term[i], &velocity, which, momentum);
         m->energy = graph_add(g, m->energy, graph_multiply(g, sum.factor[i], e));
     }
-    memory_free(v);
+    memory_free(which);
+    memory_free(velocity.number);
     memory_free(sum.term);
     memory_free(sum.factor);
     return room;

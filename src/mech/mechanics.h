@@ -42,11 +42,14 @@ typedef struct Mechanics {
     uint32_t parameter_count;
     NodeId time;
     NodeId *state;             /* [2 dof + 1]: q, v of each coordinate, then t; behind it the accelerations' names, [dof] */
+    GraphVariables variables;  /* the state's, without the accelerations */
     NodeId lambda;             /* as typed */
     NodeId conservative;       /* L: lambda where the minus variables are 0 */
     NodeId energy;             /* sum v dL/dv - L */
     NodeId *A, *B, *BT;        /* [dof] */
     NodeId *AQ, *AV, *BQ, *BV; /* [dof * dof], row-major */
+    uint32_t *filled;          /* the places, ascending, outside of which all four are 0 */
+    uint32_t filled_count, filled_capacity;
     LagFacts facts;
     bool *cyclic; /* what facts.cyclic points at */
     CouplingProof coupling;

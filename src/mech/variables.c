@@ -168,6 +168,9 @@ static bool list_state(Reader *r) {
         m->state[2 * d + 1 + k] = variable(r, m->coordinate[k].name, "dd");
     }
     m->state[2 * d] = m->time;
+    m->variables = (GraphVariables){m->state, 2 * d + 1, memory_new(m->graph->count * sizeof(uint32_t)), m->graph->count};
+    if (!m->variables.number) return false;
+    for (uint32_t i = 0; i <= 2 * d; i++) m->variables.number[m->state[i]] = i + 1;
     return true;
 }
 
@@ -203,6 +206,8 @@ void mechanics_free(Mechanics *m) {
     memory_free(m->coordinate);
     memory_free(m->parameter);
     memory_free(m->state);
+    memory_free(m->variables.number);
+    memory_free(m->filled);
     memory_free(m->A); /* one block, see lagrange.c */
     memory_free(m->cyclic);
 }

@@ -151,8 +151,8 @@ code 40 'show asm' >"$text"; begin; run "$text"; exits 0 'code of 40 coordinates
 code 200 'show asm' >"$text"; begin; run "$text"; exits 1 'code of 200 coordinates'; says '200000 for LLVM' 'code of 200 coordinates'
 run --backend=llvm -e 'x = 1' -e "$(code 100 'start x1 = 1; integrate r = 4, dt = 0.1, steps = 1')"; exits 1 'code of 100 coordinates'
 says '200000 for LLVM' 'code of 100 coordinates'
-code 400 'start x1 = 1; integrate r = 2, dt = 0.1, steps = 1' >"$text"; begin; run "$text"
-exits 1 'code of 400 coordinates'; says '8000000 operations' 'code of 400 coordinates'
+code 500 'start x1 = 1; integrate r = 2, dt = 0.1, steps = 1' >"$text"; begin; run "$text"
+exits 1 'code of 500 coordinates'; says '8000000 operations' 'code of 500 coordinates'
 repeat 8000000 '1;' | sed 's/^/a = (/' >"$text"; begin; run --check --dump=tokens "$text"; exits 1 'a text of mistakes shows nothing'
 
 # ---- Texts whose work could grow faster than they do ----
