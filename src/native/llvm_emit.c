@@ -16,6 +16,16 @@ enum {
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
 
+/* Where an array's references of the same strides stand in this round of the loops: they differ by a known distance, which
+ * an instruction adds for nothing. */
+typedef struct Cursor {
+    LagArray array;
+    uint32_t stride[TAPE_DEPTH];
+    LLVMValueRef pointer;
+} Cursor;
+
+enum { CURSORS = 32 }; /* remembered at a time; there is seldom need for more than ten */
+
 typedef struct Types {
     LLVMTypeRef f64, i64, pointer, function;
 } Types;
@@ -36,6 +46,8 @@ typedef struct Emitting {
     uint32_t counter[TAPE_DEPTH + 1];   /* unrolled */
     LLVMValueRef index[TAPE_DEPTH + 1]; /* looped: the phi of each loop */
     LLVMBasicBlockRef header[TAPE_DEPTH + 1];
+    Cursor cursor[CURSORS];
+    uint32_t cursors, cursors_before[TAPE_DEPTH + 1]; /* before each loop */
     bool unrolled;
 } Emitting;
 
@@ -50,15 +62,39 @@ static size_t known_index(const Emitting *e, const TapeRef *ref, uint32_t extra)
     return at + (size_t)extra * ref->stride[e->depth < TAPE_DEPTH ? e->depth : TAPE_DEPTH - 1];
 }
 
-/* The address of an element; `inner` is the counter of a dot product's own loop, or NULL. */
-static LLVMValueRef address(Emitting *e, const TapeRef *ref, LLVMValueRef inner) {
-    LLVMValueRef at = whole(e, ref->base);
-    for (uint32_t l = 0; l < e->depth; l++)
-        if (ref->stride[l])
-            at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, e->index[l], whole(e, ref->stride[l]), ""), "");
-    if (inner && ref->stride[e->depth])
-        at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, inner, whole(e, ref->stride[e->depth]), ""), "");
-    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[ref->array], &at, 1, "");
+/* The array from where the loops around have come to, for a reference's strides. */
+static LLVMValueRef cursor(Emitting *e, const TapeRef *ref) {
+    uint32_t stride[TAPE_DEPTH] = {0};
+    bool still = true;
+    for (uint32_t l = 0; l < e->depth; l++) {
+        stride[l] = ref->stride[l];
+        still = still && !stride[l];
+    }
+    if (still) return e->array[ref->array];
+    for (uint32_t i = 0; i < e->cursors; i++)
+        if (e->cursor[i].array == ref->array && memcmp(e->cursor[i].stride, stride, sizeof stride) == 0)
+            return e->cursor[i].pointer;
+    LLVMValueRef at = NULL;
+    for (uint32_t l = 0; l < e->depth; l++) {
+        if (!stride[l]) continue;
+        LLVMValueRef term = LLVMBuildMul(e->builder, e->index[l], whole(e, stride[l]), "");
+        at = at ? LLVMBuildAdd(e->builder, at, term, "") : term;
+    }
+    LLVMValueRef pointer = LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[ref->array], &at, 1, "");
+    if (e->cursors < CURSORS) {
+        Cursor *new = &e->cursor[e->cursors++];
+        *new = (Cursor){.array = ref->array, .pointer = pointer};
+        memcpy(new->stride, stride, sizeof stride);
+    }
+    return pointer;
+}
+
+/* The address of an element: of term `j` of a dot product, or, where the counter of its own loop is given, of that one. */
+static LLVMValueRef address(Emitting *e, const TapeRef *ref, uint32_t j, LLVMValueRef inner) {
+    uint32_t own = e->depth < TAPE_DEPTH ? ref->stride[e->depth] : 0;
+    LLVMValueRef pointer = cursor(e, ref), at = whole(e, ref->base + (uint64_t)own * j);
+    if (inner && own) at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, inner, whole(e, own), ""), "");
+    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, pointer, &at, 1, "");
 }
 
 static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) {
@@ -78,12 +114,12 @@ static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) 
 }
 
 static LLVMValueRef load(Emitting *e, const TapeRef *ref) {
-    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref, NULL), "");
+    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref, 0, NULL), "");
 }
 
 static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
     if (!e->unrolled) {
-        LLVMBuildStore(e->builder, value, address(e, ref, NULL));
+        LLVMBuildStore(e->builder, value, address(e, ref, 0, NULL));
         return;
     }
     size_t at = known_index(e, ref, 0);
@@ -141,9 +177,8 @@ static void loop_close(Emitting *e, LLVMValueRef counter, LLVMBasicBlockRef head
 static LLVMValueRef dot_term(Emitting *e, TapeOp op, uint32_t j, LLVMValueRef inner) {
     const TapeRef *x = &e->tape->ref[op.a], *y = &e->tape->ref[op.b];
     if (e->unrolled) return LLVMBuildFMul(e->builder, load_known(e, x, j), load_known(e, y, j), "");
-    if (!inner) inner = whole(e, j);
-    LLVMValueRef a = LLVMBuildLoad2(e->builder, e->type.f64, address(e, x, inner), "");
-    LLVMValueRef b = LLVMBuildLoad2(e->builder, e->type.f64, address(e, y, inner), "");
+    LLVMValueRef a = LLVMBuildLoad2(e->builder, e->type.f64, address(e, x, j, inner), "");
+    LLVMValueRef b = LLVMBuildLoad2(e->builder, e->type.f64, address(e, y, j, inner), "");
     return LLVMBuildFMul(e->builder, a, b, "");
 }
 
@@ -153,6 +188,7 @@ static LLVMValueRef dot(Emitting *e, TapeOp op) {
         for (uint32_t j = 1; j < op.c; j++) sum = LLVMBuildFAdd(e->builder, sum, dot_term(e, op, j, NULL), "");
         return sum;
     }
+    cursor(e, &e->tape->ref[op.a]), cursor(e, &e->tape->ref[op.b]); /* once, before the loop */
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header, last;
     LLVMValueRef j = loop_open(e, 1, &header);
     LLVMValueRef so_far = LLVMBuildPhi(e->builder, e->type.f64, "");
@@ -261,10 +297,12 @@ static void emit_looped(Emitting *e) {
         TapeOp op = e->tape->op[i];
         if (op.code == TAPE_LOOP) {
             count[e->depth] = op.a;
+            e->cursors_before[e->depth] = e->cursors;
             e->index[e->depth] = loop_open(e, 0, &e->header[e->depth]);
             e->depth++;
         } else if (op.code == TAPE_END) {
             e->depth--;
+            e->cursors = e->cursors_before[e->depth];
             loop_close(e, e->index[e->depth], e->header[e->depth], count[e->depth]);
         } else {
             emit_op(e, i);
