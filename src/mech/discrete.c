@@ -28,11 +28,14 @@ typedef struct Entry {
     TapeValue scaled;            /* B_v / h, where it doesn't */
 } Entry;
 
+enum { LOOPED_LEAST = 8 }; /* coordinates from which on what is done alike for each of them is a loop */
+
 typedef struct Writer {
     Mechanics *m;
     Tape *tape;
     Emitter emit;
     uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
+    bool looped;      /* over the coordinates */
     TapeValue t, h, inverse_h;
     uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
     const NodeId *block[BLOCK_COUNT];
@@ -47,6 +50,28 @@ static TapeRef at(LagArray array, uint32_t base, uint32_t stride0, uint32_t stri
 static TapeValue load(Writer *w, LagArray array, uint32_t base) { return tape_load(w->tape, at(array, base, 0, 0, 0)); }
 
 static TapeValue binary(Writer *w, TapeCode code, TapeValue a, TapeValue b) { return tape_binary(w->tape, code, a, b); }
+
+/* What is done alike for each coordinate: bodies to be written for k = 0, 1 .., and references that go along with k. */
+static uint32_t coordinates_begin(Writer *w) {
+    if (w->looped) tape_loop(w->tape, w->d);
+    return w->looped ? 1 : w->d;
+}
+
+static void coordinates_end(Writer *w) {
+    if (w->looped) tape_end(w->tape);
+}
+
+static TapeRef along(const Writer *w, LagArray array, uint32_t base, uint32_t stride0) {
+    TapeRef ref = at(array, base, stride0, 0, 0);
+    if (w->looped) ref.stride[w->tape->depth - 1] = 1;
+    return ref;
+}
+
+/* The same, stepping through the terms of a dot product. */
+static TapeRef terms(const Writer *w, TapeRef ref, uint32_t stride) {
+    ref.stride[w->tape->depth] = stride;
+    return ref;
+}
 
 /* ---- Roots: what the pointwise function must give ---- */
 
@@ -77,6 +102,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
 
 static void writer_new(Writer *w, Mechanics *m, Tape *tape, uint32_t r) {
     *w = (Writer){.m = m, .tape = tape, .emit = {.tape = tape, .graph = m->graph}, .d = m->dof, .r = r, .s = r + 2};
+    w->looped = w->d >= LOOPED_LEAST;
     const NodeId *block[BLOCK_COUNT] = {m->AQ, m->AV, m->BQ, m->BV};
     memcpy(w->block, block, sizeof block);
 }
@@ -155,27 +181,40 @@ static bool place_entries(Writer *w) {
 /* q_i = q + z_i at every node, z_0 = 0. */
 static void write_positions(Writer *w) {
     uint32_t d = w->d;
-    for (uint32_t k = 0; k < d; k++) tape_store(w->tape, at(LAG_WORK, w->position + k, 0, 0, 0), load(w, LAG_Q, k));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++)
+        tape_store(w->tape, along(w, LAG_WORK, w->position + k, 0), tape_load(w->tape, along(w, LAG_Q, k, 0)));
+    coordinates_end(w);
     tape_loop(w->tape, w->s - 1);
-    for (uint32_t k = 0; k < d; k++) {
-        TapeValue z = tape_load(w->tape, at(LAG_Z, k, d, 0, 0));
-        TapeValue q = load(w, LAG_Q, k);
-        tape_store(w->tape, at(LAG_WORK, w->position + d + k, d, 0, 0), binary(w, TAPE_ADD, q, z));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue z = tape_load(w->tape, along(w, LAG_Z, k, d));
+        TapeValue q = tape_load(w->tape, along(w, LAG_Q, k, 0));
+        tape_store(w->tape, along(w, LAG_WORK, w->position + d + k, d), binary(w, TAPE_ADD, q, z));
     }
+    coordinates_end(w);
     tape_end(w->tape);
 }
 
-/* One node of the loop: q_i, v_i = (1/h) sum_j D_ij z_j, t_i = t + c_i h, and the pointwise function there. */
+/* v_i = (1/h) sum_j D_ij z_j. */
+static void write_velocities(Writer *w) {
+    uint32_t d = w->d, s = w->s;
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeRef derive = terms(w, at(LAG_DERIVE, 1, s, 0, 0), 1), z = terms(w, along(w, LAG_Z, k, 0), d);
+        TapeValue v = binary(w, TAPE_MUL, tape_dot(w->tape, derive, z, s - 1), w->inverse_h);
+        tape_store(w->tape, along(w, LAG_VELOCITY, k, d), v);
+        if (!w->looped) emit_bind(&w->emit, w->m->coordinate[k].v, v);
+    }
+    coordinates_end(w);
+    for (uint32_t k = 0; k < d && w->looped; k++)
+        emit_bind(&w->emit, w->m->coordinate[k].v, tape_load(w->tape, at(LAG_VELOCITY, k, d, 0, 0)));
+}
+
+/* One node of the loop: q_i, v_i, t_i = t + c_i h, and the pointwise function there. */
 static void write_node(Writer *w, const Roots *roots) {
     const Mechanics *m = w->m;
-    uint32_t d = w->d, s = w->s;
-    for (uint32_t k = 0; k < d; k++) {
-        TapeValue dz = tape_dot(w->tape, at(LAG_DERIVE, 1, s, 1, 0), at(LAG_Z, k, 0, d, 0), s - 1);
-        TapeValue v = binary(w, TAPE_MUL, dz, w->inverse_h);
-        tape_store(w->tape, at(LAG_VELOCITY, k, d, 0, 0), v);
-        emit_bind(&w->emit, m->coordinate[k].v, v);
+    uint32_t d = w->d;
+    write_velocities(w);
+    for (uint32_t k = 0; k < d; k++)
         emit_bind(&w->emit, m->coordinate[k].q, tape_load(w->tape, at(LAG_WORK, w->position + k, d, 0, 0)));
-    }
     TapeValue ch = binary(w, TAPE_MUL, tape_load(w->tape, at(LAG_NODE, 0, 1, 0, 0)), w->h);
     emit_bind(&w->emit, m->time, binary(w, TAPE_ADD, w->t, ch));
     emit_roots(&w->emit, roots->node, roots->count, NULL, 0);
@@ -203,24 +242,25 @@ static void write_residual_rows(Writer *w, Rows rows) {
     uint32_t d = w->d, s = w->s, step = rows.node_step;
     TapeValue weight = tape_load(w->tape, at(LAG_WEIGHT, rows.node, step, 0, 0));
     TapeValue hb = binary(w, TAPE_MUL, weight, w->h);
-    for (uint32_t k = 0; k < d; k++) {
-        uint32_t depth = w->tape->depth;
-        TapeRef gather = at(LAG_GATHER, rows.node * s, step * s, 0, 0), momentum = at(LAG_WORK, w->momentum + k, 0, 0, 0);
-        gather.stride[depth] = 1;
-        momentum.stride[depth] = d;
-        TapeValue sum = tape_dot(w->tape, gather, momentum, s);
-        TapeValue force = tape_load(w->tape, at(LAG_WORK, w->force + rows.node * d + k, step * d, 0, 0));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeRef gather = terms(w, at(LAG_GATHER, rows.node * s, step * s, 0, 0), 1);
+        TapeValue sum = tape_dot(w->tape, gather, terms(w, along(w, LAG_WORK, w->momentum + k, 0), d), s);
+        TapeValue force = tape_load(w->tape, along(w, LAG_WORK, w->force + rows.node * d + k, step * d));
         TapeValue f = binary(w, TAPE_ADD, sum, binary(w, TAPE_MUL, hb, force));
-        if (step == 0) f = binary(w, TAPE_ADD, f, load(w, LAG_PI, k)); /* node 0 */
-        tape_store(w->tape, at(LAG_RESIDUAL, rows.row * d + k, rows.row_step * d, 0, 0), f);
+        if (step == 0) f = binary(w, TAPE_ADD, f, tape_load(w->tape, along(w, LAG_PI, k, 0))); /* node 0 */
+        tape_store(w->tape, along(w, LAG_RESIDUAL, rows.row * d + k, rows.row_step * d), f);
     }
+    coordinates_end(w);
 }
 
 static void write_impulse(Writer *w) {
-    for (uint32_t k = 0; k < w->d; k++) {
-        TapeValue sum = tape_dot(w->tape, at(LAG_WEIGHT, 0, 1, 0, 0), at(LAG_WORK, w->force + k, w->d, 0, 0), w->s);
-        tape_store(w->tape, at(LAG_IMPULSE, k, 0, 0, 0), binary(w, TAPE_MUL, sum, w->h));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeRef weight = terms(w, at(LAG_WEIGHT, 0, 0, 0, 0), 1),
+                force = terms(w, along(w, LAG_WORK, w->force + k, 0), w->d);
+        TapeValue sum = tape_dot(w->tape, weight, force, w->s);
+        tape_store(w->tape, along(w, LAG_IMPULSE, k, 0), binary(w, TAPE_MUL, sum, w->h));
     }
+    coordinates_end(w);
 }
 
 /* ---- The step: Jacobian ---- */
