@@ -16,7 +16,7 @@ uint64_t job_operations(const NativeJob *job) {
     return operations;
 }
 
-enum { UNROLL_MOST = 6000 }; /* operations up to which loops are unrolled */
+enum { UNROLL_MOST = 1000 }; /* operations up to which loops are unrolled: more run no faster, and take longer to compile */
 
 bool job_unrolls(const Tape *tape) {
     uint64_t unrolled = tape_unrolled(tape);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    DOT_MOST = 16,      /* terms up to which a dot product inside a loop is */
+    DOT_MOST = 8,       /* terms of a dot product to a round of its loop, where it has one */
     BLOCK_MOST = 500,   /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
@@ -89,18 +89,14 @@ static LLVMValueRef cursor(Emitting *e, const TapeRef *ref) {
     return pointer;
 }
 
-/* The address of an element: of term `j` of a dot product, or, where the counter of its own loop is given, of that one. */
-static LLVMValueRef address(Emitting *e, const TapeRef *ref, uint32_t j, LLVMValueRef inner) {
-    uint32_t own = e->depth < TAPE_DEPTH ? ref->stride[e->depth] : 0;
-    LLVMValueRef pointer = cursor(e, ref), at = whole(e, ref->base + (uint64_t)own * j);
-    if (inner && own) at = LLVMBuildAdd(e->builder, at, LLVMBuildMul(e->builder, inner, whole(e, own), ""), "");
+static LLVMValueRef displaced(Emitting *e, LLVMValueRef pointer, uint64_t distance) {
+    LLVMValueRef at = whole(e, distance);
     return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, pointer, &at, 1, "");
 }
 
-static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) {
-    LLVMValueRef index = whole(e, at);
-    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[array], &index, 1, "");
-}
+static LLVMValueRef address(Emitting *e, const TapeRef *ref) { return displaced(e, cursor(e, ref), ref->base); }
+
+static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) { return displaced(e, e->array[array], at); }
 
 /* Term `extra` of a reference, its loops' counters known. */
 static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) {
@@ -114,12 +110,12 @@ static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) 
 }
 
 static LLVMValueRef load(Emitting *e, const TapeRef *ref) {
-    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref, 0, NULL), "");
+    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref), "");
 }
 
 static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
     if (!e->unrolled) {
-        LLVMBuildStore(e->builder, value, address(e, ref, 0, NULL));
+        LLVMBuildStore(e->builder, value, address(e, ref));
         return;
     }
     size_t at = known_index(e, ref, 0);
@@ -174,29 +170,53 @@ static void loop_close(Emitting *e, LLVMValueRef counter, LLVMBasicBlockRef head
 
 /* ---- Dot products ---- */
 
-static LLVMValueRef dot_term(Emitting *e, TapeOp op, uint32_t j, LLVMValueRef inner) {
-    const TapeRef *x = &e->tape->ref[op.a], *y = &e->tape->ref[op.b];
-    if (e->unrolled) return LLVMBuildFMul(e->builder, load_known(e, x, j), load_known(e, y, j), "");
-    LLVMValueRef a = LLVMBuildLoad2(e->builder, e->type.f64, address(e, x, j, inner), "");
-    LLVMValueRef b = LLVMBuildLoad2(e->builder, e->type.f64, address(e, y, j, inner), "");
-    return LLVMBuildFMul(e->builder, a, b, "");
+/* A dot product's factors: where they begin, and how far apart their terms are. */
+typedef struct Factors {
+    const TapeRef *ref[2];
+    LLVMValueRef begin[2];
+    uint64_t stride[2];
+} Factors;
+
+/* Term j of those that follow the beginning. */
+static LLVMValueRef dot_term(Emitting *e, const Factors *f, uint32_t j) {
+    LLVMValueRef x[2];
+    for (int i = 0; i < 2; i++)
+        x[i] = e->unrolled ? load_known(e, f->ref[i], j)
+                           : LLVMBuildLoad2(e->builder, e->type.f64,
+                                            displaced(e, f->begin[i], f->ref[i]->base + f->stride[i] * j), "");
+    return LLVMBuildFMul(e->builder, x[0], x[1], "");
 }
 
-static LLVMValueRef dot(Emitting *e, TapeOp op) {
-    LLVMValueRef sum = dot_term(e, op, 0, NULL);
-    if (e->unrolled || op.c <= DOT_MOST) {
-        for (uint32_t j = 1; j < op.c; j++) sum = LLVMBuildFAdd(e->builder, sum, dot_term(e, op, j, NULL), "");
-        return sum;
+static LLVMValueRef dot_terms(Emitting *e, const Factors *f, LLVMValueRef sum, uint32_t begin, uint32_t end) {
+    for (uint32_t j = begin; j < end; j++) {
+        LLVMValueRef term = dot_term(e, f, j);
+        sum = sum ? LLVMBuildFAdd(e->builder, sum, term, "") : term;
     }
-    cursor(e, &e->tape->ref[op.a]), cursor(e, &e->tape->ref[op.b]); /* once, before the loop */
+    return sum;
+}
+
+/* Long ones go round a loop, DOT_MOST terms at a time: what goes from round to round may go through memory. */
+static LLVMValueRef dot(Emitting *e, TapeOp op) {
+    Factors f = {.ref = {&e->tape->ref[op.a], &e->tape->ref[op.b]}};
+    for (int i = 0; i < 2 && !e->unrolled; i++) {
+        f.begin[i] = cursor(e, f.ref[i]);
+        f.stride[i] = f.ref[i]->stride[e->depth];
+    }
+    if (e->unrolled || op.c <= 2 * DOT_MOST) return dot_terms(e, &f, NULL, 0, op.c);
+    uint32_t first = op.c % DOT_MOST ? op.c % DOT_MOST : DOT_MOST;
+    LLVMValueRef sum = dot_terms(e, &f, NULL, 0, first);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header, last;
-    LLVMValueRef j = loop_open(e, 1, &header);
+    LLVMValueRef round = loop_open(e, 0, &header);
     LLVMValueRef so_far = LLVMBuildPhi(e->builder, e->type.f64, "");
-    LLVMValueRef next = LLVMBuildFAdd(e->builder, so_far, dot_term(e, op, 0, j), "");
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef at = LLVMBuildMul(e->builder, round, whole(e, f.stride[i] * DOT_MOST), "");
+        f.begin[i] = LLVMBuildInBoundsGEP2(e->builder, e->type.f64, f.begin[i], &at, 1, "");
+    }
+    LLVMValueRef next = dot_terms(e, &f, so_far, first, first + DOT_MOST);
     last = LLVMGetInsertBlock(e->builder);
     LLVMAddIncoming(so_far, &sum, &before, 1);
     LLVMAddIncoming(so_far, &next, &last, 1);
-    loop_close(e, j, header, op.c);
+    loop_close(e, round, header, (op.c - first) / DOT_MOST);
     return next;
 }
 
