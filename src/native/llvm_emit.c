@@ -41,7 +41,7 @@ typedef struct Emitting {
     LLVMValueRef *value;                    /* by operation */
     LLVMValueRef pool;                      /* the tape's constants as an array, or NULL where they stand in the code */
     LLVMValueRef array[LAG_ARRAY_COUNT];    /* pointers, loaded at entry where used */
-    LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled: the last value of each element, NULL if not known */
+    LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled, read: the last value of each element, NULL if not known */
     uint32_t depth;
     uint32_t counter[TAPE_DEPTH + 1];   /* unrolled */
     LLVMValueRef index[TAPE_DEPTH + 1]; /* looped: the phi of each loop */
@@ -119,7 +119,7 @@ static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
         return;
     }
     size_t at = known_index(e, ref, 0);
-    e->element[ref->array][at] = value;
+    if (e->element[ref->array]) e->element[ref->array][at] = value;
     if (ref->array != LAG_WORK) LLVMBuildStore(e->builder, value, known_address(e, ref->array, at));
 }
 
@@ -341,10 +341,17 @@ static void emit_pointers(Emitting *e) {
     }
 }
 
+/* Room for the elements of arrays that are read: what is only written need not be remembered. */
 static bool elements_new(Emitting *e) {
-    for (int a = 0; a < LAG_ARRAY_COUNT && e->unrolled; a++) {
+    bool read[LAG_ARRAY_COUNT] = {false};
+    for (uint32_t i = 0; i < e->tape->count && e->unrolled; i++) {
+        TapeOp op = e->tape->op[i];
+        if (op.code == TAPE_LOAD || op.code == TAPE_DOT) read[e->tape->ref[op.a].array] = true;
+        if (op.code == TAPE_DOT) read[e->tape->ref[op.b].array] = true;
+    }
+    for (int a = 0; a < LAG_ARRAY_COUNT; a++) {
         size_t size = a == LAG_WORK ? e->tape->work : e->job->size[a];
-        if (e->job->table[a]) continue;
+        if (!read[a] || e->job->table[a]) continue;
         e->element[a] = memory_new((size + 1) * sizeof *e->element[a]);
         if (!e->element[a]) return false;
     }
