@@ -1,4 +1,4 @@
-/* lobatto.c: nodes by Newton's method, and the tables from closed forms, in LOBATTO_BITS bits; each entry is rounded once.
+/* lobatto.c: nodes by Newton's method, and the tables from closed forms; each entry is rounded once.
  *
  * With N = r + 1 and P_i = P_N(x_i), on [-1, 1] (method.md, "One step"): the inner nodes are the roots of P'_N, and
  *
@@ -12,7 +12,9 @@
  *
  * for different nodes: the sum is the exact integral of l_i' l_m', and by parts it is that of the second derivatives, which
  * are known at the nodes. On the diagonal S_ii = 4 / (3 P_i^2 (1 - x_i^2)) inside and (N (N + 1) + 1) / 3 at the ends.
- * Nothing cancels, so that the bits beyond the first 53 are all to spare. */
+ * Nothing cancels, so that the bits beyond the first 53 are all to spare. Nodes and P_i are found with GMP, to 110 bits or
+ * more. The tables are made of them in pairs of doubles, to QUICK bits; where these do not tell which double is nearest,
+ * GMP does. That is as good as never, and a pair takes a twentieth of the time. */
 #include "mech/lobatto.h"
 
 #include "base/memory.h"
@@ -21,32 +23,91 @@
 #include <gmp.h>
 #include <math.h>
 
-enum { LOBATTO_BITS = 256 };
+enum { LOBATTO_BITS = 128, QUICK = 90 };
+
+/* hi + lo, where hi is the double nearest to it: 106 bits. */
+typedef struct Pair {
+    double hi, lo;
+} Pair;
 
 /* The nodes in high precision, and room to work in. */
 typedef struct Lobatto {
     uint32_t N;
     mpf_t *x, *P, *inverse; /* [N + 1] x_i, P_N(x_i), 1 / P_N(x_i) */
     mpf_t u, a, b, c, d;
+    Pair *y, *p, *q; /* [N / 2 + 1] 1 + x_i, P_i, 1 / P_i: the other half mirrors them */
+    Pair v;          /* u */
 } Lobatto;
 
 static bool lobatto_init(Lobatto *l, uint32_t N) {
-    mpf_t *block = memory_new(3 * ((size_t)N + 1) * sizeof *block);
-    if (!block) return false;
-    *l = (Lobatto){.N = N, .x = block, .P = block + N + 1, .inverse = block + 2 * (N + 1)};
-    for (uint32_t i = 0; i < 3 * (N + 1); i++) mpf_init2(block[i], LOBATTO_BITS);
-    mpf_init2(l->u, LOBATTO_BITS);
-    mpf_init2(l->a, LOBATTO_BITS);
-    mpf_init2(l->b, LOBATTO_BITS);
-    mpf_init2(l->c, LOBATTO_BITS);
-    mpf_init2(l->d, LOBATTO_BITS);
+    size_t s = (size_t)N + 1, half = N / 2 + 1;
+    mpf_t *block = memory_new(3 * s * sizeof *block);
+    Pair *pair = memory_new(3 * half * sizeof *pair);
+    if (!block || !pair) {
+        memory_free(block);
+        memory_free(pair);
+        return false;
+    }
+    *l = (Lobatto){.N = N, .x = block, .P = block + s, .inverse = block + 2 * s, .y = pair};
+    l->p = pair + half, l->q = pair + 2 * half;
+    for (uint32_t i = 0; i < 3 * s; i++) mpf_init2(block[i], LOBATTO_BITS);
+    mpf_ptr work[] = {l->u, l->a, l->b, l->c, l->d};
+    for (size_t i = 0; i < sizeof work / sizeof *work; i++) mpf_init2(work[i], LOBATTO_BITS);
     return true;
 }
 
 static void lobatto_free(Lobatto *l) {
     for (uint32_t i = 0; i < 3 * (l->N + 1); i++) mpf_clear(l->x[i]);
     memory_free(l->x);
+    memory_free(l->y);
     mpf_clears(l->u, l->a, l->b, l->c, l->d, NULL);
+}
+
+/* ---- Pairs of doubles ----
+ *
+ * Each operation is good to 100 bits: of its result where it is a product or a quotient, of its operands where it is a sum.
+ */
+
+/* a + b exactly; the first where |a| >= |b|. */
+static Pair quick_sum(double a, double b) {
+    double hi = a + b;
+    return (Pair){hi, b - (hi - a)};
+}
+
+static Pair exact_sum(double a, double b) {
+    double hi = a + b, b_part = hi - a;
+    return (Pair){hi, (a - (hi - b_part)) + (b - b_part)};
+}
+
+static Pair plus(Pair a, Pair b) {
+    Pair sum = exact_sum(a.hi, b.hi);
+    return quick_sum(sum.hi, sum.lo + (a.lo + b.lo));
+}
+
+static Pair times(Pair a, Pair b) {
+    double hi = a.hi * b.hi, lo = fma(a.hi, b.hi, -hi);
+    return quick_sum(hi, lo + (a.hi * b.lo + a.lo * b.hi));
+}
+
+static Pair scaled(Pair a, double by) { return (Pair){a.hi * by, a.lo * by}; } /* by a power of two */
+
+static Pair over(double a, Pair b) {
+    double q = a / b.hi, rest = fma(-q, b.hi, a) - q * b.lo;
+    return quick_sum(q, rest / b.hi);
+}
+
+static Pair pair_of(Lobatto *l, const mpf_t x) {
+    double hi = mpf_get_d(x);
+    mpf_set_d(l->b, hi);
+    mpf_sub(l->b, x, l->b);
+    return quick_sum(hi, mpf_get_d(l->b));
+}
+
+/* The double nearest to x, if x to QUICK bits tells. */
+static bool tells(Pair x, double *nearest) {
+    double doubt = ldexp(fabs(x.hi), -QUICK);
+    *nearest = x.hi;
+    return x.hi + (x.lo + doubt) == x.hi && x.hi + (x.lo - doubt) == x.hi;
 }
 
 /* ---- Nodes ---- */
@@ -69,40 +130,68 @@ static void legendre(Lobatto *l, const mpf_t x) {
  * -(1 - x^2) P'_N / N and has the derivative (N + 1) P_N, converges with third order, as the second derivative is 0 there.
  */
 static double node_guess(uint32_t N, uint32_t i) {
-    double n = N, k = i + 0.25, pi = acos(-1), x = -cos(k * pi / n - 3 / (8 * n * pi * k));
-    for (int round = 0; round < 6; round++) {
+    double n = N, k = i + 0.25, pi = acos(-1), x = -cos(k * pi / n - 3 / (8 * n * pi * k)), change = 1;
+    for (int round = 0; round < 6 && fabs(change) > 1e-6 * (1 + x); round++) {
         double P = x, before = 1;
         for (uint32_t j = 2; j <= N; j++) {
             double next = ((2 * j - 1) * x * P - (j - 1) * before) / j;
             before = P;
             P = next;
         }
-        x -= (x * P - before) / ((n + 1) * P);
+        change = (x * P - before) / ((n + 1) * P);
+        x -= change;
     }
     return x;
 }
 
+/* Node i and its P from a guess x to 50 bits, in one more round: x + e, to 125 bits at least; and, as P' is 0 there and
+ * (1 - x^2) P'' = -N (N + 1) P,  P(x + e) = P(x) (1 + N (N + 1) e^2 / (2 (1 - x^2))), to 110 bits at least. */
+static void refine(Lobatto *l, uint32_t i) {
+    uint32_t N = l->N;
+    legendre(l, l->x[i]);
+    mpf_mul(l->c, l->x[i], l->a);
+    mpf_sub(l->c, l->c, l->b);
+    mpf_mul_ui(l->b, l->a, N + 1);
+    mpf_div(l->c, l->c, l->b); /* -e */
+    mpf_mul(l->d, l->x[i], l->x[i]);
+    mpf_ui_sub(l->d, 1, l->d);
+    mpf_sub(l->x[i], l->x[i], l->c);
+    mpf_mul(l->c, l->c, l->c);
+    mpf_mul_ui(l->c, l->c, (unsigned long)N * (N + 1));
+    mpf_div(l->c, l->c, l->d);
+    mpf_div_2exp(l->c, l->c, 1);
+    mpf_mul(l->c, l->c, l->a);
+    mpf_add(l->P[i], l->a, l->c);
+}
+
 static void find_nodes(Lobatto *l) {
     uint32_t N = l->N;
-    mpf_set_si(l->x[0], -1);
-    for (uint32_t i = 1; 2 * i < N; i++) {
-        mpf_set_d(l->x[i], node_guess(N, i));
-        for (int round = 0; round < 3; round++) { /* 50, 150, 450 bits */
+    for (uint32_t i = 0; 2 * i <= N; i++) {
+        mpf_set_d(l->x[i], i == 0 ? -1 : 2 * i == N ? 0 : node_guess(N, i));
+        if (i == 0 || 2 * i == N) {
             legendre(l, l->x[i]);
-            mpf_mul(l->c, l->x[i], l->a);
-            mpf_sub(l->c, l->c, l->b);
-            mpf_mul_ui(l->a, l->a, N + 1);
-            mpf_div(l->c, l->c, l->a);
-            mpf_sub(l->x[i], l->x[i], l->c);
+            mpf_set(l->P[i], l->a);
+        } else {
+            refine(l, i);
+        }
+        mpf_ui_div(l->inverse[i], 1, l->P[i]);
+        mpf_add_ui(l->a, l->x[i], 1);
+        l->y[i] = pair_of(l, l->a);
+        l->p[i] = pair_of(l, l->P[i]);
+        l->q[i] = pair_of(l, l->inverse[i]);
+    }
+    for (uint32_t i = 0; 2 * i < N; i++) { /* P_N is even or odd */
+        mpf_neg(l->x[N - i], l->x[i]);
+        mpf_set(l->P[N - i], l->P[i]);
+        mpf_set(l->inverse[N - i], l->inverse[i]);
+        if (N % 2) {
+            mpf_neg(l->P[N - i], l->P[N - i]);
+            mpf_neg(l->inverse[N - i], l->inverse[N - i]);
         }
     }
-    for (uint32_t i = 0; 2 * i < N; i++) mpf_neg(l->x[N - i], l->x[i]);
-    if (N % 2 == 0) mpf_set_ui(l->x[N / 2], 0);
-    for (uint32_t i = 0; i <= N; i++) {
-        legendre(l, l->x[i]);
-        mpf_set(l->P[i], l->a);
-        mpf_ui_div(l->inverse[i], 1, l->a);
-    }
+    mpf_set_ui(l->u, 2);
+    mpf_div_ui(l->u, l->u, (unsigned long)N * (N + 1));
+    l->v = over(2, (Pair){(double)N * (N + 1), 0});
 }
 
 /* ---- Tables ---- */
@@ -119,69 +208,108 @@ static double nearest(Lobatto *l, const mpf_t x) {
     return side > 0 ? above : below;
 }
 
-/* Nodes, weights and diagonals. */
-static void fill_diagonal(Lobatto *l, double *node, double *weight, double *derive, double *gather, double *stiffness) {
-    uint32_t N = l->N, s = N + 1;
-    for (uint32_t i = 0; i < s; i++) {
-        size_t at = (size_t)i * s + i;
-        mpf_add_ui(l->a, l->x[i], 1);
-        mpf_div_2exp(l->a, l->a, 1);
-        node[i] = nearest(l, l->a);
-        mpf_mul(l->d, l->inverse[i], l->inverse[i]);
-        mpf_mul(l->a, l->d, l->u);
-        mpf_div_2exp(l->a, l->a, 1);
-        weight[i] = nearest(l, l->a);
-        derive[at] = gather[at] = 0;
-        if (i == 0 || i == N) {
-            double sign = i ? 1 : -1;
-            derive[at] = sign * N * (N + 1) / 2;
-            gather[at] = sign / 2;
-            stiffness[at] = (N * (N + 1.0) + 1) / 3;
-        } else {
-            mpf_mul(l->a, l->x[i], l->x[i]);
-            mpf_ui_sub(l->a, 1, l->a);
-            mpf_mul_ui(l->a, l->a, 3);
-            mpf_div(l->a, l->d, l->a);
-            mpf_mul_2exp(l->a, l->a, 2);
-            stiffness[at] = nearest(l, l->a);
-        }
+/* The five tables. */
+typedef struct Out {
+    double *node, *weight, *derive, *gather, *stiffness;
+} Out;
+
+/* Node, weight and S of i <= N / 2 and of its mirror image; D and G are 0 on the diagonal, save at its ends. */
+static void fill_slow(Lobatto *l, uint32_t i, double value[4]) {
+    mpf_add_ui(l->a, l->x[i], 1);
+    mpf_div_2exp(l->a, l->a, 1);
+    value[0] = nearest(l, l->a);
+    mpf_ui_sub(l->a, 1, l->a);
+    value[1] = nearest(l, l->a);
+    mpf_mul(l->d, l->inverse[i], l->inverse[i]);
+    mpf_mul(l->a, l->d, l->u);
+    mpf_div_2exp(l->a, l->a, 1);
+    value[2] = nearest(l, l->a);
+    if (i == 0) return;
+    mpf_mul(l->a, l->x[i], l->x[i]);
+    mpf_ui_sub(l->a, 1, l->a);
+    mpf_mul_ui(l->a, l->a, 3);
+    mpf_div(l->a, l->d, l->a);
+    mpf_mul_2exp(l->a, l->a, 2);
+    value[3] = nearest(l, l->a);
+}
+
+static void fill_diagonal(Lobatto *l, uint32_t i, const Out *out) {
+    uint32_t N = l->N, s = N + 1, mirror = N - i;
+    Pair y = l->y[i], qq = times(l->q[i], l->q[i]), two = {2, 0}, three = {3, 0};
+    double value[4] = {0};
+    bool all = tells(scaled(y, 0.5), &value[0]);
+    all &= tells(scaled(plus(two, scaled(y, -1)), 0.5), &value[1]);
+    all &= tells(scaled(times(qq, l->v), 0.5), &value[2]);
+    if (i > 0) {
+        Pair below = times(three, times(y, plus(two, scaled(y, -1)))); /* 1 - x^2 = y (2 - y) */
+        all &= tells(scaled(times(qq, over(1, below)), 4), &value[3]);
+    }
+    if (!all) fill_slow(l, i, value);
+    if (i == 0) value[3] = (N * (N + 1.0) + 1) / 3;
+    out->node[mirror] = value[1];
+    out->node[i] = value[0];
+    out->weight[i] = out->weight[mirror] = value[2];
+    out->stiffness[(size_t)i * s + i] = out->stiffness[(size_t)mirror * s + mirror] = value[3];
+    for (int end = 0; end < 2; end++) {
+        size_t at = (size_t)(end ? mirror : i) * (s + 1);
+        double sign = end ? 1 : -1;
+        out->derive[at] = i ? 0 : sign * N * (N + 1) / 2;
+        out->gather[at] = i ? 0 : sign / 2;
     }
 }
 
-/* What stands off the diagonals, for the nodes i < j. */
-static void fill_pair(Lobatto *l, uint32_t i, uint32_t j, double *derive, double *gather, double *stiffness) {
-    size_t s = l->N + 1, ij = i * s + j, ji = j * s + i;
+/* D_ij, -D_ji, G_ji and S_ij. */
+static void pair_slow(Lobatto *l, uint32_t i, uint32_t j, double value[4]) {
     mpf_sub(l->a, l->x[i], l->x[j]);
     mpf_ui_div(l->d, 1, l->a); /* d = 1 / (x_i - x_j) */
-
     mpf_mul(l->a, l->P[i], l->inverse[j]);
     mpf_mul(l->a, l->a, l->d);
     mpf_mul_2exp(l->a, l->a, 1);
-    derive[ij] = nearest(l, l->a);
+    value[0] = nearest(l, l->a);
     mpf_mul(l->a, l->P[j], l->inverse[i]);
     mpf_mul(l->a, l->a, l->d);
     mpf_mul_2exp(l->a, l->a, 1);
-    derive[ji] = -nearest(l, l->a);
-
+    value[1] = nearest(l, l->a);
     mpf_mul(l->a, l->inverse[i], l->inverse[j]);
     mpf_mul(l->a, l->a, l->u);
     mpf_mul(l->a, l->a, l->d);
-    gather[ji] = nearest(l, l->a);
-    gather[ij] = -gather[ji];
+    value[2] = nearest(l, l->a);
     mpf_mul(l->a, l->a, l->d);
     mpf_mul_2exp(l->a, l->a, 2);
-    stiffness[ij] = stiffness[ji] = nearest(l, l->a);
+    value[3] = nearest(l, l->a);
+}
+
+/* What stands off the diagonals, for the nodes i < j, i + j <= N, and for their mirror images. */
+static void fill_pair(Lobatto *l, uint32_t i, uint32_t j, const Out *out) {
+    uint32_t N = l->N;
+    size_t s = (size_t)N + 1, ij = i * s + j, ji = j * s + i, mirror = s * s - 1; /* of ij: mirror - ij */
+    bool right = 2 * j > N;
+    uint32_t k = right ? N - j : j;
+    double odd = right && N % 2 ? -1 : 1, value[4];
+    Pair minus_two = {-2, 0}, pj = scaled(l->p[k], odd), qj = scaled(l->q[k], odd);
+    Pair gap = right ? plus(plus(l->y[i], minus_two), l->y[k]) : plus(l->y[i], scaled(l->y[k], -1));
+    Pair d = over(1, gap), g = times(times(times(l->q[i], qj), l->v), d);
+    bool all = tells(scaled(times(times(l->p[i], qj), d), 2), &value[0]);
+    all &= tells(scaled(times(times(pj, l->q[i]), d), 2), &value[1]);
+    all &= tells(g, &value[2]);
+    all &= tells(scaled(times(g, d), 4), &value[3]);
+    if (!all) pair_slow(l, i, j, value);
+    out->derive[ij] = value[0], out->derive[mirror - ij] = -value[0];
+    out->derive[ji] = -value[1], out->derive[mirror - ji] = value[1];
+    out->gather[ji] = out->gather[mirror - ij] = value[2];
+    out->gather[ij] = out->gather[mirror - ji] = -value[2];
+    out->stiffness[ij] = out->stiffness[ji] = value[3];
+    out->stiffness[mirror - ij] = out->stiffness[mirror - ji] = value[3];
 }
 
 bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, double *gather, double *stiffness) {
     Lobatto l;
+    const Out out = {node, weight, derive, gather, stiffness};
     if (r > LAG_R_MAX || !lobatto_init(&l, r + 1)) return false;
     find_nodes(&l);
-    mpf_set_ui(l.u, 2);
-    mpf_div_ui(l.u, l.u, (unsigned long)l.N * (l.N + 1));
-    fill_diagonal(&l, node, weight, derive, gather, stiffness);
+    for (uint32_t i = 0; 2 * i <= l.N; i++) fill_diagonal(&l, i, &out);
     for (uint32_t i = 0; i < l.N; i++)
-        for (uint32_t j = i + 1; j <= l.N; j++) fill_pair(&l, i, j, derive, gather, stiffness);
+        for (uint32_t j = i + 1; i + j <= l.N; j++) fill_pair(&l, i, j, &out);
     lobatto_free(&l);
     return true;
 }
