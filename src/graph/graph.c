@@ -46,6 +46,7 @@ void graph_free(Graph *graph) {
     memory_free(graph->constant);
     memory_free(graph->node);
     memory_free(graph->slot);
+    memory_free(graph->constant_slot);
     memory_free(graph->mark);
     memory_free(graph->place);
     memory_free(graph->list);
@@ -60,11 +61,34 @@ static uint64_t hash_integer(uint64_t hash, mpz_srcptr z) {
     return hash;
 }
 
-static uint64_t hash_rational(mpq_srcptr q) { return hash_integer(hash_integer(7, mpq_numref(q)), mpq_denref(q)); }
+static uint32_t hash_rational(mpq_srcptr q) { return (uint32_t)hash_integer(hash_integer(7, mpq_numref(q)), mpq_denref(q)); }
 
-static uint64_t hash_node(const Graph *graph, const GraphNode *node) {
-    if (node->code == GRAPH_CONST) return hash_rational(graph->constant[node->a]);
-    return memory_hash(memory_hash(memory_hash(1, node->code), node->a), node->b);
+static uint32_t hash_node(const GraphNode *node) {
+    return (uint32_t)memory_hash(memory_hash(memory_hash(1, node->code), node->a), node->b);
+}
+
+/* A node is in the slot of its younger operand, or, where that was taken, in the first that was free from where its hash
+ * says. Nodes are mostly made beside their operands, so that the first look is into memory that is at hand. */
+static uint32_t near_slot(const GraphNode *node, uint32_t slots) {
+    return (2 * (node->a > node->b ? node->a : node->b) + (node->code & 1)) & (slots - 1);
+}
+
+/* A table of twice the size, filled in the order of the old one. Constants are where their hash says. */
+static bool slots_grow(const Graph *graph, GraphSlot **table, uint32_t *size, bool constants) {
+    uint32_t before = *size, slots = before ? 2 * before : 256;
+    GraphSlot *old = *table, *slot = memory_new(slots * sizeof *slot);
+    if (!slot) return false;
+    for (uint32_t k = 0; k < before; k++) {
+        if (!old[k].node) continue;
+        uint32_t far = old[k].hash & (slots - 1), i = constants ? far : near_slot(&graph->node[old[k].node - 1], slots);
+        if (slot[i].node) i = far;
+        while (slot[i].node) i = (i + 1) & (slots - 1);
+        slot[i] = old[k];
+    }
+    memory_free(old);
+    *table = slot;
+    *size = slots;
+    return true;
 }
 
 /* Slots are kept at most half full, so that a free one is always found. */
@@ -75,38 +99,41 @@ static bool room_for_one(Graph *graph) {
         return false;
     }
     void *data = graph->node;
-    if (!memory_grow(&data, &graph->capacity, graph->count + 1, sizeof *graph->node)) return !(graph->failed = true);
+    bool room = memory_grow(&data, &graph->capacity, graph->count + 1, sizeof *graph->node);
     graph->node = data;
-    if (2 * (graph->count + 1) <= graph->slots) return true;
-    uint32_t slots = graph->slots ? 2 * graph->slots : 256;
-    NodeId *slot = memory_new(slots * sizeof *slot);
-    if (!slot) return !(graph->failed = true);
-    for (NodeId id = 0; id < graph->count; id++) {
-        uint32_t i = (uint32_t)hash_node(graph, &graph->node[id]) & (slots - 1);
-        while (slot[i]) i = (i + 1) & (slots - 1);
-        slot[i] = id + 1;
-    }
-    memory_free(graph->slot);
-    graph->slot = slot;
-    graph->slots = slots;
-    return true;
+    if (2 * (graph->count + 1) > graph->slots) room = room && slots_grow(graph, &graph->slot, &graph->slots, false);
+    if (2 * (graph->constant_count + 1) > graph->constant_slots)
+        room = room && slots_grow(graph, &graph->constant_slot, &graph->constant_slots, true);
+    return room || !(graph->failed = true);
 }
 
-static NodeId append(Graph *graph, uint32_t slot, GraphNode node) {
+static NodeId append(Graph *graph, GraphSlot *slot, uint32_t hash, GraphNode node) {
     graph->node[graph->count] = node;
-    graph->slot[slot] = graph->count + 1;
+    *slot = (GraphSlot){graph->count + 1, hash};
     return graph->count++;
+}
+
+static bool is_at(const Graph *graph, uint32_t slot, uint32_t hash, const GraphNode *node) {
+    if (graph->slot[slot].hash != hash) return false;
+    const GraphNode *old = &graph->node[graph->slot[slot].node - 1];
+    return old->code == node->code && old->a == node->a && old->b == node->b;
 }
 
 NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
     if (!room_for_one(graph)) return 0;
     GraphNode node = {code, a, b};
-    uint32_t i = (uint32_t)hash_node(graph, &node) & (graph->slots - 1);
-    for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {
-        const GraphNode *old = &graph->node[graph->slot[i] - 1];
-        if (old->code == code && old->a == a && old->b == b) return graph->slot[i] - 1;
+    uint32_t i = near_slot(&node, graph->slots), hash = hash_node(&node);
+    if (graph->slot[i].node) {
+        if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
+        for (i = hash & (graph->slots - 1); graph->slot[i].node; i = (i + 1) & (graph->slots - 1))
+            if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
     }
-    return append(graph, i, node);
+    return append(graph, &graph->slot[i], hash, node);
+}
+
+static bool is_constant_at(const Graph *graph, uint32_t slot, uint32_t hash, const mpq_t value) {
+    const GraphSlot *at = &graph->constant_slot[slot];
+    return at->hash == hash && mpq_equal(graph->constant[graph->node[at->node - 1].a], value);
 }
 
 NodeId graph_rational(Graph *graph, const mpq_t value) {
@@ -115,11 +142,9 @@ NodeId graph_rational(Graph *graph, const mpq_t value) {
     if (above > GRAPH_BITS || below > GRAPH_BITS || graph->constant_bits + bits > GRAPH_BITS_ALL)
         graph->too_wide = graph->failed = true;
     if (!room_for_one(graph)) return 0;
-    uint32_t i = (uint32_t)hash_rational(value) & (graph->slots - 1);
-    for (; graph->slot[i]; i = (i + 1) & (graph->slots - 1)) {
-        const GraphNode *old = &graph->node[graph->slot[i] - 1];
-        if (old->code == GRAPH_CONST && mpq_equal(graph->constant[old->a], value)) return graph->slot[i] - 1;
-    }
+    uint32_t hash = hash_rational(value), i = hash & (graph->constant_slots - 1);
+    for (; graph->constant_slot[i].node; i = (i + 1) & (graph->constant_slots - 1))
+        if (is_constant_at(graph, i, hash, value)) return graph->constant_slot[i].node - 1;
     void *data = graph->constant;
     if (!memory_grow(&data, &graph->constant_capacity, graph->constant_count + 1, sizeof *graph->constant)) {
         graph->failed = true;
@@ -129,7 +154,7 @@ NodeId graph_rational(Graph *graph, const mpq_t value) {
     mpq_init(graph->constant[graph->constant_count]);
     mpq_set(graph->constant[graph->constant_count], value);
     graph->constant_bits += bits;
-    return append(graph, i, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
+    return append(graph, &graph->constant_slot[i], hash, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
 }
 
 NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {

@@ -15,25 +15,43 @@ typedef struct EmitterSlot {
 
 /* ---- Operations, each once ---- */
 
-static bool slots_grow(Emitter *e) {
-    uint32_t slots = e->slots ? 2 * e->slots : 256;
-    EmitterSlot *slot = memory_new(slots * sizeof *slot);
-    if (!slot) return false;
-    for (uint32_t i = 0; i < e->slots; i++) {
-        if (!e->slot[i].value) continue;
-        const EmitterSlot *s = &e->slot[i];
-        uint32_t j = (uint32_t)memory_hash(memory_hash(memory_hash(5, s->code), s->a), s->b) & (slots - 1);
-        while (slot[j].value) j = (j + 1) & (slots - 1);
-        slot[j] = *s;
+/* An operation is in the slot of its younger operand, or, where that was taken, in the first that was free from where its
+ * hash says: operations are mostly written beside their operands, so that the first look is into memory that is at hand. */
+static uint32_t near_slot(const Emitter *e, const EmitterSlot *s) {
+    return (2 * (s->a > s->b ? s->a : s->b) + (s->code & 1)) & (e->slots - 1);
+}
+
+static uint32_t far_slot(const Emitter *e, const EmitterSlot *s) {
+    return (uint32_t)memory_hash(memory_hash(memory_hash(5, s->code), s->a), s->b) & (e->slots - 1);
+}
+
+/* The slot of an operation, or a free one for it. */
+static uint32_t find_slot(const Emitter *e, const EmitterSlot *s) {
+    uint32_t i = near_slot(e, s);
+    for (bool near = true;; near = false) {
+        const EmitterSlot *old = &e->slot[i];
+        if (!old->value || (old->code == s->code && old->a == s->a && old->b == s->b)) return i;
+        i = near ? far_slot(e, s) : (i + 1) & (e->slots - 1);
     }
-    memory_free(e->slot);
+}
+
+/* Room for `more` operations in slots at most half full. */
+static bool slots_reserve(Emitter *e, uint32_t more) {
+    uint32_t before = e->slots, slots = before ? before : 256;
+    while (slots < 2 * ((uint64_t)e->used + more)) slots *= 2;
+    if (slots == before) return true;
+    EmitterSlot *old = e->slot, *slot = memory_new(slots * sizeof *slot);
+    if (!slot) return false;
     e->slot = slot;
     e->slots = slots;
+    for (uint32_t i = 0; i < before; i++)
+        if (old[i].value) slot[find_slot(e, &old[i])] = old[i];
+    memory_free(old);
     return true;
 }
 
 static TapeValue operation(Emitter *e, TapeCode code, TapeValue a, TapeValue b) {
-    if (e->tape->failed || (2 * (e->used + 1) > e->slots && !slots_grow(e))) {
+    if (e->tape->failed || !slots_reserve(e, 1)) {
         e->tape->failed = true;
         return 0;
     }
@@ -42,11 +60,12 @@ static TapeValue operation(Emitter *e, TapeCode code, TapeValue a, TapeValue b) 
         a = b;
         b = swap;
     }
-    uint32_t i = (uint32_t)memory_hash(memory_hash(memory_hash(5, code), a), b) & (e->slots - 1);
-    for (; e->slot[i].value; i = (i + 1) & (e->slots - 1))
-        if (e->slot[i].code == (uint32_t)code && e->slot[i].a == a && e->slot[i].b == b) return e->slot[i].value - 1;
+    EmitterSlot new = {(uint32_t)code, a, b, 0};
+    uint32_t i = find_slot(e, &new);
+    if (e->slot[i].value) return e->slot[i].value - 1;
     TapeValue value = tape_operands(code) == 1 ? tape_unary(e->tape, code, a) : tape_binary(e->tape, code, a, b);
-    e->slot[i] = (EmitterSlot){(uint32_t)code, a, b, value + 1};
+    new.value = value + 1;
+    e->slot[i] = new;
     e->used++;
     return value;
 }
@@ -78,6 +97,8 @@ void emit_bind(Emitter *e, NodeId name, TapeValue value) { set(e, name, value); 
 
 /* A rational rounded to the nearest double, ties to even. */
 static double nearest(mpq_srcptr q) {
+    mpz_srcptr above = mpq_numref(q), below = mpq_denref(q);
+    if (mpz_sizeinbase(above, 2) <= 53 && mpz_sizeinbase(below, 2) <= 53) return mpz_get_d(above) / mpz_get_d(below);
     double d = mpq_get_d(q); /* rounded towards 0 */
     if (!isfinite(d)) return d;
     double away = nextafter(d, mpq_sgn(q) < 0 ? -INFINITY : INFINITY);
@@ -194,6 +215,7 @@ void emit_roots(Emitter *e, const NodeId *root, uint32_t roots, const NodeId *va
         return;
     }
     uint32_t needed_count = g->list_count;
+    if (!e->slots && !slots_reserve(e, needed_count)) e->tape->failed = true; /* about as many as there will be */
     NodeId *needed = memory_new((needed_count + 1) * sizeof *needed);
     bool *varies = memory_new(g->count + 1);
     if (needed && varies) {
