@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
     suite_tape();
     suite_lobatto();
     suite_mechanics();
+    suite_discrete();
     suite_native();
     suite_object();
     suite_object_bad();

@@ -38,6 +38,7 @@ void suite_graph(void);
 void suite_tape(void);
 void suite_lobatto(void);
 void suite_mechanics(void);
+void suite_discrete(void);
 void suite_native(void);
 void suite_object(void);
 void suite_object_bad(void);
