@@ -1,55 +1,15 @@
 /* discrete.c: see discrete.h. Needs A, B and their derivatives; leaves tapes that do what lag_kernel.h says.
  *
- * The pointwise function of Lambda is written once, inside a loop over the nodes; residual and Jacobian are assembled around
- * it from the tables (method.md, "One step"):
+ * The pointwise function of Lambda is written once, inside a loop over the nodes; residual and Jacobian (jacobian.c) are
+ * assembled around it from the tables (method.md, "One step"):
  *
- *     residual   F_i = h b_i A_i + sum_j G_ij B_j
- *     Jacobian   dF_i/dz_m = d_im h b_i A_q(i) + G_mi A_v(i) + G_im B_q(m) + (1/h) sum_j G_ij D_jm B_v(j)
- *
- * since G_mi = b_i D_im. Where B_v is the same at all nodes the last sum is (1/h) S_im B_v. Entries (k, l) of A_q .. B_v
- * that are zero cost nothing, neither operations nor memory, so that a chain's tapes grow with its length and not with the
- * square; those that depend on parameters alone are computed once, before the loop. All entries of the Jacobian are written
- * in one loop over its columns, not each in a loop of its own. */
+ *     F_i = h b_i A_i + sum_j G_ij B_j
+ */
 #include "mech/discrete.h"
 
-#include "tape/emit.h"
+#include "mech/writer.h"
 
 #include <string.h>
-
-typedef enum Block { BLOCK_AQ, BLOCK_AV, BLOCK_BQ, BLOCK_BV, BLOCK_COUNT } Block;
-
-enum { PLACE_ZERO = UINT32_MAX, PLACE_FIXED = UINT32_MAX - 1 }; /* no place: 0, or the same at all nodes */
-
-/* What is at (k, l) in the blocks, where one of them is not zero. */
-typedef struct Entry {
-    uint32_t at;                 /* k d + l */
-    uint32_t place[BLOCK_COUNT]; /* in LAG_WORK, of the values at the nodes */
-    uint32_t row;                /* in LAG_WORK, of G_ij B_v(j), where B_v varies */
-    TapeValue scaled;            /* B_v / h, where it doesn't */
-} Entry;
-
-enum { LOOPED_LEAST = 8 }; /* coordinates from which on what is done alike for each of them is a loop */
-
-typedef struct Writer {
-    Mechanics *m;
-    Tape *tape;
-    Emitter emit;
-    uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
-    bool looped;      /* over the coordinates */
-    TapeValue t, h, inverse_h;
-    uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
-    const NodeId *block[BLOCK_COUNT];
-    Entry *entry;
-    uint32_t entry_count;
-} Writer;
-
-static TapeRef at(LagArray array, uint32_t base, uint32_t stride0, uint32_t stride1, uint32_t stride2) {
-    return (TapeRef){array, base, {stride0, stride1, stride2}};
-}
-
-static TapeValue load(Writer *w, LagArray array, uint32_t base) { return tape_load(w->tape, at(array, base, 0, 0, 0)); }
-
-static TapeValue binary(Writer *w, TapeCode code, TapeValue a, TapeValue b) { return tape_binary(w->tape, code, a, b); }
 
 /* What is done alike for each coordinate: bodies to be written for k = 0, 1 .., and references that go along with k. */
 static uint32_t coordinates_begin(Writer *w) {
@@ -152,32 +112,6 @@ static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
 
 /* ---- The step: nodes ---- */
 
-/* Lists the entries, and gives each value that varies from node to node its piece of LAG_WORK. */
-static bool place_entries(Writer *w) {
-    const Mechanics *m = w->m;
-    size_t count = m->filled_count;
-    NodeId *node = memory_new((count + 1) * sizeof *node);
-    bool *changes = memory_new(count + 1);
-    w->entry = memory_new((count + 1) * sizeof *w->entry);
-    bool room = node && changes && w->entry;
-    w->entry_count = room ? m->filled_count : 0;
-    for (int b = 0; room && b < BLOCK_COUNT; b++) {
-        for (size_t i = 0; i < count; i++) node[i] = w->block[b][m->filled[i]];
-        graph_depend(m->graph, node, m->filled_count, m->state, 2 * w->d + 1, changes);
-        for (size_t i = 0; i < count; i++) {
-            Entry *x = &w->entry[i];
-            x->at = m->filled[i];
-            x->place[b] = graph_equals(m->graph, node[i], 0) ? PLACE_ZERO
-                          : changes[i]                       ? tape_work(w->tape, w->s)
-                                                             : PLACE_FIXED;
-            if (b == BLOCK_BV && x->place[b] < PLACE_FIXED) x->row = tape_work(w->tape, w->s);
-        }
-    }
-    memory_free(node);
-    memory_free(changes);
-    return room;
-}
-
 /* q_i = q + z_i at every node, z_0 = 0. */
 static void write_positions(Writer *w) {
     uint32_t d = w->d;
@@ -222,21 +156,10 @@ static void write_node(Writer *w, const Roots *roots) {
         tape_store(w->tape, at(LAG_WORK, w->force + k, d, 0, 0), emit_value(&w->emit, m->A[k]));
         tape_store(w->tape, at(LAG_WORK, w->momentum + k, d, 0, 0), emit_value(&w->emit, m->B[k]));
     }
-    for (uint32_t i = 0; i < w->entry_count; i++)
-        for (int b = 0; b < BLOCK_COUNT; b++) {
-            uint32_t place = w->entry[i].place[b];
-            if (place < PLACE_FIXED)
-                tape_store(w->tape, at(LAG_WORK, place, 1, 0, 0), emit_value(&w->emit, w->block[b][w->entry[i].at]));
-        }
+    jacobian_store_node(w);
 }
 
 /* ---- The step: residual ---- */
-
-/* The rows of one node i, or of the interior nodes 1 .. r in a loop: their place among rows and nodes. */
-typedef struct Rows {
-    uint32_t node, row;           /* of the first */
-    uint32_t node_step, row_step; /* by the loop's counter */
-} Rows;
 
 static void write_residual_rows(Writer *w, Rows rows) {
     uint32_t d = w->d, s = w->s, step = rows.node_step;
@@ -263,125 +186,6 @@ static void write_impulse(Writer *w) {
     coordinates_end(w);
 }
 
-/* ---- The step: Jacobian ---- */
-
-/* One column's table entries, and the last product of each with a value that is the same at all nodes: a chain's masses
- * are often equal. */
-typedef struct Column {
-    TapeValue table[BLOCK_COUNT], product[BLOCK_COUNT];
-    NodeId factor[BLOCK_COUNT];
-} Column;
-
-static bool has(const Entry *x, Block b) { return x->place[b] != PLACE_ZERO; }
-static bool varies(const Entry *x, Block b) { return x->place[b] < PLACE_FIXED; }
-
-/* A reference that steps by the rows' counter, where they have one, and by that of the loop inside. */
-static TapeRef inner(LagArray array, uint32_t base, Rows rows, uint32_t outer_stride, uint32_t stride) {
-    return rows.node_step ? at(array, base, outer_stride, stride, 0) : at(array, base, stride, 0, 0);
-}
-
-static Column column_begin(Writer *w, Rows rows) {
-    uint32_t s = w->s;
-    Column c = {.factor = {NODE_NONE, NODE_NONE, NODE_NONE, NODE_NONE}};
-    c.table[BLOCK_BV] = tape_load(w->tape, inner(LAG_STIFFNESS, rows.node * s + 1, rows, s, 1));
-    c.table[BLOCK_AV] = tape_load(w->tape, inner(LAG_GATHER, s + rows.node, rows, 1, s));
-    c.table[BLOCK_BQ] = tape_load(w->tape, inner(LAG_GATHER, rows.node * s + 1, rows, s, 1));
-    return c;
-}
-
-/* The term of one block in column m. */
-static TapeValue column_term(Writer *w, Rows rows, Column *c, const Entry *x, Block b) {
-    if (!varies(x, b)) {
-        NodeId factor = w->block[b][x->at];
-        if (c->factor[b] == factor) return c->product[b];
-        c->factor[b] = factor;
-        return c->product[b] = binary(w, TAPE_MUL, c->table[b], b == BLOCK_BV ? x->scaled : emit_value(&w->emit, factor));
-    }
-    if (b == BLOCK_BV) { /* (1/h) sum_j row_j D_jm */
-        TapeRef row = at(LAG_WORK, x->row, 0, 0, 0), derive = inner(LAG_DERIVE, 1, rows, 0, 1);
-        row.stride[w->tape->depth] = 1;
-        derive.stride[w->tape->depth] = w->s;
-        return binary(w, TAPE_MUL, tape_dot(w->tape, row, derive, w->s), w->inverse_h);
-    }
-    TapeRef value = b == BLOCK_AV ? inner(LAG_WORK, x->place[b] + rows.node, rows, 1, 0) /* at node i */
-                                  : inner(LAG_WORK, x->place[b] + 1, rows, 0, 1);        /* at node m */
-    return binary(w, TAPE_MUL, c->table[b], tape_load(w->tape, value));
-}
-
-/* row_j = G_ij B_v(j) for all entries whose B_v varies. */
-static void write_rows(Writer *w, Rows rows) {
-    tape_loop(w->tape, w->s);
-    TapeValue gather = tape_load(w->tape, inner(LAG_GATHER, rows.node * w->s, rows, w->s, 1));
-    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
-        if (!varies(x, BLOCK_BV)) continue;
-        TapeValue mass = tape_load(w->tape, inner(LAG_WORK, x->place[BLOCK_BV], rows, 0, 1));
-        tape_store(w->tape, inner(LAG_WORK, x->row, rows, 0, 1), binary(w, TAPE_MUL, gather, mass));
-    }
-    tape_end(w->tape);
-}
-
-/* For each column m = 1 .. r + 1 the sums of the terms that are there. */
-static void write_columns(Writer *w, Rows rows) {
-    static const Block order[] = {BLOCK_BV, BLOCK_AV, BLOCK_BQ};
-    uint32_t d = w->d, n = (w->s - 1) * d;
-    tape_loop(w->tape, w->s - 1);
-    Column column = column_begin(w, rows);
-    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
-        bool any = false;
-        TapeValue sum = 0;
-        for (int i = 0; i < 3; i++) {
-            if (!has(x, order[i])) continue;
-            TapeValue term = column_term(w, rows, &column, x, order[i]);
-            sum = any ? binary(w, TAPE_ADD, sum, term) : term;
-            any = true;
-        }
-        uint32_t base = (rows.row * d + x->at / d) * n + x->at % d;
-        if (any) tape_store(w->tape, inner(LAG_JACOBIAN, base, rows, rows.row_step * d * n, d), sum);
-    }
-    tape_end(w->tape);
-}
-
-/* The terms of the diagonal, h b_i A_q(i) at column m = i: row a is node a + 1, whose column is a. */
-static void write_diagonal(Writer *w) {
-    uint32_t d = w->d, n = (w->s - 1) * d;
-    TapeValue hb = binary(w, TAPE_MUL, tape_load(w->tape, at(LAG_WEIGHT, 1, 1, 0, 0)), w->h);
-    TapeValue zero = tape_constant(w->tape, 0);
-    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
-        if (!has(x, BLOCK_AQ)) continue;
-        bool alone = !has(x, BLOCK_BV) && !has(x, BLOCK_AV) && !has(x, BLOCK_BQ);
-        TapeRef jacobian = at(LAG_JACOBIAN, x->at / d * n + x->at % d, d * n + d, 0, 0);
-        TapeValue force = varies(x, BLOCK_AQ) ? tape_load(w->tape, at(LAG_WORK, x->place[BLOCK_AQ] + 1, 1, 0, 0))
-                                              : emit_value(&w->emit, w->block[BLOCK_AQ][x->at]);
-        TapeValue before = alone ? zero : tape_load(w->tape, jacobian), term = binary(w, TAPE_MUL, hb, force);
-        tape_store(w->tape, jacobian, binary(w, TAPE_ADD, before, term)); /* 0 + term is +0 where the term is -0 */
-    }
-}
-
-static void write_jacobian_rows(Writer *w, Rows rows) {
-    bool rows_vary = false, columns = false;
-    for (const Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
-        rows_vary |= varies(x, BLOCK_BV);
-        columns |= has(x, BLOCK_BV) || has(x, BLOCK_AV) || has(x, BLOCK_BQ);
-    }
-    if (rows_vary) write_rows(w, rows);
-    if (columns) write_columns(w, rows);
-}
-
-static void write_jacobian(Writer *w) {
-    const Rows interior = {1, 0, 1, 1}, first = {0, w->r, 0, 0};
-    for (Entry *x = w->entry; x < w->entry + w->entry_count; x++) {
-        if (has(x, BLOCK_BV) && !varies(x, BLOCK_BV))
-            x->scaled = binary(w, TAPE_MUL, emit_value(&w->emit, w->block[BLOCK_BV][x->at]), w->inverse_h);
-    }
-    if (w->r) {
-        tape_loop(w->tape, w->r);
-        write_jacobian_rows(w, interior);
-        write_diagonal(w);
-        tape_end(w->tape);
-    }
-    write_jacobian_rows(w, first);
-}
-
 /* ---- The step, whole ---- */
 
 static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
@@ -390,7 +194,7 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
     w->position = tape_work(w->tape, s * d);
     w->force = tape_work(w->tape, s * d);
     w->momentum = tape_work(w->tape, s * d);
-    if (routine == LAG_STEP_JACOBIAN && !place_entries(w)) {
+    if (routine == LAG_STEP_JACOBIAN && !jacobian_place(w)) {
         w->tape->failed = true;
         return;
     }
@@ -410,7 +214,7 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
         tape_end(w->tape);
     }
     write_residual_rows(w, first);
-    if (routine == LAG_STEP_JACOBIAN) write_jacobian(w);
+    if (routine == LAG_STEP_JACOBIAN) jacobian_write(w);
 }
 
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {

@@ -84,8 +84,8 @@ static void test_growth(void) {
 
 static const double untouched = 0x1.23456789abcdep-300; /* no result is this */
 
-static void fill(double *x, size_t count) {
-    for (size_t i = 0; i < count; i++) x[i] = untouched;
+static void fill(double *x, size_t count, double value) {
+    for (size_t i = 0; i < count; i++) x[i] = value;
 }
 
 /* A state somewhere, parameters and a step. */
@@ -161,8 +161,8 @@ static void check_written(const char *text, uint32_t r, LagBackend backend) {
         memset(written, 2, size);
         for (int point = 0; point < 3; point++) {
             draw(&f, &random);
-            fill(f.array[d->matrix], size);
-            fill(f.array[d->function], kernel->size[d->function]);
+            fill(f.array[d->matrix], size, untouched);
+            fill(f.array[d->function], kernel->size[d->function], untouched);
             frame_run(&f, d->routine);
             memcpy(matrix, f.array[d->matrix], size * sizeof *matrix);
             for (size_t j = 0; j < kernel->size[d->function]; j++) CU_ASSERT(f.array[d->function][j] != untouched);
@@ -226,8 +226,8 @@ static void test_brought(void) {
             if (i) random = same;
         }
     for (int step = 0; step < 20; step++) {
-        fill(frame[1].array[LAG_JACOBIAN], kernel->size[LAG_JACOBIAN]);
-        fill(frame[1].array[LAG_BV], kernel->size[LAG_BV]);
+        fill(frame[1].array[LAG_JACOBIAN], kernel->size[LAG_JACOBIAN], 3);
+        fill(frame[1].array[LAG_BV], kernel->size[LAG_BV], 3);
         for (int i = 0; i < 2; i++) {
             CU_ASSERT_EQUAL(stepper_step(&stepper[i], step * 0.1, 0.1), LAG_OK);
             CU_ASSERT_EQUAL(point_velocity(&frame[i]), LAG_OK);

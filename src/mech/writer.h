@@ -1,0 +1,59 @@
+/* writer.h: what discrete.c and jacobian.c write a step with, between themselves. */
+#ifndef LAG_MECH_WRITER_H
+#define LAG_MECH_WRITER_H
+
+#include "mech/mechanics.h"
+#include "tape/emit.h"
+
+typedef enum Block { BLOCK_AQ, BLOCK_AV, BLOCK_BQ, BLOCK_BV, BLOCK_COUNT } Block;
+
+enum { PLACE_ZERO = UINT32_MAX, PLACE_FIXED = UINT32_MAX - 1 }; /* no place: 0, or the same at all nodes */
+
+/* What is at (k, l) in the blocks, where one of them is not zero. */
+typedef struct Entry {
+    uint32_t at;                 /* k d + l */
+    uint32_t place[BLOCK_COUNT]; /* in LAG_WORK, of the values at the nodes */
+    uint32_t row;                /* in LAG_WORK, of G_ij B_v(j), where B_v varies */
+    TapeValue scaled;            /* B_v / h, where it doesn't */
+} Entry;
+
+enum { LOOPED_LEAST = 8 }; /* coordinates from which on what is done alike for each of them is a loop */
+
+typedef struct Writer {
+    Mechanics *m;
+    Tape *tape;
+    Emitter emit;
+    uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
+    bool looped;      /* over the coordinates */
+    TapeValue t, h, inverse_h;
+    uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
+    const NodeId *block[BLOCK_COUNT];
+    Entry *entry;
+    uint32_t entry_count;
+} Writer;
+
+static inline TapeRef at(LagArray array, uint32_t base, uint32_t stride0, uint32_t stride1, uint32_t stride2) {
+    return (TapeRef){array, base, {stride0, stride1, stride2}};
+}
+
+static inline TapeValue load(Writer *w, LagArray array, uint32_t base) {
+    return tape_load(w->tape, at(array, base, 0, 0, 0));
+}
+
+static inline TapeValue binary(Writer *w, TapeCode code, TapeValue a, TapeValue b) {
+    return tape_binary(w->tape, code, a, b);
+}
+
+/* The rows of one node i, or of the interior nodes 1 .. r in a loop: their place among rows and nodes. */
+typedef struct Rows {
+    uint32_t node, row;           /* of the first */
+    uint32_t node_step, row_step; /* by the loop's counter */
+} Rows;
+
+/* jacobian.c, in the order of their calls. First: lists the entries, and gives each value that varies from node to node its
+ * piece of LAG_WORK; false when out of memory. At each node: keeps those values. Last: the rows of the Jacobian. */
+bool jacobian_place(Writer *w);
+void jacobian_store_node(Writer *w);
+void jacobian_write(Writer *w);
+
+#endif
