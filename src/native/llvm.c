@@ -14,7 +14,7 @@
 #include <llvm-c/TargetMachine.h>
 #include <stdio.h>
 
-enum { STRAIGHT_MOST = 20000 };
+enum { STRAIGHT_MOST = 3000 };
 
 /* A machine for the CPU at hand; NULL, with the reason, where LLVM has none. */
 static LLVMTargetMachineRef machine_new(bool optimise, char *why, size_t why_size) {
