@@ -36,19 +36,19 @@ static int kind_of(LagBackend road) { return road == LAG_BACKEND_TCC ? KIND_TCC 
 
 /* ---- Starting and ending ---- */
 
-/* Where the compilers are: LAG_BACKENDS, else beside the library, else in lag/ beside it. */
+/* Where the compilers are: in LAG_BACKENDS; else beside what this code stands in, a library or a program, or where those are
+ * installed from there. */
 static bool find_program(const char *name, char *path, size_t size) {
+    static const char *const place[] = {"", "lag/", "../" NATIVE_LIBDIR "/lag/"};
     const char *asked = secure_getenv("LAG_BACKENDS"), *slash = NULL;
     Dl_info here = {0};
     if (asked && *asked) return (size_t)snprintf(path, size, "%s/%s", asked, name) < size && access(path, X_OK) == 0;
     if (dladdr(&idle, &here) && here.dli_fname) slash = strrchr(here.dli_fname, '/');
     const char *folder = slash ? here.dli_fname : ".";
     int length = slash ? (int)(slash - here.dli_fname) : 1;
-    for (int i = 0; i < 2; i++) {
-        const char *middle = i ? "lag/" : "";
-        if ((size_t)snprintf(path, size, "%.*s/%s%s", length, folder, middle, name) < size && access(path, X_OK) == 0)
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++)
+        if ((size_t)snprintf(path, size, "%.*s/%s%s", length, folder, place[i], name) < size && access(path, X_OK) == 0)
             return true;
-    }
     return false;
 }
 

@@ -268,18 +268,18 @@ static DebugEntry *enter(const Loading *l) {
 
 /* The functions are found before anything is promised: then nothing is left to go wrong. */
 static LagStatus finish(Loading *l, const char *const *name, uint32_t count, ObjectCode **code, LagNative **run) {
-    ObjectCode *new = memory_new(sizeof *new);
+    ObjectCode *made = memory_new(sizeof *made);
     LagNative **found = memory_new(count * sizeof *found);
     Buffer lines = {0};
     bool perf = debug_perf_wanted();
-    LagStatus status = new &&found ? find(l, name, count, found, perf ? &lines : NULL) : no_memory(l);
+    LagStatus status = made && found ? find(l, name, count, found, perf ? &lines : NULL) : no_memory(l);
     if (status == LAG_OK) {
         if (perf) debug_perf_write(&lines);
-        *new = (ObjectCode){.pages = l->pages, .bytes = l->elf.code + l->elf.constants, .debug = enter(l)};
+        *made = (ObjectCode){.pages = l->pages, .bytes = l->elf.code + l->elf.constants, .debug = enter(l)};
         if (count) memcpy(run, found, count * sizeof *found);
-        *code = new;
+        *code = made;
     } else {
-        memory_free(new);
+        memory_free(made);
         pages_free(&l->pages);
     }
     buffer_free(&lines);

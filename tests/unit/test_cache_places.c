@@ -127,6 +127,7 @@ static int in_child(int (*act)(void)) {
 static int act_read_only(void) {
     CacheKey one = key_of(7), two = key_of(8);
     if (geteuid() == 0 && (chown(root, 65534, 65534) != 0 || setgid(65534) != 0 || setuid(65534) != 0)) return CHILD_CANNOT;
+    if (access(root, W_OK) != 0) return CHILD_CANNOT; /* what is around it is not everybody's */
     cache_write(&one, "abc", 3);
     bool good = hit(&one, "abc", 3) && chmod(folder_of(&one), 0500) == 0;
     cache_write(&one, "def", 3);
@@ -155,15 +156,21 @@ static bool put_text(const char *path, const char *text) {
     return good;
 }
 
-/* A disk of 64 KiB, in a name space of the child's own. */
+/* Mounts are the child's own; who is not root becomes root in a name space of users. */
+static bool alone(void) {
+    char users[64], groups[64];
+    if (geteuid() == 0) return unshare(CLONE_NEWNS) == 0;
+    snprintf(users, sizeof users, "0 %d 1", (int)geteuid());
+    snprintf(groups, sizeof groups, "0 %d 1", (int)getegid());
+    return unshare(CLONE_NEWNS | CLONE_NEWUSER) == 0 && put_text("/proc/self/setgroups", "deny") &&
+           put_text("/proc/self/uid_map", users) && put_text("/proc/self/gid_map", groups);
+}
+
+/* A disk of 64 KiB. */
 static int act_full(void) {
     static const uint8_t payload[100000];
-    char map[64];
-    snprintf(map, sizeof map, "0 %d 1", (int)geteuid());
-    if (geteuid() == 0 ? unshare(CLONE_NEWNS) != 0
-                       : unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0 || !put_text("/proc/self/uid_map", map))
-        return CHILD_CANNOT;
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return CHILD_CANNOT;
+    if (!alone()) return CHILD_CANNOT;
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0) return CHILD_CANNOT;
     if (mount("tmpfs", root, "tmpfs", 0, "size=64k,mode=0700") != 0) return CHILD_CANNOT;
     CacheKey one = key_of(7), two = key_of(8);
     cache_write(&one, payload, sizeof payload);
