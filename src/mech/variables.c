@@ -14,8 +14,26 @@ typedef struct Reader {
     const Lowering *lowering;
     Declared declared;
     Diagnostics *diag;
-    bool full; /* there were more than MECHANICS_COORDINATES_MOST coordinates, which has been said */
+    bool full;     /* there were more than MECHANICS_COORDINATES_MOST coordinates, which has been said */
+    uint8_t *mark; /* by name, a sum of Mark */
+    uint32_t mark_capacity;
 } Reader;
+
+typedef enum Mark { MARK_USED = 1, MARK_COORDINATE = 2, MARK_VARIABLE = 4 } Mark;
+
+static bool set_mark(Reader *r, NameId name, Mark mark) {
+    uint32_t before = r->mark_capacity;
+    void *data = r->mark;
+    if (!memory_grow(&data, &r->mark_capacity, (size_t)name + 1, 1)) return false;
+    r->mark = data;
+    memset(r->mark + before, 0, r->mark_capacity - before);
+    r->mark[name] |= (uint8_t)mark;
+    return true;
+}
+
+static bool has_mark(const Reader *r, NameId name, Mark mark) {
+    return name != NAME_NONE && name < r->mark_capacity && r->mark[name] & mark;
+}
 
 /* Said or given a value: never a coordinate's name. */
 static bool is_given(const Reader *r, NameId name) {
@@ -23,12 +41,6 @@ static bool is_given(const Reader *r, NameId name) {
 }
 
 static bool is_declared_coordinate(const Reader *r, NameId name) { return name_set_has(r->declared.coord, name); }
-
-static bool is_used(const Reader *r, NameId name) {
-    for (uint32_t i = 0; name != NAME_NONE && i < r->lowering->use_count; i++)
-        if (r->lowering->use[i].name == name) return true;
-    return false;
-}
 
 /* The name without its last `cut` bytes. */
 static NameId stem(const Reader *r, const char *text, size_t cut) {
@@ -66,8 +78,7 @@ static NodeId variable(Reader *r, NameId name, const char *suffix) {
 
 static bool add_coordinate(Reader *r, NameId name, Span span) {
     Mechanics *m = r->m;
-    for (uint32_t i = 0; i < m->dof; i++)
-        if (m->coordinate[i].name == name) return true;
+    if (has_mark(r, name, MARK_COORDINATE)) return true;
     if (m->dof == MECHANICS_COORDINATES_MOST) {
         if (!r->full) diag_error(r->diag, span, NULL, "more than %d coordinates", MECHANICS_COORDINATES_MOST);
         r->full = true;
@@ -86,7 +97,12 @@ static bool add_coordinate(Reader *r, NameId name, Span span) {
         .v_minus = variable(r, name, "d_m"),
         .span = span,
     };
-    return true;
+    const Coordinate *c = &m->coordinate[m->dof - 1];
+    const NodeId variables[] = {c->q, c->v, c->q_plus, c->v_plus, c->q_minus, c->v_minus};
+    bool room = set_mark(r, name, MARK_COORDINATE);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables && !m->graph->failed; i++)
+        room = room && set_mark(r, m->graph->node[variables[i]].a, MARK_VARIABLE);
+    return room;
 }
 
 /* xdd beside xd: an acceleration, or a coordinate whose name ends in d. */
@@ -114,7 +130,7 @@ static void classify(Reader *r, LowerUse use) {
     }
     NameId below;
     bool velocity = role == ROLE_VELOCITY || role == ROLE_DOUBLED_VELOCITY;
-    if (velocity && is_used(r, coordinate) && !is_declared_coordinate(r, coordinate) &&
+    if (velocity && has_mark(r, coordinate, MARK_USED) && !is_declared_coordinate(r, coordinate) &&
         role_of(r, coordinate, &below) == ROLE_VELOCITY) {
         refuse_acceleration(r, use, coordinate);
         return;
@@ -126,24 +142,14 @@ static void classify(Reader *r, LowerUse use) {
 static void note_lonely(Reader *r, const Coordinate *c) {
     const Graph *g = r->m->graph;
     NameId velocity = g->node[c->v].a;
-    if (is_declared_coordinate(r, c->name) || !is_used(r, velocity)) return;
+    if (is_declared_coordinate(r, c->name) || !has_mark(r, velocity, MARK_USED)) return;
     const NodeId others[] = {c->q, c->q_plus, c->q_minus, c->v_plus, c->v_minus};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (is_used(r, g->node[others[i]].a)) return;
+        if (has_mark(r, g->node[others[i]].a, MARK_USED)) return;
     const char *x = names_text(r->m->names, c->name), *xd = names_text(r->m->names, velocity);
     char hint[240];
     snprintf(hint, sizeof hint, "if it is a parameter, say: param %.64s; to say that it is meant: coord %.64s", xd, x);
     diag_note(r->diag, c->span, hint, "'%s' is taken as the velocity of a coordinate '%s' that stands nowhere else", xd, x);
-}
-
-static bool is_variable(const Mechanics *m, NodeId node) {
-    for (uint32_t i = 0; i < m->dof; i++) {
-        const Coordinate *c = &m->coordinate[i];
-        if (node == c->q || node == c->v || node == c->q_plus || node == c->v_plus || node == c->q_minus ||
-            node == c->v_minus)
-            return true;
-    }
-    return node == m->time;
 }
 
 static bool collect_parameters(Reader *r) {
@@ -153,7 +159,8 @@ static bool collect_parameters(Reader *r) {
     for (uint32_t i = 0; i < r->lowering->use_count; i++) {
         LowerUse use = r->lowering->use[i];
         NodeId node = graph_name(m->graph, use.name);
-        if (!is_variable(m, node)) m->parameter[m->parameter_count++] = (Parameter){use.name, node, use.span};
+        if (node != m->time && !has_mark(r, use.name, MARK_VARIABLE))
+            m->parameter[m->parameter_count++] = (Parameter){use.name, node, use.span};
     }
     return true;
 }
@@ -192,14 +199,17 @@ static bool add_declared(Reader *r) {
 }
 
 bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declared, Diagnostics *diag) {
-    Reader r = {m, lowering, declared, diag, false};
+    Reader r = {.m = m, .lowering = lowering, .declared = declared, .diag = diag};
     uint32_t errors = diag->errors;
     m->time = graph_name(m->graph, names_intern(m->names, "t", 1));
-    if (!add_declared(&r)) m->graph->failed = true;
+    bool room = true;
+    for (uint32_t i = 0; i < lowering->use_count; i++) room = room && set_mark(&r, lowering->use[i].name, MARK_USED);
+    if (!room || !add_declared(&r)) m->graph->failed = true;
     for (uint32_t i = 0; i < lowering->use_count && !r.full && !diag->full; i++) classify(&r, lowering->use[i]);
-    if (diag->errors != errors || !collect_parameters(&r) || !list_state(&r)) return false;
-    for (uint32_t i = 0; i < m->dof; i++) note_lonely(&r, &m->coordinate[i]);
-    return !m->graph->failed;
+    bool good = diag->errors == errors && collect_parameters(&r) && list_state(&r);
+    for (uint32_t i = 0; i < m->dof && good; i++) note_lonely(&r, &m->coordinate[i]);
+    memory_free(r.mark);
+    return good && !m->graph->failed;
 }
 
 void mechanics_free(Mechanics *m) {
