@@ -5,8 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *memory_new(size_t size) { return calloc(1, size ? size : 1); }
+void *memory_new_table(size_t size) {
+    enum { LARGE = 4 << 20, HUGE = 2 << 20 };
+    char *table = memory_new(size);
+#ifdef MADV_HUGEPAGE
+    if (table && size >= LARGE) {
+        size_t skip = (HUGE - (uintptr_t)table % HUGE) % HUGE;
+        madvise(table + skip, (size - skip) / HUGE * HUGE, MADV_HUGEPAGE); /* a wish: nothing depends on it */
+    }
+#endif
+    return table;
+}
+
 void *memory_resize(void *old, size_t size) { return realloc(old, size ? size : 1); }
 void memory_free(void *block) { free(block); }
 

@@ -76,7 +76,7 @@ static uint32_t near_slot(const GraphNode *node, uint32_t slots) {
 /* A table of twice the size, filled in the order of the old one. Constants are where their hash says. */
 static bool slots_grow(const Graph *graph, GraphSlot **table, uint32_t *size, bool constants) {
     uint32_t before = *size, slots = before ? 2 * before : 256;
-    GraphSlot *old = *table, *slot = memory_new(slots * sizeof *slot);
+    GraphSlot *old = *table, *slot = memory_new_table(slots * sizeof *slot);
     if (!slot) return false;
     for (uint32_t k = 0; k < before; k++) {
         if (!old[k].node) continue;

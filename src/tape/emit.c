@@ -40,7 +40,7 @@ static bool slots_reserve(Emitter *e, uint32_t more) {
     uint32_t before = e->slots, slots = before ? before : 256;
     while (slots < 2 * ((uint64_t)e->used + more)) slots *= 2;
     if (slots == before) return true;
-    EmitterSlot *old = e->slot, *slot = memory_new(slots * sizeof *slot);
+    EmitterSlot *old = e->slot, *slot = memory_new_table(slots * sizeof *slot);
     if (!slot) return false;
     e->slot = slot;
     e->slots = slots;
