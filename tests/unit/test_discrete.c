@@ -180,8 +180,8 @@ static void check_written(const char *text, uint32_t r, LagBackend backend) {
 /* Couplings of every kind: blocks that are full, that are empty, that vary or do not; by the point and by time. */
 static void test_written(void) {
     Buffer chain = {0}, rods = {0};
-    write_chain(&chain, 12, false);
-    write_chain(&rods, 9, true);
+    write_chain(&chain, 17, false);
+    write_chain(&rods, 16, true);
     const char *const text[] = {
         "m*qd^2/2 - k*q^2/2 - c*qd_p*q_m",
         "xd^2/2 + yd^2/2 + zd^2 - x*y - c*xd_p*x_m - xd_p*z_m",
