@@ -7,9 +7,10 @@
  *     LagIntegrator *it;  lag_integrator_new(kernel, LAG_METHOD_GGL, &it);
  *     lag_integrator_start(it, 0.0, q, pi);  lag_integrator_advance(it, h, steps, 1, rows);
  *
- * Nothing here prints, exits, or keeps global state. A function that can fail returns a LagStatus and leaves its outputs
- * untouched on failure. Errors of the user's text are diagnostics (data with file, line, column and caret); numerical
- * failures are statuses with step, time and residual. Numbers are double; units are the caller's own. Text is UTF-8.
+ * Nothing here prints, exits, or keeps global state (but for compilers that wait, see lag_backends_end). A function that can
+ * fail returns a LagStatus and leaves its outputs untouched on failure. Errors of the user's text are diagnostics (data with
+ * file, line, column and caret); numerical failures are statuses with step, time and residual. Numbers are double; units are
+ * the caller's own. Text is UTF-8.
  *
  * Threads: a session, a program and an integrator serve one thread at a time. A model, its kernels and a table never change
  * once made (lag_model_kernel locks) and may be used by any number of threads. Nothing depends on the locale. */
@@ -110,6 +111,11 @@ typedef enum LagBackend {
 /* The name of a backend, as --backend has it; "" for LAG_BACKENDS. Static. And the backend of a name, or LAG_BACKENDS. */
 LAG_API const char *lag_backend_name(LagBackend backend);
 LAG_API LagBackend lag_backend_named(const char *name);
+
+/* Ends the compilers that wait for more work: after they have been asked once, libtcc and LLVM wait in processes of their
+ * own (up to two of each; one of LLVM takes some 30 MB), until this process ends. They are started again when needed.
+ * Thread-safe. */
+LAG_API void lag_backends_end(void);
 
 typedef enum LagMethod {
     LAG_METHOD_GGL, /* Galerkin-Gauss-Lobatto, order 2r + 2 */

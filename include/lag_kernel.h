@@ -111,8 +111,8 @@ struct LagKernel {
     const double *table[LAG_ARRAY_COUNT]; /* the tables; NULL for every other array */
     LagProcedure procedure[LAG_ROUTINE_COUNT];
     /* The best programs there are at this moment, [LAG_ROUTINE_COUNT], for the same arrays and with the same results; told
-     * that `steps` more steps are about to be taken (0: only asking) it may have better ones made meanwhile. Thread-safe, and
-     * quick when only asking. NULL: `procedure` is all there is. */
+     * that `steps` more steps are about to be taken (0: only asking) it may have better ones made meanwhile. Thread-safe,
+     * and quick when only asking. NULL: `procedure` is all there is. */
     const LagProcedure *(*improve)(const LagKernel *kernel, uint64_t steps);
 };
 

@@ -84,10 +84,8 @@ void lag_kernel_code(const LagKernel *kernel, LagCode *code) {
 }
 
 static const char *const backend_name[LAG_BACKENDS] = {
-    [LAG_BACKEND_AUTO] = "auto",
-    [LAG_BACKEND_INTERPRETER] = "interp",
-    [LAG_BACKEND_TCC] = "tcc",
-    [LAG_BACKEND_LLVM_QUICK] = "llvm-quick",
+    [LAG_BACKEND_AUTO] = "auto", [LAG_BACKEND_INTERPRETER] = "interp",
+    [LAG_BACKEND_TCC] = "tcc",   [LAG_BACKEND_LLVM_QUICK] = "llvm-quick",
     [LAG_BACKEND_LLVM] = "llvm",
 };
 

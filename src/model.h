@@ -27,14 +27,14 @@ typedef struct ModelKernel {
     InterpCode *interp[LAG_ROUTINE_COUNT];
     /* What runs: tiers.c. */
     _Atomic(const LagProcedure *) best;
-    atomic_int running;             /* a LagBackend: whose `best` is */
-    atomic_uint_least64_t asked;    /* steps */
-    atomic_uint_least64_t worth;    /* how many of them it takes to think again */
-    pthread_mutex_t lock;           /* over what follows; a thread that works has `stop` and `wanted` to itself */
-    ModelCode code[LAG_BACKENDS];   /* each made once, then constant */
-    LagTimings timings;             /* emit, codegen, link */
-    bool looked;                    /* into the cache */
-    bool working, worker_started;   /* makes code; is to be joined */
+    atomic_int running;           /* a LagBackend: whose `best` is */
+    atomic_uint_least64_t asked;  /* steps */
+    atomic_uint_least64_t worth;  /* how many of them it takes to think again */
+    pthread_mutex_t lock;         /* over what follows; a thread that works has `stop` and `wanted` to itself */
+    ModelCode code[LAG_BACKENDS]; /* each made once, then constant */
+    LagTimings timings;           /* emit, codegen, link */
+    bool looked;                  /* into the cache */
+    bool working, worker_started; /* makes code; is to be joined */
     pthread_t worker;
     LagBackend wanted, tried; /* what the worker is to make; the last that one was */
     int stop;                 /* readable: it is to end */

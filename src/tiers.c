@@ -171,7 +171,8 @@ static void consider(ModelKernel *k, uint64_t asked) {
             start_work(k, best);
         }
         worth = k->working ? 2 * steps : k->looked ? INFINITY : look;
-        for (int road = (int)best + 1; road < LAG_BACKENDS; road++) worth = fmin(worth, break_even(k, (LagBackend)road, best));
+        for (int road = (int)best + 1; road < LAG_BACKENDS; road++)
+            worth = fmin(worth, break_even(k, (LagBackend)road, best));
     }
     atomic_store(&k->worth, worth < 1e18 ? (uint64_t)ceil(worth) : UINT64_MAX);
     pthread_mutex_unlock(&k->lock);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # install.sh BUILD SOURCE: what is installed can be built against: embed.c, with what pkg-config says, runs on the installed
-# library; so does embed.py; and the installed command finds its LLVM.
+# library; so does embed.py; and the installed command and library find their
+# compilers.
 set -eu
 build=$1 source=$2
 root=$(mktemp -d)
@@ -16,11 +17,13 @@ tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
 lag=$(find "$root" -type f -name lag -path '*/bin/*')
 "$lag" --version
-"$lag" --quiet --backend=llvm -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1'
+for backend in tcc llvm-quick llvm; do
+    "$lag" --quiet --backend=$backend -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1'
+done
 find "$root" -name lag.1 | grep -q man1
 grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
 python=python3
 "$python" -c "import numpy" 2>/dev/null || python=/usr/bin/python3
-"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.1')" >"$root/out"
+"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.2')" >"$root/out"
 tail -n 3 "$root/out"
 grep -q "embed.py:1:14: unknown function 'sine'" "$root/out"

@@ -15,7 +15,7 @@ for layer in $order; do
     for file in src/"$layer"/*.[ch] ; do
         for header in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$file"); do
             case "$header" in
-            lag.h | lag_kernel.h | lag.tab.h | ../../grammar/ops.def) continue ;;
+            lag.h | lag_kernel.h | lag.tab.h | native_build.h | ../../grammar/ops.def) continue ;;
             esac
             folder=${header%%/*}
             case " $seen " in

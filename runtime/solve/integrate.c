@@ -25,7 +25,7 @@ struct LagIntegrator {
     double energy_start;
     uint64_t steps;
     uint64_t expected; /* steps that the kernel has been told of, and that are not taken yet */
-    LagStatus status; /* of the last start or advance */
+    LagStatus status;  /* of the last start or advance */
     double residual, seconds;
     atomic_bool cancelled; /* set from any thread, cleared by the advance that obeys */
     LagWatch *watch;       /* called after each watch_every steps; or NULL */
@@ -40,7 +40,8 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_ERROR_ARGUMENT] = "an argument is out of its range",
     [LAG_ERROR_VALUE] = "a parameter has no value",
     [LAG_ERROR_BACKEND] = "the backend could not make code",
-    [LAG_ERROR_LIMIT] = "this is too large: more than 2500 unknowns in a step, 8000000 operations, or 1000000 for machine code",
+    [LAG_ERROR_LIMIT] =
+        "this is too large: more than 2500 unknowns in a step, 8000000 operations, or 1000000 for machine code",
     [LAG_ERROR_NEWTON] = "the step's equations did not converge",
     [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
     [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",

@@ -8,7 +8,7 @@
 typedef struct Frame {
     const LagKernel *kernel;
     const LagProcedure *procedure; /* what runs: the kernel's, or better */
-    uint32_t d, s, n; /* degrees of freedom, nodes, unknowns of a step */
+    uint32_t d, s, n;              /* degrees of freedom, nodes, unknowns of a step */
     double *array[LAG_ARRAY_COUNT];
     double *block;      /* what they are cut from */
     double *velocity;   /* [d] scratch */

@@ -229,3 +229,10 @@ void backend_abandon(BackendTask *task) {
     if (task->compiler) end(task->compiler);
     task->compiler = NULL;
 }
+
+void lag_backends_end(void) {
+    for (int i = 0; i < KIND_COUNT * KEPT; i++) {
+        Compiler *compiler = atomic_exchange(&idle[i / KEPT][i % KEPT], NULL);
+        if (compiler) end(compiler);
+    }
+}

@@ -52,8 +52,8 @@ static void print_ir(LLVMModuleRef module, Buffer *out) {
     LLVMDisposeMessage(ir);
 }
 
-static LagStatus generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Buffer *out, char *why,
-                          size_t why_size) {
+static LagStatus generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Buffer *out,
+                          char *why, size_t why_size) {
     char *error = NULL;
     LLVMMemoryBufferRef made;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &error, &made) != 0) {
@@ -71,7 +71,8 @@ static LagStatus compile_in(LLVMContextRef context, const NativeJob *job, LagBac
     double start = clock_seconds();
     LLVMModuleRef module = llvm_emit(context, job);
     if (!module) return snprintf(why, why_size, "out of memory"), LAG_ERROR_MEMORY;
-    LLVMTargetMachineRef machine = machine_new(road == LAG_BACKEND_LLVM && job_straight(job) <= STRAIGHT_MOST, why, why_size);
+    LLVMTargetMachineRef machine =
+        machine_new(road == LAG_BACKEND_LLVM && job_straight(job) <= STRAIGHT_MOST, why, why_size);
     LagStatus status = machine ? LAG_OK : LAG_ERROR_BACKEND;
     double emitted = clock_seconds();
     if (machine) {
@@ -79,7 +80,8 @@ static LagStatus compile_in(LLVMContextRef context, const NativeJob *job, LagBac
         if (form == BACKEND_IR)
             print_ir(module, out);
         else
-            status = generate(module, machine, form == BACKEND_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile, out, why, why_size);
+            status =
+                generate(module, machine, form == BACKEND_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile, out, why, why_size);
         LLVMDisposeTargetMachine(machine);
     }
     LLVMDisposeModule(module);
@@ -88,8 +90,8 @@ static LagStatus compile_in(LLVMContextRef context, const NativeJob *job, LagBac
     return status;
 }
 
-static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out, char *why,
-                         size_t why_size) {
+static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out,
+                         char *why, size_t why_size) {
     LLVMContextRef context = LLVMContextCreate();
     LagStatus status = compile_in(context, job, road, form, timings, out, why, why_size);
     LLVMContextDispose(context);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    DOT_MOST = 8,       /* terms of a dot product to a round of its loop, where it has one */
-    BLOCK_MOST = 500,   /* operations of a straight line in one block, where there are more */
+    DOT_MOST = 8,     /* terms of a dot product to a round of its loop, where it has one */
+    BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
 

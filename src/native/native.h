@@ -35,9 +35,10 @@ typedef struct NativeCode NativeCode;
 
 /* Makes machine code of a job by a road: LAG_BACKEND_TCC, LAG_BACKEND_LLVM_QUICK or LAG_BACKEND_LLVM. What LLVM makes is
  * looked for in the cache first, and kept there. On success run[i] is tape i's entry (call it with code NULL), *cached
- * whether it came from the cache, and the caller frees *code with native_free. Adds to timings->emit, codegen and link. Gives
- * up with LAG_INTERRUPTED when `stop`, a file descriptor (-1: none), becomes readable. On failure else LAG_ERROR_BACKEND, or
- * LAG_ERROR_MEMORY (a failed tape too); outputs untouched, and a reason in `why` (NUL-terminated). Thread-safe. */
+ * whether it came from the cache, and the caller frees *code with native_free. Adds to timings->emit, codegen and link.
+ * Gives up with LAG_INTERRUPTED when `stop`, a file descriptor (-1: none), becomes readable. On failure else
+ * LAG_ERROR_BACKEND, or LAG_ERROR_MEMORY (a failed tape too); outputs untouched, and a reason in `why` (NUL-terminated).
+ * Thread-safe. */
 LagStatus native_compile(const NativeJob *job, LagBackend road, int stop, LagTimings *timings, NativeCode **code,
                          LagNative **run, bool *cached, char *why, size_t why_size);
 

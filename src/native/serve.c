@@ -46,7 +46,8 @@ static bool serve_one(BackendCompile *compile) {
         said.status = LAG_ERROR_MEMORY;
         snprintf(why, sizeof why, "out of memory");
     } else {
-        said.status = compile(&copy.job, (LagBackend)request.road, (BackendForm)request.form, &timings, &out, why, sizeof why);
+        said.status =
+            compile(&copy.job, (LagBackend)request.road, (BackendForm)request.form, &timings, &out, why, sizeof why);
     }
     if (said.status == LAG_OK && out.failed) {
         said.status = LAG_ERROR_MEMORY;

@@ -35,8 +35,8 @@ static void read_file(int file, Buffer *out) {
     if (got < 0) out->failed = true;
 }
 
-static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out, char *why,
-                         size_t why_size) {
+static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out,
+                         char *why, size_t why_size) {
     (void)road, (void)form;
     double start = clock_seconds();
     Buffer text = {0};

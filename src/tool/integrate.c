@@ -24,14 +24,6 @@ static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
     return false;
 }
 
-/* The backend that was named can't make code: why, and what can be done. */
-static bool refuse_code(Tool *tool, const LagStatement *s) {
-    char reason[256], why[512];
-    lag_model_reason(s->model, reason, sizeof reason);
-    snprintf(why, sizeof why, "%s: %s (--backend=auto does without)", lag_status_text(LAG_ERROR_BACKEND), reason);
-    return refuse(tool, s, why);
-}
-
 static bool take_settings(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Settings *set = &tool->settings;
     for (uint32_t i = 0; i < s->item_count; i++) {
@@ -209,9 +201,9 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
                  .to_file = output && !wants.another_run && !tool->prompt};
     if (!take_settings(tool, program, s) || !count_steps(tool, s, keep.in_memory, &steps)) return false;
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
-    if (status == LAG_ERROR_BACKEND) return refuse_code(tool, s);
+    char why[TOOL_WHY];
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
-    if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
+    if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
     run(tool, s, it, steps, &keep, wants.energy);
     lag_integrator_free(it);
     return true;

@@ -128,6 +128,14 @@ LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel 
     return model ? lag_model_view(model, view, r, tool->options->backend, text) : LAG_ERROR_ARGUMENT;
 }
 
+const char *tool_why(const LagModel *model, LagStatus status, char *why) {
+    char reason[256];
+    if (status != LAG_ERROR_BACKEND || !model) return lag_status_text(status);
+    lag_model_reason(model, reason, sizeof reason);
+    snprintf(why, TOOL_WHY, "%s: %s", lag_status_text(status), reason);
+    return why;
+}
+
 static void print_dumps(Tool *tool, const LagProgram *program) {
     const LagModel *model = lag_program_model(program);
     for (int i = 0; i < tool->options->dumps; i++) {
@@ -140,8 +148,9 @@ static void print_dumps(Tool *tool, const LagProgram *program) {
         if (status == LAG_OK) {
             fputs(text, tool->say);
         } else {
+            char why[TOOL_WHY];
             complain("no %s: %s", lag_view_name(view),
-                     status == LAG_ERROR_ARGUMENT ? "there is no Lagrangian" : lag_status_text(status));
+                     status == LAG_ERROR_ARGUMENT ? "there is no Lagrangian" : tool_why(model, status, why));
             tool_fails(tool, EXIT_TEXT);
         }
         lag_text_free(text);

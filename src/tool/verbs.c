@@ -166,7 +166,8 @@ static bool run_show(Tool *tool, const LagProgram *program, const LagStatement *
     else
         status = tool_view(tool, program, s->model, view, tool->settings.r, &text);
     if (!text) {
-        complain("show %s: %s", s->word, lag_status_text(status == LAG_OK ? LAG_ERROR_MEMORY : status));
+        char why[TOOL_WHY];
+        complain("show %s: %s", s->word, tool_why(s->model, status == LAG_OK ? LAG_ERROR_MEMORY : status, why));
         tool_fails(tool, EXIT_TEXT);
     } else if (tool->options->json) {
         fputs("{\"do\":\"show\",\"what\":", stdout);

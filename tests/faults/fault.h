@@ -8,8 +8,8 @@
 
 typedef enum FaultKind {
     FAULT_NONE,
-    FAULT_MEMORY, /* allocations */
-    FAULT_IO,     /* open, close, read, write, rename, stat, realpath */
+    FAULT_MEMORY, /* allocations, mappings */
+    FAULT_IO,     /* open, close, read, write, rename, stat, realpath, sockets, processes, protection of pages */
     FAULT_SHORT,  /* reads and writes: a read gives less, which is no mistake; a write ends half way */
 } FaultKind;
 

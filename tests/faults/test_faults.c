@@ -6,6 +6,7 @@
  * The runs of one script share a process: so many leave no time to start each anew, and a run that left anything behind
  * would show in the next. If one ends the process, another goes on behind it. */
 #include "fault.h"
+#include "lag.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,6 +51,7 @@ static const Script scripts[] = {
     {"show, as JSON", .argument = {INTERPRET, "--json", "show.lag"}},
     {"dump", .argument = {"--check", "--dump=tokens,tree,graph,lagrange,discrete,tape", "--timings", "oscillator.lag"}},
     {"machine code", .argument = {"--backend=llvm", "machine.lag"}},
+    {"machine code by libtcc", .argument = {"--backend=tcc", "machine.lag"}},
     {"automatic", .argument = {"oscillator.lag", "-o", "link.csv"}},
     {"explicit", .argument = {INTERPRET, "explicit.lag", "-o", "-"}},
     {"fall", .argument = {INTERPRET, "fall.lag", "-o", "old.csv"}},
@@ -202,6 +204,7 @@ static void run(const Script *script, Fault fault, Outcome *outcome) {
     lay_out_folder();
     fault_begin(fault, path[ARGUMENTS]);
     outcome->status = lag_main(argc, argv);
+    lag_backends_end();
     outcome->report = fault_end();
     read_folder(&outcome->folder);
 }
@@ -229,7 +232,7 @@ static bool measure(const Script *script) {
 /* Whether a reason stands among what was said. */
 static bool says_why(const FaultReport *report) {
     return strstr(report->err, strerror(report->error)) || strstr(report->err, "out of memory") ||
-           strstr(report->err, "cannot write");
+           strstr(report->err, "cannot write") || strstr(report->err, "no executable memory");
 }
 
 /* Whether a file is a whole table, as CSV or NPY: rows that are as long as they are many. */

@@ -15,6 +15,8 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -262,6 +264,43 @@ int __wrap_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
     if (fails(FAULT_IO, EAGAIN)) return EAGAIN;
     return __real_posix_spawnp(pid, file, actions, attributes, argv, environment);
 }
+
+int __real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]);
+int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]) {
+    if (fails(FAULT_IO, EAGAIN)) return EAGAIN;
+    return __real_posix_spawn(pid, path, actions, attributes, argv, environment);
+}
+
+int __real_socketpair(int domain, int type, int protocol, int ends[2]);
+int __wrap_socketpair(int domain, int type, int protocol, int ends[2]) {
+    if (fails(FAULT_IO, EMFILE)) return -1;
+    int result = __real_socketpair(domain, type, protocol, ends);
+    if (running && result == 0) report.files += 2;
+    return result;
+}
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags) {
+    if (fails(FAULT_IO, EMFILE)) return -1;
+    int file = __real_memfd_create(name, flags);
+    if (running && file >= 0) report.files++;
+    return file;
+}
+
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t at);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t at) {
+    return fails(FAULT_MEMORY, ENOMEM) ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, at);
+}
+
+int __real_mprotect(void *address, size_t size, int protection);
+int __wrap_mprotect(void *address, size_t size, int protection) {
+    return fails(FAULT_IO, EACCES) ? -1 : __real_mprotect(address, size, protection);
+}
+
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int file, off_t at)
+    __attribute__((alias("__wrap_mmap")));
 
 /* The names that they have where files may be large. */
 FILE *__wrap_tmpfile64(void) __attribute__((alias("__wrap_tmpfile")));

@@ -148,9 +148,13 @@ list 100000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangia
 list 1600000 ' + ' '&*q' | sed 's/^/qd^2 - q*2 + /' >"$text"; bad 'a Lagrangian of 1,600,000 terms' 'more than'
 code() { list "$1" ' + ' 'x&d^2'; printf ' + ('; list "$1" + 'x&d*x&'; printf ')^2\n%s\n' "$2"; }
 code 40 'show asm' >"$text"; begin; run "$text"; exits 0 'code of 40 coordinates'
-code 200 'show asm' >"$text"; begin; run "$text"; exits 1 'code of 200 coordinates'; says '200000 for LLVM' 'code of 200 coordinates'
-run --backend=llvm -e 'x = 1' -e "$(code 100 'start x1 = 1; integrate r = 4, dt = 0.1, steps = 1')"; exits 1 'code of 100 coordinates'
-says '200000 for LLVM' 'code of 100 coordinates'
+code 200 'show asm' >"$text"; begin; run "$text"; exits 1 'code of 200 coordinates'; says '1000000 for machine code' 'code of 200 coordinates'
+run --backend=llvm -e 'x = 1' -e "$(code 100 'start x1 = 1; integrate r = 4, dt = 0.1, steps = 1')"; exits 0 'code of 100 coordinates'
+code 200 'start x1 = 1; integrate r = 4, dt = 0.1, steps = 1' >"$text"
+for backend in tcc llvm; do
+    begin; run --backend=$backend "$text"; exits 1 "$backend: code of 200 coordinates"
+    says '1000000 for machine code' "$backend: code of 200 coordinates"
+done
 code 500 'start x1 = 1; integrate r = 2, dt = 0.1, steps = 1' >"$text"; begin; run "$text"
 exits 1 'code of 500 coordinates'; says '8000000 operations' 'code of 500 coordinates'
 repeat 8000000 '1;' | sed 's/^/a = (/' >"$text"; begin; run --check --dump=tokens "$text"; exits 1 'a text of mistakes shows nothing'

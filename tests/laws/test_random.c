@@ -266,6 +266,5 @@ static void test_engines(void) {
 }
 
 void suite_random(void) {
-    suite_add("random",
-              (SuiteTest[]){{"derivatives", test_derivatives}, {"four engines, bit for bit", test_engines}, {0}});
+    suite_add("random", (SuiteTest[]){{"derivatives", test_derivatives}, {"four engines, bit for bit", test_engines}, {0}});
 }

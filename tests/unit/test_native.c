@@ -1,4 +1,5 @@
-/* test_native.c: the interpreter against values worked out by hand, and the code of every road against the interpreter, bit for bit. */
+/* test_native.c: the interpreter against values worked out by hand, and the code of every road against the interpreter, bit
+ * for bit. */
 #include "native/backend.h"
 #include "random_tape.h"
 #include "tape_runs.h"

@@ -199,8 +199,8 @@ static void test_damage(void) {
     SuiteRandom random = {22};
     unsigned count = 20 * 1000 * suite_multiplier(), accepted = 0, lax = 0;
     write_all_codes(&tape);
-    Object from[4] = {llvm_object(&tape, 1, size, LAG_BACKEND_LLVM_QUICK),
-                      llvm_object(&tape, 1, size, LAG_BACKEND_LLVM), tcc_object(tcc_source), call_object("lag_sin")};
+    Object from[4] = {llvm_object(&tape, 1, size, LAG_BACKEND_LLVM_QUICK), llvm_object(&tape, 1, size, LAG_BACKEND_LLVM),
+                      tcc_object(tcc_source), call_object("lag_sin")};
     const char *names[4] = {"tape0", "tape0", "f0", "f0"};
     int before = lax_mappings();
     for (unsigned i = 0; i < count; i++) {
