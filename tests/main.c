@@ -68,6 +68,7 @@ int main(int argc, char **argv) {
     suite_cache_places();
     suite_solve();
     suite_session();
+    suite_tiers();
     suite_golden();
     suite_laws();
     suite_random();

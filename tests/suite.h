@@ -46,6 +46,7 @@ void suite_cache(void);
 void suite_cache_places(void);
 void suite_solve(void);
 void suite_session(void);
+void suite_tiers(void);
 void suite_golden(void);
 void suite_laws(void);
 void suite_random(void);

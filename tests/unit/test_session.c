@@ -149,63 +149,6 @@ static void test_failures(void) {
     harness_free(&h);
 }
 
-/* Threads with sessions of their own, and one model that all of them compile and run: the bits of one thread. Each compiles
- * LAG_TEST_COMPILES times, or 30. */
-typedef struct Worker {
-    pthread_t thread;
-    const LagModel *shared;
-    double end[2];
-    bool good;
-} Worker;
-
-static bool run_shared(const LagModel *model, uint32_t r, double *end) {
-    const LagKernel *kernel;
-    LagIntegrator *it = NULL;
-    const double q = 1, pi = 0.25, k = 2;
-    LagRows rows = {.capacity = 1, .q = end};
-    bool good = lag_model_kernel(model, r, LAG_BACKEND_LLVM, &kernel) == LAG_OK &&
-                lag_integrator_new(kernel, LAG_METHOD_GGL, &it) == LAG_OK;
-    if (good) {
-        lag_integrator_parameters(it, &k);
-        good = lag_integrator_start(it, 0, &q, &pi) == LAG_OK && lag_integrator_advance(it, 0.1, 100, 100, &rows) == LAG_OK;
-    }
-    lag_integrator_free(it);
-    return good;
-}
-
-static void *work(void *argument) {
-    static const char text[] = "k = 2; qd^2/2 + k*cos(q) - 0.1*sin(q_m)*qd_p";
-    Worker *w = argument;
-    const char *count = getenv("LAG_TEST_COMPILES");
-    uint32_t compiles = count ? (uint32_t)atoi(count) : 30;
-    w->good = true;
-    for (uint32_t n = 0; n < compiles && w->good; n++) {
-        LagSession *session = NULL;
-        LagProgram *program = NULL;
-        w->good = w->good && lag_session_new(LAG_ABI, &session) == LAG_OK &&
-                  lag_read(session, "thread", text, sizeof text - 1, &program) == LAG_OK &&
-                  run_shared(lag_program_model(program), n % 3, &w->end[0]) && run_shared(w->shared, n % 3, &w->end[1]);
-        lag_program_free(program);
-        lag_session_free(session);
-    }
-    return NULL;
-}
-
-static void test_threads(void) {
-    enum { THREADS = 4 };
-    Harness h = harness_read("k = 2; qd^2/2 + k*cos(q) - 0.1*sin(q_m)*qd_p");
-    Worker worker[THREADS + 1] = {0};
-    for (int i = 0; i <= THREADS; i++) worker[i].shared = h.model;
-    for (int i = 0; i < THREADS; i++) CU_ASSERT_FATAL(pthread_create(&worker[i].thread, NULL, work, &worker[i]) == 0);
-    for (int i = 0; i < THREADS; i++) pthread_join(worker[i].thread, NULL);
-    work(&worker[THREADS]);
-    for (int i = 0; i <= THREADS; i++) {
-        CU_ASSERT(worker[i].good && worker[i].end[0] == worker[i].end[1]);
-        CU_ASSERT(worker[i].end[0] == worker[THREADS].end[0]);
-    }
-    harness_free(&h);
-}
-
 static void watch_once(LagIntegrator *it, void *user) {
     if (++*(int *)user == 3) lag_integrator_cancel(it);
 }
@@ -292,7 +235,6 @@ void suite_session(void) {
                                        {"models outlive sessions", test_hold},
                                        {"views", test_views},
                                        {"failures", test_failures},
-                                       {"threads", test_threads},
                                        {"cancelling", test_cancel},
                                        {"completion", test_completion},
                                        {0}});
