@@ -1,13 +1,25 @@
-/* embed.c: the C API in one program. Compiles a damped oscillator once, integrates it for N = 1, 10 .. 10^7 steps, and
- * prints what each took: the compilation is paid once, whatever N is.
+/* embed.c: the C API in one program, on figure 4 of Roberts, "A Lagrangian mechanics oriented approach to neural networks":
+ * what compiling and integrating a damped oscillator take, for N = 1, 10 .. 10^7 steps. Each N begins anew, with the text.
+ * Short runs are interpreted; long ones begin so, and move over to machine code as soon as it is made, which takes the same
+ * whatever N is.
  *
- *     cc embed.c $(pkg-config --cflags --libs lag) -o embed && ./embed */
+ *     cc embed.c $(pkg-config --cflags --libs lag) -o embed && ./embed [MOST [FILE.csv]]
+ *
+ * MOST is the largest N; the file gets the table as figure4.gp draws it. */
 #include <lag.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char text[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m";
+
+static double seconds_now(void) {
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 /* Diagnostics are data; this prints them as the command does. */
 static void print_diagnostics(const LagSession *session) {
@@ -18,49 +30,70 @@ static void print_diagnostics(const LagSession *session) {
     }
 }
 
-static int run(const LagModel *model) {
-    const LagKernel *kernel;
-    LagIntegrator *integrator;
-    LagTimings t;
+/* A point of the figure. */
+typedef struct Point {
+    double compile, integrate, total; /* seconds; making code goes on beside integrating, so that the total may be less */
+    LagBackend backend;               /* what ran at the end */
+    double q;
+} Point;
+
+static LagStatus integrate(const LagModel *model, uint64_t n, Point *point) {
     const double c[] = {2, 4, 1e-6}, q = 0, pi = 1; /* parameters in the model's order: c1, c2, c3 */
+    const LagKernel *kernel;
+    LagIntegrator *integrator = NULL;
+    LagReport report;
+    LagCode code;
+    LagTimings t;
+    LagRows rows = {.capacity = 1, .q = &point->q}; /* the last row only */
     LagStatus status = lag_model_kernel(model, 2, LAG_BACKEND_AUTO, &kernel);
     if (status == LAG_OK) status = lag_integrator_new(kernel, LAG_METHOD_GGL, &integrator);
-    if (status != LAG_OK) {
-        fprintf(stderr, "embed: %s\n", lag_status_text(status));
-        return 1;
-    }
+    if (status != LAG_OK) return status;
     lag_integrator_parameters(integrator, c);
+    status = lag_integrator_start(integrator, 0, &q, &pi);
+    if (status == LAG_OK) status = lag_integrator_advance(integrator, 0.1, n, n, &rows);
+    lag_integrator_report(integrator, &report);
+    lag_kernel_code(kernel, &code);
     lag_model_timings(model, &t);
-    double compile = t.parse + t.differentiate + t.emit + t.optimise + t.codegen + t.link;
-    printf("compiled in %.2f ms: parse %.2f, differentiate %.2f, emit %.2f, codegen %.2f, link %.2f\n\n", 1e3 * compile,
-           1e3 * t.parse, 1e3 * t.differentiate, 1e3 * t.emit, 1e3 * t.codegen, 1e3 * t.link);
-    printf("%9s %14s %9s %18s %22s\n", "N", "integrate/ms", "ns/step", "integrate/compile", "q");
-    for (uint64_t n = 1; n <= 10000000; n *= 10) {
-        LagReport report;
-        double end;
-        LagRows rows = {.capacity = 1, .q = &end};
-        status = lag_integrator_start(integrator, 0, &q, &pi);
-        if (status == LAG_OK) status = lag_integrator_advance(integrator, 0.1, n, n, &rows); /* keeps the last row only */
-        if (status != LAG_OK) break;
-        lag_integrator_report(integrator, &report);
-        printf("%9llu %14.4f %9.1f %18.4f %22.15g\n", (unsigned long long)n, 1e3 * report.seconds,
-               1e9 * report.seconds / (double)n, report.seconds / compile, end);
-    }
-    if (status != LAG_OK) fprintf(stderr, "embed: %s\n", lag_status_text(status));
+    point->compile = t.parse + t.differentiate + t.emit + t.optimise + t.codegen + t.link;
+    point->integrate = report.seconds;
+    point->backend = code.backend;
     lag_integrator_free(integrator);
-    return status != LAG_OK;
+    return status;
 }
 
-int main(void) {
+static LagStatus measure(uint64_t n, Point *point) {
     LagSession *session;
     LagProgram *program = NULL;
-    int failed = 1;
-    if (lag_session_new(LAG_ABI, &session) != LAG_OK) return 1;
-    if (lag_read(session, "embed", text, strlen(text), &program) == LAG_OK)
-        failed = run(lag_program_model(program));
+    double start = seconds_now();
+    LagStatus status = lag_session_new(LAG_ABI, &session);
+    if (status != LAG_OK) return status;
+    status = lag_read(session, "embed", text, strlen(text), &program);
+    if (status == LAG_OK)
+        status = integrate(lag_program_model(program), n, point);
     else
         print_diagnostics(session);
+    point->total = seconds_now() - start;
     lag_program_free(program);
     lag_session_free(session);
-    return failed;
+    return status;
+}
+
+int main(int argc, char **argv) {
+    double most = argc > 1 ? atof(argv[1]) : 1e7;
+    FILE *file = argc > 2 ? fopen(argv[2], "w") : NULL;
+    LagStatus status = LAG_OK;
+    if (argc > 2 && !file) return perror(argv[2]), 1;
+    if (file) fprintf(file, "N,compile_s,integrate_s,total_s\n");
+    printf("%9s %12s %14s %14s %9s  %-10s %22s\n", "N", "compile/ms", "integrate/ms", "all/ms", "ns/step", "ran by", "q");
+    for (uint64_t n = 1; (double)n <= most && status == LAG_OK; n *= 10) {
+        Point p;
+        status = measure(n, &p);
+        if (status != LAG_OK) break;
+        printf("%9llu %12.4f %14.4f %14.4f %9.1f  %-10s %22.15g\n", (unsigned long long)n, 1e3 * p.compile,
+               1e3 * p.integrate, 1e3 * p.total, 1e9 * p.integrate / (double)n, lag_backend_name(p.backend), p.q);
+        if (file) fprintf(file, "%llu,%.9g,%.9g,%.9g\n", (unsigned long long)n, p.compile, p.integrate, p.total);
+    }
+    if (status != LAG_OK) fprintf(stderr, "embed: %s\n", lag_status_text(status));
+    if (file && fclose(file) != 0) return perror(argv[2]), 1;
+    return status != LAG_OK;
 }

@@ -14,20 +14,21 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Seconds to start a road's compiler, to make an operation's code, and to run an operation: medians of benchmarks/compile on
- * a server's CPU of 2023. Their ratios matter, and differ little from one CPU to another. */
+/* Seconds to start a road's compiler, to make an operation's code, and to run an operation: as measured on a server's CPU of
+ * 2023, on the systems of benchmarks/step. Their ratios matter, and differ little from one CPU to another. An operation is
+ * anything from an addition in a dot product to a call of a sine, so that an estimate may be wrong by a factor of two. */
 static const struct {
     double start, make, run;
 } tier_cost[LAG_BACKENDS] = {
-    [LAG_BACKEND_INTERPRETER] = {0, 0, 2.4e-9},
-    [LAG_BACKEND_TCC] = {0.8e-3, 0.6e-6, 1.0e-9},
-    [LAG_BACKEND_LLVM_QUICK] = {5e-3, 1.7e-6, 0.25e-9},
-    [LAG_BACKEND_LLVM] = {6e-3, 8e-6, 0.17e-9},
+    [LAG_BACKEND_INTERPRETER] = {0, 0, 1.8e-9},
+    [LAG_BACKEND_TCC] = {1.0e-3, 0.6e-6, 0.8e-9},
+    [LAG_BACKEND_LLVM_QUICK] = {3.4e-3, 1.0e-6, 0.20e-9},
+    [LAG_BACKEND_LLVM] = {4.0e-3, 5.0e-6, 0.19e-9},
 };
 
-static const double tier_recall = 0.3e-3; /* seconds to look into the cache */
+static const double tier_recall = 0.3e-3; /* seconds of interpreting that are worth a look into the cache */
 
-enum { RESIDUALS_A_STEP = 3 };
+enum { RESIDUALS_A_STEP = 2 };
 
 /* ---- Costs ---- */
 

@@ -395,8 +395,28 @@ fi
 # ---- Examples ----
 
 for example in "$examples"/*.lag; do
-    run "$example" -o "$(basename "$example" .lag).csv"; exits 0 "$example"; empty err "$example"
+    name=$(basename "$example" .lag)
+    run "$example" -o "$name.csv"; exits 0 "$example"; empty err "$example"
+    cp "$name.csv" auto.csv
+    for backend in interp tcc llvm-quick llvm; do
+        run --quiet --backend=$backend "$example" -o other.csv; exits 0 "$example by $backend"
+        holds 'cmp -s auto.csv other.csv' "$name: the same bits by $backend"
+    done
 done
+
+# ---- The cache ----
+
+for backend in llvm llvm-quick; do
+    for time in first second; do
+        LAG_CACHE=$scratch/kept "$lag" --backend=$backend -e "$oscillator; show kernel" -o "$time.csv" >"$time" 2>err </dev/null; status=$?
+        exits 0 "$backend, cached, $time"
+    done
+    has_not first 'from the cache' "$backend, the first time"; has second 'from the cache' "$backend, the second time"
+    holds 'cmp -s first.csv second.csv' "$backend: the same bits from the cache"
+done
+find "$scratch/kept" -type f | while read -r entry; do echo 'no entry' >"$entry"; done
+LAG_CACHE=$scratch/kept "$lag" --backend=llvm -e "$oscillator; show kernel" -o second.csv >second 2>err </dev/null; status=$?
+exits 0 'a damaged cache'; has_not second 'from the cache' 'a damaged cache'; holds 'cmp -s first.csv second.csv' 'a damaged cache'
 close damped_oscillator.csv "$tests/golden/dho_r2.csv" 1e-14 'damped_oscillator.lag follows its reference'
 close poynting_robertson.csv "$tests/golden/prd_r4.csv" 1e-13 'poynting_robertson.lag follows its reference'
 close double_pendulum.csv "$tests/golden/double_pendulum_r2.csv" 1e-13 'double_pendulum.lag follows its reference'
