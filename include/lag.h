@@ -112,9 +112,12 @@ typedef enum LagBackend {
 LAG_API const char *lag_backend_name(LagBackend backend);
 LAG_API LagBackend lag_backend_named(const char *name);
 
-/* Ends the compilers that wait for more work: after they have been asked once, libtcc and LLVM wait in processes of their
- * own (up to two of each; one of LLVM takes some 30 MB), until this process ends. They are started again when needed.
- * Thread-safe. */
+/* Starts a backend's compiler, which takes milliseconds, so that it gets ready meanwhile; without it that is done when it is
+ * first needed. Nothing happens for LAG_BACKEND_AUTO and LAG_BACKEND_INTERPRETER, or where it can't be started.
+ *
+ * After they have been asked once, libtcc and LLVM wait for more work in processes of their own (up to two of each; one of
+ * LLVM takes some 30 MB), until this process ends, or lag_backends_end. Both calls are thread-safe. */
+LAG_API void lag_backends_start(LagBackend backend);
 LAG_API void lag_backends_end(void);
 
 typedef enum LagMethod {

@@ -23,12 +23,17 @@ def heyoka_drag(hy):
     return [(x, u), (y, v), (u, f * x + g * u), (v, f * y + g * v)]
 
 
-def heyoka_start(cached):
+def heyoka(cached):
     import heyoka as hy
 
     hy.llvm_state.set_diskcache_enabled(cached)
     if cached:
         hy.llvm_state.set_diskcache_path(os.environ["LAG_PEERS_CACHE"])
+    return hy
+
+
+def heyoka_start(cached):
+    hy = heyoka(cached)
     solver = hy.taylor_adaptive(heyoka_drag(hy), START)
     solver.propagate_until(H)
     print(*map(repr, map(float, solver.state)))
@@ -92,8 +97,7 @@ def jax_start():
 
 def heyoka_pendulum(compact):
     """heyoka's lagrangian() on examples/double_pendulum.lag, and its integrator."""
-    import heyoka as hy
-
+    hy = heyoka(False)
     start = time.perf_counter()
     a, b, u, v = hy.make_vars("a", "b", "u", "v")
     x1, y1 = 0.5 * hy.cos(a) * u, 0.5 * hy.sin(a) * u
@@ -107,8 +111,7 @@ def heyoka_pendulum(compact):
 
 def heyoka_chain(compact, masses=100):
     """The equations of a Fermi-Pasta-Ulam-Tsingou chain (alpha = 1/4), written out, and its integrator."""
-    import heyoka as hy
-
+    hy = heyoka(False)
     start = time.perf_counter()
     q = hy.make_vars(*[f"q{i}" for i in range(masses)])
     v = hy.make_vars(*[f"v{i}" for i in range(masses)])
@@ -121,8 +124,9 @@ def heyoka_chain(compact, masses=100):
     print(time.perf_counter() - start)
 
 
-def symengine_step():
-    """Residual and Jacobian of Poynting-Robertson drag at r = 4 by SymEngine and its LLVM: seconds to build and to call."""
+def symengine_step(share):
+    """Residual and Jacobian of Poynting-Robertson drag at r = 4 by SymEngine and its LLVM, common subexpressions shared or
+    not: seconds to build and, from Python, to call."""
     import numpy as np
     import symengine as se
 
@@ -149,15 +153,14 @@ def symengine_step():
     unknowns = [s for node in z for s in node]
     jacobian = [se.diff(f, s) for f in rows for s in unknowns]
     backend = "llvm" if se.have_llvm else "lambda"
-    f = se.Lambdify([*unknowns, *q, *pi, h], [*rows, *jacobian], backend=backend, cse=True)
+    f = se.Lambdify([*unknowns, *q, *pi, h], [*rows, *jacobian], backend="llvm", cse=share)
     built = time.perf_counter() - start
     c = lobatto(4)[0]
     args = np.array([s for i in range(1, 6) for s in (0.0, c[i] * H * START[3])] + START + [H])
-    out = np.empty(110)
     start = time.perf_counter()
     for _ in range(10000):
-        f.unsafe_real(args, out)
-    print(built, (time.perf_counter() - start) / 10000, backend)
+        f(args)
+    print(built, (time.perf_counter() - start) / 10000)
 
 
 CASES = {
@@ -168,6 +171,7 @@ CASES = {
     "heyoka-pendulum-compact": lambda: heyoka_pendulum(True),
     "heyoka-chain": lambda: heyoka_chain(False),
     "heyoka-chain-compact": lambda: heyoka_chain(True),
-    "symengine-step": symengine_step,
+    "symengine-step": lambda: symengine_step(False),
+    "symengine-step-cse": lambda: symengine_step(True),
 }
 CASES[sys.argv[1]]()

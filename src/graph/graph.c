@@ -73,6 +73,9 @@ static uint32_t near_slot(const GraphNode *node, uint32_t slots) {
     return (2 * (node->a > node->b ? node->a : node->b) + (node->code & 1)) & (slots - 1);
 }
 
+/* Where a hash says: by its upper bits, so that a table of twice the size has everything in the same order. */
+static uint32_t far_slot(uint32_t hash, uint32_t slots) { return (uint32_t)((uint64_t)hash * slots >> 32); }
+
 /* A table of twice the size, filled in the order of the old one. Constants are where their hash says. */
 static bool slots_grow(const Graph *graph, GraphSlot **table, uint32_t *size, bool constants) {
     uint32_t before = *size, slots = before ? 2 * before : 256;
@@ -80,7 +83,7 @@ static bool slots_grow(const Graph *graph, GraphSlot **table, uint32_t *size, bo
     if (!slot) return false;
     for (uint32_t k = 0; k < before; k++) {
         if (!old[k].node) continue;
-        uint32_t far = old[k].hash & (slots - 1), i = constants ? far : near_slot(&graph->node[old[k].node - 1], slots);
+        uint32_t far = far_slot(old[k].hash, slots), i = constants ? far : near_slot(&graph->node[old[k].node - 1], slots);
         if (slot[i].node) i = far;
         while (slot[i].node) i = (i + 1) & (slots - 1);
         slot[i] = old[k];
@@ -125,7 +128,7 @@ NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
     uint32_t i = near_slot(&node, graph->slots), hash = hash_node(&node);
     if (graph->slot[i].node) {
         if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
-        for (i = hash & (graph->slots - 1); graph->slot[i].node; i = (i + 1) & (graph->slots - 1))
+        for (i = far_slot(hash, graph->slots); graph->slot[i].node; i = (i + 1) & (graph->slots - 1))
             if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
     }
     return append(graph, &graph->slot[i], hash, node);
@@ -136,13 +139,20 @@ static bool is_constant_at(const Graph *graph, uint32_t slot, uint32_t hash, con
     return at->hash == hash && mpq_equal(graph->constant[graph->node[at->node - 1].a], value);
 }
 
+/* As mpz_sizeinbase(z, 2), without a call where it is short. */
+static size_t bits_of(mpz_srcptr z) {
+    if (mpz_size(z) > 1) return mpz_sizeinbase(z, 2);
+    unsigned long long limb = mpz_getlimbn(z, 0);
+    return limb ? 64 - (size_t)__builtin_clzll(limb) : 1;
+}
+
 NodeId graph_rational(Graph *graph, const mpq_t value) {
-    size_t above = mpz_sizeinbase(mpq_numref(value), 2), below = mpz_sizeinbase(mpq_denref(value), 2);
+    size_t above = bits_of(mpq_numref(value)), below = bits_of(mpq_denref(value));
     uint64_t bits = above + below + GRAPH_BITS_EACH;
     if (above > GRAPH_BITS || below > GRAPH_BITS || graph->constant_bits + bits > GRAPH_BITS_ALL)
         graph->too_wide = graph->failed = true;
     if (!room_for_one(graph)) return 0;
-    uint32_t hash = hash_rational(value), i = hash & (graph->constant_slots - 1);
+    uint32_t hash = hash_rational(value), i = far_slot(hash, graph->constant_slots);
     for (; graph->constant_slot[i].node; i = (i + 1) & (graph->constant_slots - 1))
         if (is_constant_at(graph, i, hash, value)) return graph->constant_slot[i].node - 1;
     void *data = graph->constant;

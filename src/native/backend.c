@@ -57,15 +57,13 @@ static bool find_program(const char *name, char *path, size_t size) {
 static int spawn(const char *path, const char *name, int end, pid_t *pid) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
-    sigset_t none, ordinary;
+    sigset_t none;
     char *argument[] = {(char *)(uintptr_t)name, NULL};
     sigemptyset(&none);
-    sigfillset(&ordinary);
     if (posix_spawn_file_actions_init(&files) != 0) return ENOMEM;
     if (posix_spawnattr_init(&how) != 0) return posix_spawn_file_actions_destroy(&files), ENOMEM;
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&how, &none);
-    posix_spawnattr_setsigdefault(&how, &ordinary);
     int failed = posix_spawn_file_actions_adddup2(&files, end, STDIN_FILENO);
     if (!failed) failed = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (!failed) failed = posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
@@ -228,6 +226,13 @@ LagStatus backend_end(BackendTask *task, int stop, LagTimings *timings, Buffer *
 void backend_abandon(BackendTask *task) {
     if (task->compiler) end(task->compiler);
     task->compiler = NULL;
+}
+
+void lag_backends_start(LagBackend backend) {
+    char why[256];
+    if (backend < LAG_BACKEND_TCC || backend >= LAG_BACKENDS) return;
+    Compiler *compiler = start(kind_of(backend), why, sizeof why);
+    if (compiler) give_back(kind_of(backend), compiler);
 }
 
 void lag_backends_end(void) {

@@ -34,12 +34,12 @@ typedef struct BackendAnswer {
 
 /* ---- The program's side: serve.c */
 
-/* A compiler: makes `form` of the job. On failure a status, and a reason in `why`. */
-typedef LagStatus BackendCompile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out,
-                                 char *why, size_t why_size);
+/* A compiler: makes `form` of the job. On failure a status, and a reason in `why`. `user` is what serve was given. */
+typedef LagStatus BackendCompile(void *user, const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings,
+                                 Buffer *out, char *why, size_t why_size);
 
 /* Answers requests from standard input, a socket, until it is closed, and ends the program. */
-void serve(BackendCompile *compile) __attribute__((noreturn));
+void serve(BackendCompile *compile, void *user) __attribute__((noreturn));
 
 /* ---- The library's side: backend.c */
 

@@ -13,27 +13,43 @@
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { STRAIGHT_MOST = 3000 };
+enum { STRAIGHT_MOST = 1000 };
 
-/* A machine for the CPU at hand; NULL, with the reason, where LLVM has none. */
+/* The CPU at hand, as LLVM names it. On x86-64 only what this code can use is looked for: LLVM takes longer over all the
+ * rest than over a small job. */
+static LLVMTargetMachineRef machine_for(LLVMTargetRef target, const char *triple, LLVMCodeGenOptLevel level) {
+#if defined(__x86_64__)
+    char features[64] = "";
+    if (__builtin_cpu_supports("avx")) strcat(features, "+avx");
+    if (__builtin_cpu_supports("avx2")) strcat(features, ",+avx2");
+    if (__builtin_cpu_supports("fma")) strcat(features, ",+fma");
+    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) strcat(features, ",+avx512vl,+avx512dq");
+    return LLVMCreateTargetMachine(target, triple, "x86-64", features, level, LLVMRelocPIC, LLVMCodeModelSmall);
+#else
+    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+    LLVMTargetMachineRef machine =
+        LLVMCreateTargetMachine(target, triple, cpu, features, level, LLVMRelocPIC, LLVMCodeModelSmall);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(features);
+    return machine;
+#endif
+}
+
+/* A machine that optimises, or one that doesn't; NULL, with the reason, where LLVM has none. */
 static LLVMTargetMachineRef machine_new(bool optimise, char *why, size_t why_size) {
-    char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures(),
-         *error = NULL;
+    char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
     LLVMTargetRef target = NULL;
     LLVMTargetMachineRef machine = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &error) == 0)
-        machine =
-            LLVMCreateTargetMachine(target, triple, cpu, features, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone,
-                                    LLVMRelocPIC, LLVMCodeModelSmall);
+        machine = machine_for(target, triple, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
     if (machine)
         LLVMSetTargetMachineFastISel(machine, 1);
     else
         snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
     if (error) LLVMDisposeMessage(error);
     LLVMDisposeMessage(triple);
-    LLVMDisposeMessage(cpu);
-    LLVMDisposeMessage(features);
     return machine;
 }
 
@@ -66,23 +82,28 @@ static LagStatus generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LL
     return LAG_OK;
 }
 
-static LagStatus compile_in(LLVMContextRef context, const NativeJob *job, LagBackend road, BackendForm form,
-                            LagTimings *timings, Buffer *out, char *why, size_t why_size) {
+/* The machines that have been needed so far: that which optimises is the second. */
+typedef struct Machines {
+    LLVMTargetMachineRef machine[2];
+} Machines;
+
+static LagStatus compile_in(LLVMContextRef context, Machines *machines, const NativeJob *job, LagBackend road,
+                            BackendForm form, LagTimings *timings, Buffer *out, char *why, size_t why_size) {
     double start = clock_seconds();
     LLVMModuleRef module = llvm_emit(context, job);
     if (!module) return snprintf(why, why_size, "out of memory"), LAG_ERROR_MEMORY;
-    LLVMTargetMachineRef machine =
-        machine_new(road == LAG_BACKEND_LLVM && job_straight(job) <= STRAIGHT_MOST, why, why_size);
-    LagStatus status = machine ? LAG_OK : LAG_ERROR_BACKEND;
+    bool optimise = road == LAG_BACKEND_LLVM && job_straight(job) <= STRAIGHT_MOST;
+    LLVMTargetMachineRef *machine = &machines->machine[optimise];
+    if (!*machine) *machine = machine_new(optimise, why, why_size);
+    LagStatus status = *machine ? LAG_OK : LAG_ERROR_BACKEND;
     double emitted = clock_seconds();
-    if (machine) {
-        prepare(module, machine);
+    if (*machine) {
+        prepare(module, *machine);
         if (form == BACKEND_IR)
             print_ir(module, out);
         else
             status =
-                generate(module, machine, form == BACKEND_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile, out, why, why_size);
-        LLVMDisposeTargetMachine(machine);
+                generate(module, *machine, form == BACKEND_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile, out, why, why_size);
     }
     LLVMDisposeModule(module);
     timings->emit += emitted - start;
@@ -90,18 +111,19 @@ static LagStatus compile_in(LLVMContextRef context, const NativeJob *job, LagBac
     return status;
 }
 
-static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out,
-                         char *why, size_t why_size) {
+static LagStatus compile(void *machines, const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings,
+                         Buffer *out, char *why, size_t why_size) {
     LLVMContextRef context = LLVMContextCreate();
-    LagStatus status = compile_in(context, job, road, form, timings, out, why, why_size);
+    LagStatus status = compile_in(context, machines, job, road, form, timings, out, why, why_size);
     LLVMContextDispose(context);
     return status;
 }
 
 int main(void) {
     static const char *const option[] = {"lag-llvm", "-enable-misched=false"};
+    Machines machines = {{NULL, NULL}};
     LLVMParseCommandLineOptions(2, option, NULL);
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
-    serve(compile);
+    serve(compile, &machines);
 }

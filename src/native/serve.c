@@ -28,7 +28,7 @@ static bool answer(const void *data, size_t size) {
 }
 
 /* One request. False when there are no more. */
-static bool serve_one(BackendCompile *compile) {
+static bool serve_one(BackendCompile *compile, void *user) {
     BackendRequest request;
     BackendAnswer said = {LAG_ERROR_BACKEND, 0, 0, 0, 0};
     char why[256] = "";
@@ -47,7 +47,7 @@ static bool serve_one(BackendCompile *compile) {
         snprintf(why, sizeof why, "out of memory");
     } else {
         said.status =
-            compile(&copy.job, (LagBackend)request.road, (BackendForm)request.form, &timings, &out, why, sizeof why);
+            compile(user, &copy.job, (LagBackend)request.road, (BackendForm)request.form, &timings, &out, why, sizeof why);
     }
     if (said.status == LAG_OK && out.failed) {
         said.status = LAG_ERROR_MEMORY;
@@ -64,8 +64,8 @@ static bool serve_one(BackendCompile *compile) {
     return alive;
 }
 
-void serve(BackendCompile *compile) {
+void serve(BackendCompile *compile, void *user) {
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    while (serve_one(compile)) {}
+    while (serve_one(compile, user)) {}
     _exit(0); /* there is nothing to put in order */
 }

@@ -35,9 +35,9 @@ static void read_file(int file, Buffer *out) {
     if (got < 0) out->failed = true;
 }
 
-static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings, Buffer *out,
-                         char *why, size_t why_size) {
-    (void)road, (void)form;
+static LagStatus compile(void *user, const NativeJob *job, LagBackend road, BackendForm form, LagTimings *timings,
+                         Buffer *out, char *why, size_t why_size) {
+    (void)user, (void)road, (void)form;
     double start = clock_seconds();
     Buffer text = {0};
     Reason reason = {why, why_size};
@@ -67,4 +67,4 @@ static LagStatus compile(const NativeJob *job, LagBackend road, BackendForm form
     return status;
 }
 
-int main(void) { serve(compile); }
+int main(void) { serve(compile, NULL); }

@@ -68,6 +68,7 @@ static int run_prompt(const Options *o) {
 
 static int run_all(const Options *o) {
     int status = EXIT_GOOD;
+    if (o->backend == LAG_BACKEND_TCC && !o->check) lag_backends_start(o->backend); /* LLVM's code may be in the cache */
     if (o->texts) {
         size_t size;
         char *text = join(o, &size);

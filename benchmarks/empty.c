@@ -1,0 +1,2 @@
+/* empty.c: what starting a process takes. */
+int main(void) { return 0; }
