@@ -159,6 +159,16 @@ code 500 'start x1 = 1; integrate r = 2, dt = 0.1, steps = 1' >"$text"; begin; r
 exits 1 'code of 500 coordinates'; says '8000000 operations' 'code of 500 coordinates'
 repeat 8000000 '1;' | sed 's/^/a = (/' >"$text"; begin; run --check --dump=tokens "$text"; exits 1 'a text of mistakes shows nothing'
 
+# A compiler that runs out of memory ends alone: who named it is told, who named none gets the same numbers without it.
+if [ -z "$sanitized" ]; then
+    { list 10000 ' + ' 'sin(&*x/1000)'; printf ' + xd^2\nstart x = 0.1; integrate r = 4, dt = 0.01, steps = 100\n'; } >"$text"
+    begin; run --backend=interp --quiet "$text" -o good.csv; exits 0 'much code, interpreted'
+    sed -i 's/steps = 100/steps = 2/' "$text"; memory=150000 run --backend=llvm "$text"
+    exits 1 'LLVM without memory'; says 'lag-llvm ended' 'LLVM without memory'
+    sed -i 's/steps = 2/steps = 100/' "$text"; memory=150000 run --quiet "$text" -o other.csv; exits 0 'long work without memory'
+    holds 'cmp -s good.csv other.csv' 'long work without memory: the same numbers'
+fi
+
 # ---- Texts whose work could grow faster than they do ----
 
 { lines 190000 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&bbbbbbbbbbbbbb(x) = 1'; printf '\n'; list 1001 + 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab&bbbbbbbbbbbbb(1)'; } >"$text"
