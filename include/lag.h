@@ -116,7 +116,8 @@ LAG_API LagBackend lag_backend_named(const char *name);
  * first needed. Nothing happens for LAG_BACKEND_AUTO and LAG_BACKEND_INTERPRETER, or where it can't be started.
  *
  * After they have been asked once, libtcc and LLVM wait for more work in processes of their own (up to two of each; one of
- * LLVM takes some 30 MB), until this process ends, or lag_backends_end. Both calls are thread-safe. */
+ * LLVM takes some 30 MB), until this process ends, or lag_backends_end. They are children of this process: who waits for any
+ * child may be given one of theirs. Both calls are thread-safe. */
 LAG_API void lag_backends_start(LagBackend backend);
 LAG_API void lag_backends_end(void);
 

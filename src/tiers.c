@@ -62,8 +62,10 @@ static LagBackend best_for(const ModelKernel *k, LagBackend now, double steps) {
 
 /* ---- Making ---- */
 
-/* A kernel runs what is made; the road last, so that who sees it sees the rest. */
+/* A kernel runs what is made, unless it runs better already. The lock is held; the programs are told last, so that who
+ * sees them sees the rest. */
 static void publish(ModelKernel *k, LagBackend road) {
+    if ((int)road < atomic_load(&k->running)) return;
     atomic_store_explicit(&k->running, (int)road, memory_order_relaxed);
     atomic_store_explicit(&k->best, k->code[road].procedure, memory_order_release);
 }
@@ -199,14 +201,21 @@ void tiers_free(ModelKernel *k) {
 
 /* ---- Printing ---- */
 
+/* Two digits of a positive number: more is not known. */
+static double rounded(double x) {
+    double unit = pow(10, floor(log10(x)) - 1);
+    return round(x / unit) * unit;
+}
+
 void tiers_print(const ModelKernel *k, Buffer *out) {
     LagBackend before = LAG_BACKEND_INTERPRETER;
     for (int road = LAG_BACKEND_INTERPRETER; road < LAG_BACKENDS; road++) {
-        buffer_print(out, "  %-10s about %8.3g ns a step", lag_backend_name((LagBackend)road),
-                     1e9 * seconds_a_step(k, (LagBackend)road));
+        buffer_print(out, "  %-10s  about %.0f ns a step", lag_backend_name((LagBackend)road),
+                     rounded(1e9 * seconds_a_step(k, (LagBackend)road)));
         if (road > LAG_BACKEND_INTERPRETER && compile_fits_native(k)) {
-            buffer_print(out, ", %8.3g ms to make", 1e3 * seconds_to_make(k, (LagBackend)road));
-            buffer_print(out, ", pays from %.2g steps on", break_even(k, (LagBackend)road, before));
+            buffer_print(out, "; made in %.0f us, which pays from %.0f steps on",
+                         rounded(1e6 * seconds_to_make(k, (LagBackend)road)),
+                         rounded(break_even(k, (LagBackend)road, before)));
             before = (LagBackend)road;
         }
         buffer_text(out, "\n");

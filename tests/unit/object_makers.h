@@ -107,6 +107,7 @@ static inline LagStatus load(Object object, const char *const *name, uint32_t co
     for (uint32_t i = 0; i < count; i++) CU_ASSERT_EQUAL(run[i] == untouched, status != LAG_OK);
     return status;
 }
+
 /* The letters of the permissions of the mapping that an address is in. */
 static inline void permissions(const void *address, char letters[5]) {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -130,6 +131,7 @@ static inline int lax_mappings(void) {
     if (maps) fclose(maps);
     return count;
 }
+
 /* Many constants, in a table of their own, and calls of every function. */
 static inline void write_all_codes(Tape *tape) {
     TapeValue sum = tape_load(tape, (TapeRef){LAG_Q, 0, {0}}), y = tape_load(tape, (TapeRef){LAG_Q, 1, {0}});
@@ -140,6 +142,7 @@ static inline void write_all_codes(Tape *tape) {
         tape_store(tape, (TapeRef){LAG_JACOBIAN, (uint32_t)i, {0}}, value);
     }
 }
+
 /* Where in an object the header of the section of a type is, the n-th of them. */
 static inline size_t header_of(Object object, uint32_t type, int n) {
     Elf64_Ehdr header;

@@ -474,7 +474,7 @@ void suite_native(void) {
                                       {"loops", test_loops},
                                       {"dot products", test_dots},
                                       {"constants", test_constants},
-                                      {"interpreter = LLVM on random tapes", test_random},
+                                      {"four engines on random tapes", test_random},
                                       {"loops = unrolled loops", test_forms},
                                       {"long tapes", test_long},
                                       {"threads", test_threads},

@@ -14,6 +14,7 @@ static void expect_refused(Object object, const char *reason) {
     if (!strstr(why, reason)) printf("\n    '%s' has no '%s'", why, reason);
     object_free(code);
 }
+
 static void test_symbols(void) {
     const char *const unknown[] = {"memcpy", "sin", "lag_sine", "lag_", "lag_neg", "lag_session_new", "dlsym"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
