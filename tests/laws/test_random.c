@@ -124,7 +124,7 @@ static void difference(Batch *b, NodeId f, mpfr_t *x, int v, mpfr_t out) {
 
 static void test_derivatives(void) {
     SuiteRandom random = {1};
-    unsigned compared = 0, wrong = 0;
+    unsigned compared = 0, undefined = 0, wrong = 0;
     for (unsigned round = 0; round < 10 * suite_multiplier(); round++) {
         Batch b;
         batch_new(&b, &random, BATCH, 4);
@@ -146,6 +146,10 @@ static void test_derivatives(void) {
                 mpfr_add_ui(exact, exact, 1, MPFR_RNDN);
                 mpfr_mul_2si(exact, exact, -STEP, MPFR_RNDN); /* differences are good to h^2 f''' */
                 if (mpfr_number_p(symbolic[v]) && mpfr_cmpabs(symbolic[v], exact) <= 0) continue;
+                if (!mpfr_number_p(symbolic[v])) { /* 0 times infinity, as in the square root of a 0 that stays one */
+                    undefined++;
+                    continue;
+                }
                 wrong++;
                 printf("\n    d/d%s %s", variable[v], b.text[i]);
             }
@@ -157,7 +161,7 @@ static void test_derivatives(void) {
     mpfr_free_cache();
     printf("\n    %u derivatives compared", compared);
     CU_ASSERT_EQUAL(wrong, 0);
-    CU_ASSERT(compared > 2000);
+    CU_ASSERT(compared > 2000 && undefined < compared / 1000);
 }
 
 /* ---- Engines ---- */
@@ -182,19 +186,24 @@ static bool same(const double *a, const double *b, uint32_t count) {
     return true;
 }
 
-/* |value - exact| against the size of what went into it is no test of an arbitrary expression's conditioning; so only
- * well-conditioned ones are held against the exact value: those whose value moves little when every input does. */
+/* Only a well-conditioned expression can be held against its exact value: one whose value moves little when every input
+ * does, and when all of it is worked out in fewer bits. */
 static bool near_exact(Batch *b, uint32_t i, const double *q, double value) {
-    mpfr_t x[VARIABLES], exact[1], moved[1];
+    enum { FEWER = 45 };
+    mpfr_t x[VARIABLES], exact[1], moved[1], rough[1];
     mpfr_inits2(BITS, exact[0], moved[0], (mpfr_ptr)NULL);
+    mpfr_init2(rough[0], FEWER);
     for (int v = 0; v < VARIABLES; v++) mpfr_init2(x[v], BITS), mpfr_set_d(x[v], q[v], MPFR_RNDN);
     graph_evaluate(&b->graph, &b->node[i], 1, b->name, x, VARIABLES, exact);
+    graph_evaluate(&b->graph, &b->node[i], 1, b->name, x, VARIABLES, rough);
     for (int v = 0; v < VARIABLES; v++) mpfr_set_d(x[v], q[v] * (1 + 1e-10), MPFR_RNDN);
     graph_evaluate(&b->graph, &b->node[i], 1, b->name, x, VARIABLES, moved);
     double e = mpfr_get_d(exact[0], MPFR_RNDN), m = mpfr_get_d(moved[0], MPFR_RNDN);
-    mpfr_clears(exact[0], moved[0], (mpfr_ptr)NULL);
+    double few = mpfr_get_d(rough[0], MPFR_RNDN);
+    mpfr_clears(exact[0], moved[0], rough[0], (mpfr_ptr)NULL);
     for (int v = 0; v < VARIABLES; v++) mpfr_clear(x[v]);
-    if (!isfinite(e) || !isfinite(value) || fabs(e) > 1e6 || fabs(m - e) > 1e-9 * (1 + fabs(e))) return true;
+    if (!isfinite(e) || !isfinite(value) || fabs(e) > 1e6) return true;
+    if (!(fabs(m - e) <= 1e-9 * (1 + fabs(e))) || !(fabs(few - e) <= 1e-9 * (1 + fabs(e)))) return true;
     return fabs(value - e) <= 1e-9 * (1 + fabs(e));
 }
 
@@ -254,7 +263,7 @@ static void compare_batch(Batch *b, SuiteRandom *random, unsigned *different, un
 static void test_engines(void) {
     SuiteRandom random = {2};
     unsigned different = 0, wrong = 0;
-    for (unsigned round = 0; round < 100 * suite_multiplier(); round++) { /* 20,000 expressions */
+    for (unsigned round = 0; round < 500 * suite_multiplier(); round++) { /* 100,000 expressions */
         Batch b;
         batch_new(&b, &random, BATCH, 4);
         compare_batch(&b, &random, &different, &wrong);
