@@ -260,7 +260,8 @@ LAG_API const LagFacts *lag_model_facts(const LagModel *model);
  * same bits (a NaN may differ in sign and payload). LAG_BACKEND_AUTO can always be had; the others answer LAG_ERROR_BACKEND
  * where no such code can be made, for the reason that lag_model_reason gives, and LAG_ERROR_LIMIT past their operations.
  * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too. The kernel belongs to the model. Thread-safe; kernels that exist can be run
- * meanwhile. What LLVM makes is kept on disk (see README.md, "The cache"). */
+ * meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that integrates. What LLVM makes
+ * is kept on disk (see README.md, "What runs it"). */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
 
 /* Why the last lag_model_kernel of a model could not make machine code, "" if it could. Writes at most `size` bytes, NUL
