@@ -132,7 +132,7 @@ const char *tool_why(const LagModel *model, LagStatus status, char *why) {
     char reason[256];
     if (status != LAG_ERROR_BACKEND || !model) return lag_status_text(status);
     lag_model_reason(model, reason, sizeof reason);
-    snprintf(why, TOOL_WHY, "%s: %s", lag_status_text(status), reason);
+    snprintf(why, TOOL_WHY, "%s: %s (--backend=auto integrates without)", lag_status_text(status), reason);
     return why;
 }
 

@@ -129,12 +129,12 @@ void tool_finish(Tool *tool);                                                /* 
 /* run.c: says what the session has to say of the text that it read last. */
 void tool_diagnostics(Tool *tool);
 
-/* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
-/* Why there is no kernel, or no view of it: the status, and what is known besides. Written to why[TOOL_WHY], which is given
- * back. */
+/* run.c: why there is no kernel, or no view of it: the status, and what is known besides. Written to why[TOOL_WHY], which is
+ * given back. */
 enum { TOOL_WHY = 512 };
 const char *tool_why(const LagModel *model, LagStatus status, char *why);
 
+/* run.c: a view as text, which lag_text_free frees: the program's, or the model's. LAG_ERROR_ARGUMENT without a model. */
 LagStatus tool_view(const Tool *tool, const LagProgram *program, const LagModel *model, LagView view, uint32_t r,
                     char **text);
 

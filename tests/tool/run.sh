@@ -300,7 +300,7 @@ run --timings --check -e "$oscillator"; has out '  differentiate ' '--timings --
 # Without compilers: who names one is told, and everything else goes on.
 for backend in tcc llvm-quick llvm; do
     LAG_BACKENDS=$scratch/none "$lag" --backend=$backend -e "$oscillator" >out 2>err </dev/null; status=$?
-    exits 1 "no $backend"; has err 'is not beside liblag' "no $backend"
+    exits 1 "no $backend"; has err 'is not beside liblag (--backend=auto integrates without)' "no $backend"
 done
 LAG_BACKENDS=$scratch/none "$lag" -e "$oscillator; integrate steps = 100000, every = 100000; show kernel" -o alone.csv >out 2>err </dev/null
 status=$?; exits 0 'no compiler needed'; has out 'runs by interp' 'no compiler needed'
