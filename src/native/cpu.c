@@ -49,7 +49,29 @@ size_t cpu_identity(uint8_t *bytes, size_t most) {
     return out.size;
 }
 
+bool cpu_has(CpuFeature feature) {
+    switch (feature) {
+    case CPU_AVX: return CPU_FEATURE_ACTIVE(AVX);
+    case CPU_AVX2: return CPU_FEATURE_ACTIVE(AVX2);
+    case CPU_FMA: return CPU_FEATURE_ACTIVE(FMA);
+    default: return CPU_FEATURE_ACTIVE(AVX512VL) && CPU_FEATURE_ACTIVE(AVX512DQ);
+    }
+}
+
 #else
+
+bool cpu_has(CpuFeature feature) {
+#if defined(__x86_64__)
+    switch (feature) {
+    case CPU_AVX: return __builtin_cpu_supports("avx");
+    case CPU_AVX2: return __builtin_cpu_supports("avx2");
+    case CPU_FMA: return __builtin_cpu_supports("fma");
+    default: return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    }
+#else
+    return feature == CPU_FMA;
+#endif
+}
 
 size_t cpu_identity(uint8_t *bytes, size_t most) {
     Words out = {bytes, 0, most};

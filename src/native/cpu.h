@@ -2,8 +2,14 @@
 #ifndef LAG_NATIVE_CPU_H
 #define LAG_NATIVE_CPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What is looked for on x86, where not every CPU has it; elsewhere there is fused multiply-add, and nothing else here. */
+typedef enum CpuFeature { CPU_AVX, CPU_AVX2, CPU_FMA, CPU_AVX512 /* VL and DQ */ } CpuFeature;
+
+bool cpu_has(CpuFeature feature);
 
 enum { CPU_IDENTITY_MOST = 512 }; /* bytes that are always enough */
 

@@ -3,6 +3,8 @@
  * calls whatever is not one of its own operators, those that are exact or correctly rounded. */
 #include "native/native.h"
 
+#include "native/cpu.h"
+
 #include <math.h>
 
 /* Declared here: the library's header shows the functions that need FMA only to code compiled for it. */
@@ -48,13 +50,7 @@ static const Function plain[TAPE_CODE_COUNT] = {
 #include "../../grammar/ops.def"
 };
 
-static const Function *family(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_cpu_supports("fma") ? fused : plain;
-#else
-    return fused;
-#endif
-}
+static const Function *family(void) { return cpu_has(CPU_FMA) ? fused : plain; }
 
 NativeFunction1 *native_function1(TapeCode code) {
     return native_symbol(code) && tape_operands(code) == 1 ? family()[code].one : NULL;

@@ -8,6 +8,7 @@
 #include "native/llvm_emit.h"
 
 #include "base/clock.h"
+#include "native/cpu.h"
 
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
@@ -22,10 +23,10 @@ enum { STRAIGHT_MOST = 1000 };
 static LLVMTargetMachineRef machine_for(LLVMTargetRef target, const char *triple, LLVMCodeGenOptLevel level) {
 #if defined(__x86_64__)
     char features[64] = "";
-    if (__builtin_cpu_supports("avx")) strcat(features, "+avx");
-    if (__builtin_cpu_supports("avx2")) strcat(features, ",+avx2");
-    if (__builtin_cpu_supports("fma")) strcat(features, ",+fma");
-    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) strcat(features, ",+avx512vl,+avx512dq");
+    if (cpu_has(CPU_AVX)) strcat(features, "+avx");
+    if (cpu_has(CPU_AVX2)) strcat(features, ",+avx2");
+    if (cpu_has(CPU_FMA)) strcat(features, ",+fma");
+    if (cpu_has(CPU_AVX512)) strcat(features, ",+avx512vl,+avx512dq");
     return LLVMCreateTargetMachine(target, triple, "x86-64", features, level, LLVMRelocPIC, LLVMCodeModelSmall);
 #else
     char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
