@@ -9,7 +9,7 @@
 
 void *memory_new(size_t size) { return calloc(1, size ? size : 1); }
 void *memory_new_table(size_t size) {
-    enum { LARGE = 4 << 20, HUGE = 2 << 20 };
+    enum { LARGE = 1 << 20, HUGE = 2 << 20 };
     char *table = memory_new(size);
 #ifdef MADV_HUGEPAGE
     if (table && size >= LARGE) {

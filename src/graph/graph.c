@@ -76,21 +76,42 @@ static uint32_t near_slot(const GraphNode *node, uint32_t slots) {
 /* Where a hash says: by its upper bits, so that a table of twice the size has everything in the same order. */
 static uint32_t far_slot(uint32_t hash, uint32_t slots) { return (uint32_t)((uint64_t)hash * slots >> 32); }
 
-/* A table of twice the size, filled in the order of the old one. Constants are where their hash says. */
-static bool slots_grow(const Graph *graph, GraphSlot **table, uint32_t *size, bool constants) {
-    uint32_t before = *size, slots = before ? 2 * before : 256;
-    GraphSlot *old = *table, *slot = memory_new_table(slots * sizeof *slot);
+/* The slot of a node, or a free one for it. */
+static uint32_t find_slot(const GraphNode *all, const uint32_t *slot, uint32_t slots, const GraphNode *node) {
+    uint32_t i = near_slot(node, slots);
+    for (bool near = true; slot[i]; near = false) {
+        const GraphNode *old = &all[slot[i] - 1];
+        if (old->code == node->code && old->a == node->a && old->b == node->b) break;
+        i = near ? far_slot(hash_node(node), slots) : (i + 1) & (slots - 1);
+    }
+    return i;
+}
+
+/* A table of twice the size, filled in the order of the nodes: that is nearly its own. */
+static bool slots_grow(Graph *graph) {
+    uint32_t slots = graph->slots ? 2 * graph->slots : 256, *slot = memory_new_table(slots * sizeof *slot);
+    if (!slot) return false;
+    for (uint32_t k = 0; k < graph->count; k++)
+        if (graph->node[k].code != GRAPH_CONST) slot[find_slot(graph->node, slot, slots, &graph->node[k])] = k + 1;
+    memory_free(graph->slot);
+    graph->slot = slot;
+    graph->slots = slots;
+    return true;
+}
+
+static bool constant_slots_grow(Graph *graph) {
+    uint32_t before = graph->constant_slots, slots = before ? 2 * before : 256;
+    GraphSlot *old = graph->constant_slot, *slot = memory_new_table(slots * sizeof *slot);
     if (!slot) return false;
     for (uint32_t k = 0; k < before; k++) {
         if (!old[k].node) continue;
-        uint32_t far = far_slot(old[k].hash, slots), i = constants ? far : near_slot(&graph->node[old[k].node - 1], slots);
-        if (slot[i].node) i = far;
+        uint32_t i = far_slot(old[k].hash, slots);
         while (slot[i].node) i = (i + 1) & (slots - 1);
         slot[i] = old[k];
     }
     memory_free(old);
-    *table = slot;
-    *size = slots;
+    graph->constant_slot = slot;
+    graph->constant_slots = slots;
     return true;
 }
 
@@ -104,34 +125,22 @@ static bool room_for_one(Graph *graph) {
     void *data = graph->node;
     bool room = memory_grow(&data, &graph->capacity, graph->count + 1, sizeof *graph->node);
     graph->node = data;
-    if (2 * (graph->count + 1) > graph->slots) room = room && slots_grow(graph, &graph->slot, &graph->slots, false);
-    if (2 * (graph->constant_count + 1) > graph->constant_slots)
-        room = room && slots_grow(graph, &graph->constant_slot, &graph->constant_slots, true);
+    if (2 * (graph->count + 1) > graph->slots) room = room && slots_grow(graph);
+    if (2 * (graph->constant_count + 1) > graph->constant_slots) room = room && constant_slots_grow(graph);
     return room || !(graph->failed = true);
 }
 
-static NodeId append(Graph *graph, GraphSlot *slot, uint32_t hash, GraphNode node) {
+static NodeId append(Graph *graph, GraphNode node) {
     graph->node[graph->count] = node;
-    *slot = (GraphSlot){graph->count + 1, hash};
     return graph->count++;
-}
-
-static bool is_at(const Graph *graph, uint32_t slot, uint32_t hash, const GraphNode *node) {
-    if (graph->slot[slot].hash != hash) return false;
-    const GraphNode *old = &graph->node[graph->slot[slot].node - 1];
-    return old->code == node->code && old->a == node->a && old->b == node->b;
 }
 
 NodeId graph_node(Graph *graph, GraphCode code, uint32_t a, uint32_t b) {
     if (!room_for_one(graph)) return 0;
     GraphNode node = {code, a, b};
-    uint32_t i = near_slot(&node, graph->slots), hash = hash_node(&node);
-    if (graph->slot[i].node) {
-        if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
-        for (i = far_slot(hash, graph->slots); graph->slot[i].node; i = (i + 1) & (graph->slots - 1))
-            if (is_at(graph, i, hash, &node)) return graph->slot[i].node - 1;
-    }
-    return append(graph, &graph->slot[i], hash, node);
+    uint32_t *slot = &graph->slot[find_slot(graph->node, graph->slot, graph->slots, &node)];
+    if (!*slot) *slot = append(graph, node) + 1;
+    return *slot - 1;
 }
 
 static bool is_constant_at(const Graph *graph, uint32_t slot, uint32_t hash, const mpq_t value) {
@@ -164,7 +173,8 @@ NodeId graph_rational(Graph *graph, const mpq_t value) {
     mpq_init(graph->constant[graph->constant_count]);
     mpq_set(graph->constant[graph->constant_count], value);
     graph->constant_bits += bits;
-    return append(graph, &graph->constant_slot[i], hash, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
+    graph->constant_slot[i] = (GraphSlot){graph->count + 1, hash};
+    return append(graph, (GraphNode){GRAPH_CONST, graph->constant_count++, 0});
 }
 
 NodeId graph_ratio(Graph *graph, long numerator, unsigned long denominator) {

@@ -41,9 +41,9 @@ enum {
     GRAPH_BITS_ALL = 2000000000   /* most bits of all constants of a graph: GMP ends the program where it gets no memory */
 };
 
-/* A place in the table of nodes. */
+/* A place in the table of constants. */
 typedef struct GraphSlot {
-    uint32_t node; /* its number + 1, or 0 */
+    uint32_t node; /* the number of its node + 1, or 0 */
     uint32_t hash; /* of it, so that others are passed over unseen */
 } GraphSlot;
 
@@ -53,8 +53,10 @@ typedef struct Graph {
     mpq_t *constant;
     uint32_t constant_count, constant_capacity;
     uint64_t constant_bits;
-    GraphSlot *slot, *constant_slot; /* open addressing: of nodes that are no constants, and of those that are */
-    uint32_t slots, constant_slots;
+    uint32_t *slot; /* open addressing, of nodes that are no constants: number + 1, or 0 */
+    uint32_t slots;
+    GraphSlot *constant_slot; /* of those that are */
+    uint32_t constant_slots;
     uint32_t *mark;  /* scratch of graph_reach, one a node: equal to `stamp` if reached */
     uint32_t *place; /* of each that is, in the list */
     uint32_t mark_capacity, place_capacity, stamp;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VALUES_MOST = 16000 }; /* values of a tape that become variables of their own; more stand in one array */
+enum { VALUES_MOST = 100000 }; /* values of a tape that become variables of their own; more stand in one array */
 
 typedef struct Emitting {
     const NativeJob *job;
