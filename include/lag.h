@@ -260,8 +260,8 @@ LAG_API const LagFacts *lag_model_facts(const LagModel *model);
  * same bits (a NaN may differ in sign and payload). LAG_BACKEND_AUTO can always be had; the others answer LAG_ERROR_BACKEND
  * where no such code can be made, for the reason that lag_model_reason gives, and LAG_ERROR_LIMIT past their operations.
  * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too. The kernel belongs to the model. Thread-safe; kernels that exist can be run
- * meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that integrates. What LLVM makes
- * is kept on disk (see README.md, "What runs it"). */
+ * meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that integrates. What LLVM
+ * makes is kept on disk (see README.md, "What runs it"). */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
 
 /* Why the last lag_model_kernel of a model could not make machine code, "" if it could. Writes at most `size` bytes, NUL
@@ -361,7 +361,8 @@ LAG_API LagStatus lag_integrator_start_velocity(LagIntegrator *integrator, doubl
 /* Takes `steps` steps of h (h may be negative, not 0). Step n since the start ends at t_start + n h as long as h stays the
  * same. Of the steps of this call, each `every`-th is appended to `rows` while there is room (rows may be NULL); the start
  * itself is not. On failure the state is that after the last good step, and what was kept stays kept: so it is when it was
- * cancelled (LAG_INTERRUPTED), and another advance goes on from there. */
+ * cancelled (LAG_INTERRUPTED), and another advance goes on from there. While steps are taken, numbers below
+ * 2.3e-308 count as 0: motion that dies down comes to rest not far above. */
 LAG_API LagStatus lag_integrator_advance(LagIntegrator *integrator, double h, uint64_t steps, uint64_t every, LagRows *rows);
 
 /* Says that `steps` steps are to be taken by the advances that follow, so that LAG_BACKEND_AUTO can choose by the work that

@@ -1,6 +1,7 @@
 /* test_session.c: reading, checking, values, kernels and their limits, through lag.h alone. */
 #include "harness.h"
 
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -149,6 +150,34 @@ static void test_failures(void) {
     harness_free(&h);
 }
 
+static void watch_small(LagIntegrator *it, void *user) {
+    (void)it;
+    volatile double small = DBL_MIN;
+    *(bool *)user = *(bool *)user && small / 2 > 0;
+}
+
+/* Motion that dies down does so to the end of what doubles hold, and what is done about small numbers on the way is done in
+ * advance alone. */
+static void test_decayed(void) {
+    Harness h = harness_read("qd^2/2 - q^2/2 - 2*qd_p*q_m");
+    const LagKernel *kernel;
+    LagIntegrator *it;
+    const double q = 1, pi = 0;
+    double end[2];
+    bool kept = true;
+    LagRows rows = {.capacity = 1, .q = &end[0], .pi = &end[1]};
+    CU_ASSERT_FATAL(lag_model_kernel(h.model, 2, LAG_BACKEND_AUTO, &kernel) == LAG_OK);
+    CU_ASSERT_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it) == LAG_OK);
+    CU_ASSERT_EQUAL(lag_integrator_start(it, 0, &q, &pi), LAG_OK);
+    lag_integrator_watch(it, 1000, watch_small, &kept);
+    CU_ASSERT_EQUAL(lag_integrator_advance(it, 0.5, 20000, 20000, &rows), LAG_OK);
+    CU_ASSERT(fabs(end[0]) < 1e-305 && fabs(end[1]) < 1e-305);
+    watch_small(it, &kept);
+    CU_ASSERT(kept);
+    lag_integrator_free(it);
+    harness_free(&h);
+}
+
 static void watch_once(LagIntegrator *it, void *user) {
     if (++*(int *)user == 3) lag_integrator_cancel(it);
 }
@@ -235,6 +264,7 @@ void suite_session(void) {
                                        {"models outlive sessions", test_hold},
                                        {"views", test_views},
                                        {"failures", test_failures},
+                                       {"decayed", test_decayed},
                                        {"cancelling", test_cancel},
                                        {"completion", test_completion},
                                        {0}});
