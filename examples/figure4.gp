@@ -4,7 +4,7 @@
 #
 #     build/embed 1e8 figure4.csv && gnuplot examples/figure4.gp      draws figure4.svg
 
-set terminal svg size 640,500 enhanced background rgb 'white' font 'sans,13'
+set terminal svg size 760,520 enhanced background rgb 'white' font 'sans,13'
 set output 'figure4.svg'
 set datafile separator ','
 set logscale xy
@@ -14,7 +14,7 @@ set xrange [1:1e8]
 set yrange [1e-5:1e3]
 set xlabel 'steps N'
 set ylabel 'seconds'
-set key outside below left Left reverse samplen 2 maxrows 3
+set key outside below left Left reverse samplen 2 maxrows 4
 
 $sympy << end
 2,0.00933
@@ -34,8 +34,10 @@ $jax << end
 47453132,25.4,30.8
 end
 
+set datafile missing NaN
 plot $sympy using 1:2 with linespoints lw 2 pt 6 lc rgb '#999999' title 'SymPy (Roberts)', \
      $jax using 1:3 with linespoints lw 2 pt 4 lc rgb '#d95f02' title 'JAX (Roberts): compiling and integrating', \
      $jax using 1:2 with linespoints lw 2 pt 4 dt 2 lc rgb '#d95f02' title 'JAX: integrating alone', \
-     'figure4.csv' using 1:4 with linespoints lw 2 pt 7 lc rgb '#1b5e9e' title 'lag: from text to the last row', \
-     'figure4.csv' using 1:2 with linespoints lw 2 pt 7 dt 2 lc rgb '#1b5e9e' title 'lag: compiling'
+     'figure4.csv' using 2:(strcol(1) eq 'newton' ? $5 : NaN) with linespoints lw 2 pt 7 lc rgb '#1b5e9e' title 'lag, by Newton: from text to the last row', \
+     'figure4.csv' using 2:(strcol(1) eq 'newton' ? $3 : NaN) with linespoints lw 2 pt 7 dt 2 lc rgb '#1b5e9e' title 'lag, by Newton: compiling', \
+     'figure4.csv' using 2:(strcol(1) eq 'affine' ? $5 : NaN) with linespoints lw 2 pt 9 lc rgb '#2a7d2a' title 'lag, as an affine map: from text to the last row'

@@ -122,9 +122,10 @@ LAG_API void lag_backends_start(LagBackend backend);
 LAG_API void lag_backends_end(void);
 
 typedef enum LagMethod {
-    LAG_METHOD_GGL, /* Galerkin-Gauss-Lobatto, order 2r + 2 */
-    LAG_METHOD_RK2, /* explicit midpoint, on q'' from the same derivatives */
-    LAG_METHOD_RK4, /* the classical fourth-order rule */
+    LAG_METHOD_GGL,    /* Galerkin-Gauss-Lobatto, order 2r + 2, by the road that suits the kernel */
+    LAG_METHOD_RK2,    /* explicit midpoint, on q'' from the same derivatives */
+    LAG_METHOD_RK4,    /* the classical fourth-order rule */
+    LAG_METHOD_NEWTON, /* Galerkin-Gauss-Lobatto, each step solved by Newton */
 } LagMethod;
 
 typedef enum LagVerb {
@@ -339,11 +340,20 @@ typedef struct LagReport {
     uint64_t steps;      /* done since lag_integrator_start */
     double t;            /* reached */
     double residual;     /* of the step that failed, max norm; 0 on success */
-    uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4) */
+    uint64_t iterations; /* of Newton, over all steps (0 for rk2, rk4 and LAG_ROAD_AFFINE) */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
     double energy;
     double seconds; /* spent in advance */
 } LagReport;
+
+/* How the equations of LAG_METHOD_GGL's steps are solved, chosen by the kernel's facts. Every road takes the same steps, to
+ * round-off. */
+typedef enum LagRoad {
+    LAG_ROAD_NEWTON,
+    LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c */
+} LagRoad;
+
+LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);
 
 /* An integrator of a kernel. It allocates all it needs here: a step allocates, prints and locks nothing. The kernel must
  * outlive it. Caller frees it with lag_integrator_free (NULL allowed). */

@@ -122,6 +122,8 @@ static void print_kernels(LagModel *model, Buffer *out) {
         buffer_print(out, ", %llu operations a residual, %llu with its Jacobian\n",
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
+        if (lag_kernel_road(kernel) == LAG_ROAD_AFFINE)
+            buffer_text(out, "  an affine map, made once for each dt; method = newton solves each step instead\n");
         print_code(k, out);
     }
 }

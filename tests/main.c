@@ -67,6 +67,7 @@ int main(int argc, char **argv) {
     suite_cache();
     suite_cache_places();
     suite_solve();
+    suite_affine();
     suite_session();
     suite_tiers();
     suite_golden();

@@ -2,6 +2,7 @@
  *
  * The state is what the frame's LAG_Q and LAG_PI hold; rk2 and rk4 keep q and v and let pi follow. The time of a step is the
  * start's plus so many h, rounded once: nothing is added up. */
+#include "affine.h"
 #include "linear.h"
 #include "runge_kutta.h"
 #include "step.h"
@@ -18,7 +19,8 @@
 struct LagIntegrator {
     Frame frame;
     LagMethod method;
-    Stepper stepper; /* of LAG_METHOD_GGL */
+    Stepper stepper; /* of LAG_METHOD_GGL and LAG_METHOD_NEWTON */
+    Affine affine;   /* of LAG_METHOD_GGL, where it is one */
     RungeKutta rk;   /* of the others */
     bool started;
     double t;
@@ -100,8 +102,12 @@ LagStatus lag_kernel_energy(const LagKernel *kernel, const double *c, double t, 
 
 /* ---- Integrators ---- */
 
+static bool is_ggl(LagMethod method) { return method == LAG_METHOD_GGL || method == LAG_METHOD_NEWTON; }
+
+LagRoad lag_kernel_road(const LagKernel *kernel) { return affine_fits(kernel) ? LAG_ROAD_AFFINE : LAG_ROAD_NEWTON; }
+
 LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator) {
-    bool ggl = method == LAG_METHOD_GGL;
+    bool ggl = is_ggl(method);
     if (!kernel || !integrator || (!ggl && method != LAG_METHOD_RK2 && method != LAG_METHOD_RK4)) return LAG_ERROR_ARGUMENT;
     LagIntegrator *it = calloc(1, sizeof *it);
     if (!it) return LAG_ERROR_MEMORY;
@@ -111,6 +117,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
     if (status == LAG_OK)
         status =
             ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
+    if (status == LAG_OK && method == LAG_METHOD_GGL && affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
     if (status == LAG_OK && !(it->spare = calloc(2 * (size_t)it->frame.d, sizeof *it->spare))) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK)
         *integrator = it;
@@ -122,6 +129,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
 void lag_integrator_free(LagIntegrator *it) {
     if (!it) return;
     stepper_free(&it->stepper);
+    affine_free(&it->affine);
     runge_kutta_free(&it->rk);
     frame_free(&it->frame);
     free(it->spare);
@@ -131,7 +139,7 @@ void lag_integrator_free(LagIntegrator *it) {
 /* Energy of the present state. Only scratch arrays of the frame change. */
 static double energy_of(const LagIntegrator *it) {
     const Frame *f = &it->frame;
-    bool ggl = it->method == LAG_METHOD_GGL;
+    bool ggl = is_ggl(it->method);
     f->array[LAG_TIME][0] = it->t;
     memcpy(f->array[LAG_V], ggl ? it->stepper.v : it->rk.v, f->d * sizeof(double));
     if (ggl && point_velocity(f) != LAG_OK) return NAN;
@@ -142,7 +150,8 @@ static double energy_of(const LagIntegrator *it) {
 void lag_integrator_parameters(LagIntegrator *it, const double *c) {
     if (it->frame.kernel->parameter_count)
         memcpy(it->frame.array[LAG_PARAMETER], c, it->frame.kernel->parameter_count * sizeof *c);
-    if (it->method == LAG_METHOD_GGL) stepper_forget(&it->stepper);
+    if (is_ggl(it->method)) stepper_forget(&it->stepper);
+    it->affine.tried = it->affine.made = false;
     if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
 }
 
@@ -152,7 +161,7 @@ void lag_integrator_parameters(LagIntegrator *it, const double *c) {
 static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
     Frame *f = &it->frame;
     size_t size = f->d * sizeof(double);
-    if (it->method != LAG_METHOD_GGL) {
+    if (!is_ggl(it->method)) {
         LagStatus status = velocity_known ? LAG_OK : point_velocity(f);
         if (status != LAG_OK) return status;
         memcpy(it->rk.q, f->array[LAG_Q], size);
@@ -212,13 +221,18 @@ void lag_integrator_watch(LagIntegrator *it, uint64_t every, LagWatch *watch, vo
     it->watched = 0;
 }
 
+/* Whether steps run the kernel's programs: an affine map, once made, runs none. */
+static bool runs_programs(const LagIntegrator *it) { return !it->affine.frame || (it->affine.tried && !it->affine.made); }
+
 void lag_integrator_expect(LagIntegrator *it, uint64_t steps) {
+    if (!runs_programs(it)) return;
     frame_improve(&it->frame, steps);
     it->expected = steps;
 }
 
 /* Moves over to the best programs there are; the kernel is told of steps that it doesn't expect yet. */
 static void improve(LagIntegrator *it, uint64_t steps) {
+    if (!runs_programs(it)) return;
     uint64_t known = steps < it->expected ? steps : it->expected;
     it->expected -= known;
     frame_improve(&it->frame, steps - known);
@@ -283,11 +297,16 @@ static void flush_as(unsigned long long before) {
 
 enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for */
 
+static LagStatus one_step(LagIntegrator *it, double h) {
+    if (it->affine.made) return affine_step(&it->affine);
+    return is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+}
+
 LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, uint64_t every, LagRows *rows) {
     if (!it->started || !isfinite(h) || h == 0 || (every == 0 && rows)) return LAG_ERROR_ARGUMENT;
-    bool ggl = it->method == LAG_METHOD_GGL;
     double before = seconds_now();
-    if (h != it->h) it->t_start = it->t, it->count = 0;
+    if (h != it->h) it->t_start = it->t, it->count = 0, it->affine.tried = it->affine.made = false;
+    if (it->affine.frame && !it->affine.tried) affine_make(&it->affine, h); /* where it can't be, Newton says why */
     it->h = h;
     it->residual = it->stepper.residual = 0;
     improve(it, steps);
@@ -300,7 +319,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         }
         if (n % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         double t = it->t_start + (double)(it->count + 1) * h;
-        status = !isfinite(t) ? LAG_ERROR_NOT_FINITE : ggl ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+        status = isfinite(t) ? one_step(it, h) : LAG_ERROR_NOT_FINITE;
         if (status != LAG_OK) break;
         it->t = t;
         it->count++;
@@ -314,7 +333,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         }
     }
     flush_as(flushing);
-    if (status != LAG_OK && ggl) it->residual = it->stepper.residual;
+    if (status != LAG_OK && is_ggl(it->method)) it->residual = it->stepper.residual;
     it->status = status;
     it->seconds += seconds_now() - before;
     return status;
@@ -326,7 +345,7 @@ void lag_integrator_report(const LagIntegrator *it, LagReport *report) {
         .steps = it->steps,
         .t = it->t,
         .residual = it->residual,
-        .iterations = it->method == LAG_METHOD_GGL ? it->stepper.iterations : 0,
+        .iterations = is_ggl(it->method) ? it->stepper.iterations : 0,
         .energy_start = it->energy_start,
         .energy = it->started && it->frame.kernel->facts.autonomous ? energy_of(it) : NAN,
         .seconds = it->seconds,

@@ -41,7 +41,8 @@ void json_numbers(FILE *out, const double *value, size_t count) {
 /* ---- Runs ---- */
 
 const char *method_name(LagMethod method) {
-    static const char *const name[] = {[LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4"};
+    static const char *const name[] = {
+        [LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4", [LAG_METHOD_NEWTON] = "newton"};
     return name[method];
 }
 
@@ -145,15 +146,16 @@ static void say_state(const Tool *tool) {
 
 static void say_run(const Tool *tool, const LagReport *report) {
     const Settings *set = &tool->settings;
-    bool newton = set->method == LAG_METHOD_GGL && report->steps;
+    bool ggl = set->method == LAG_METHOD_GGL || set->method == LAG_METHOD_NEWTON, newton = ggl && report->iterations;
     fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
             method_name(set->method));
-    if (set->method == LAG_METHOD_GGL) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
+    if (ggl) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
     fprintf(tool->say, ", to t = %.10g\n", report->t);
     say_state(tool);
     if (isfinite(report->energy))
         fprintf(tool->say, "  energy %.10g, from %.10g: drift %.2g\n", report->energy, report->energy_start, drift(report));
     fputs("  ", tool->say);
+    if (ggl && !newton && report->steps) fputs("an affine map, ", tool->say);
     if (newton) fprintf(tool->say, "%.3g Newton iterations a step, ", (double)report->iterations / (double)report->steps);
     say_seconds(tool->say, report->seconds);
     if (report->steps) {

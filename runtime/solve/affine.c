@@ -1,0 +1,164 @@
+/* affine.c: see affine.h.
+ *
+ * Where A and B are linear in q and v, and time does not appear, the step's equations (lag_kernel.h) are linear in z, q and
+ * pi. With A_q .. B_v from one evaluation they are solved for each unit vector of (q, pi), and once for what is constant in
+ * A and B. What is kept is the change of the state, not the new state, so that a step rounds as the step by Newton does. */
+#include "affine.h"
+
+#include "linear.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AFFINE_DOF_MOST = 16, AFFINE_REFINE = 4 };
+
+bool affine_fits(const LagKernel *kernel) {
+    return kernel->facts.quadratic && kernel->facts.autonomous && kernel->dof <= AFFINE_DOF_MOST;
+}
+
+LagStatus affine_init(Affine *a, Frame *frame) {
+    size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
+    *a = (Affine){.frame = frame};
+    a->block = calloc(m * m + 2 * m + 3 * nodes + 2 * n, sizeof *a->block);
+    a->pivot = calloc(n, sizeof *a->pivot);
+    if (!a->block || !a->pivot) {
+        affine_free(a);
+        return LAG_ERROR_MEMORY;
+    }
+    double *at = a->block;
+    a->map = at, at += m * m;
+    a->offset = at, at += m;
+    a->change = at, at += m;
+    a->z = at, at += nodes;
+    a->A = at, at += nodes;
+    a->B = at, at += nodes;
+    a->residual = at, at += n;
+    a->scale = at;
+    return LAG_OK;
+}
+
+void affine_free(Affine *a) {
+    free(a->block);
+    free(a->pivot);
+    *a = (Affine){0};
+}
+
+/* ---- Making ---- */
+
+/* The equations are solved from where the state's only number that is not 0 is number `unit`, a 1; or, where `unit` is 2d,
+ * from 0, with the constant part of A and B instead. */
+
+/* A and B at the nodes: their blocks times q_i = unit + z_i and v_i = (1/h) sum_j D_ij z_j, or with what is constant. */
+static void evaluate(Affine *m, double h, uint32_t unit) {
+    const Frame *f = m->frame;
+    const double *D = f->array[LAG_DERIVE], *AQ = f->array[LAG_AQ], *AV = f->array[LAG_AV], *BQ = f->array[LAG_BQ],
+                 *BV = f->array[LAG_BV];
+    uint32_t d = f->d, s = f->s;
+    bool constant = unit == 2 * d;
+    for (uint32_t i = 0; i < s; i++)
+        for (uint32_t k = 0; k < d; k++) {
+            double a = constant ? f->array[LAG_A][k] : 0, b = constant ? f->array[LAG_B][k] : 0;
+            for (uint32_t l = 0; l < d; l++) {
+                double q = m->z[i * d + l] + (l == unit), v = 0;
+                for (uint32_t j = 1; j < s; j++) v += D[i * s + j] * m->z[j * d + l];
+                v /= h;
+                a += AQ[k * d + l] * q + AV[k * d + l] * v;
+                b += BQ[k * d + l] * q + BV[k * d + l] * v;
+            }
+            m->A[i * d + k] = a;
+            m->B[i * d + k] = b;
+        }
+}
+
+/* F_i = h b_i A_i + sum_j G_ij B_j; rows 1 .. r, then pi + F_0. */
+static void residual(Affine *m, double h, uint32_t unit) {
+    const Frame *f = m->frame;
+    const double *weight = f->array[LAG_WEIGHT], *G = f->array[LAG_GATHER];
+    uint32_t d = f->d, s = f->s;
+    for (uint32_t row = 0; row < s - 1; row++) {
+        uint32_t i = row + 1 < s - 1 ? row + 1 : 0;
+        for (uint32_t k = 0; k < d; k++) {
+            double sum = 0;
+            for (uint32_t j = 0; j < s; j++) sum += G[i * s + j] * m->B[j * d + k];
+            sum += h * weight[i] * m->A[i * d + k];
+            m->residual[row * d + k] = i ? sum : sum + (unit == d + k);
+        }
+    }
+}
+
+/* The change of the state for one unit: z at the end, and the impulse. */
+static LagStatus solve(Affine *m, double h, uint32_t unit, double *change) {
+    const Frame *f = m->frame;
+    uint32_t d = f->d, n = f->n;
+    memset(m->z, 0, (size_t)f->s * d * sizeof *m->z);
+    for (int round = 0; round < AFFINE_REFINE; round++) {
+        evaluate(m, h, unit);
+        residual(m, h, unit);
+        linear_solve(f->array[LAG_JACOBIAN], n, m->pivot, m->residual);
+        if (!linear_finite(m->residual, n)) return LAG_ERROR_NOT_FINITE;
+        for (uint32_t i = 0; i < n; i++) m->z[d + i] -= m->residual[i];
+    }
+    evaluate(m, h, unit);
+    for (uint32_t k = 0; k < d; k++) {
+        double impulse = 0;
+        for (uint32_t i = 0; i < f->s; i++) impulse += f->array[LAG_WEIGHT][i] * m->A[i * d + k];
+        change[k] = m->z[(f->s - 1) * d + k];
+        change[d + k] = impulse * h;
+    }
+    return linear_finite(change, 2 * (size_t)d) ? LAG_OK : LAG_ERROR_NOT_FINITE;
+}
+
+/* A, B and their derivatives at the origin, and the factors of the Jacobian: all are the same everywhere. */
+static LagStatus prepare(Affine *m, double h) {
+    const Frame *f = m->frame;
+    size_t size = f->d * sizeof(double);
+    double *Q = f->array[LAG_Q], *kept = m->z;
+    f->array[LAG_TIME][0] = 0;
+    f->array[LAG_TIME][1] = h;
+    memcpy(kept, Q, size);
+    memset(Q, 0, size);
+    memset(f->array[LAG_V], 0, size);
+    memset(f->array[LAG_BV], 0, f->d * size);
+    frame_run(f, LAG_POINT_JACOBIAN);
+    memset(f->array[LAG_Z], 0, f->n * sizeof(double));
+    memset(f->array[LAG_JACOBIAN], 0, (size_t)f->n * f->n * sizeof(double));
+    frame_run(f, LAG_STEP_JACOBIAN);
+    memcpy(Q, kept, size);
+    return linear_factor(f->array[LAG_JACOBIAN], f->n, m->pivot, m->scale);
+}
+
+LagStatus affine_make(Affine *a, double h) {
+    uint32_t m = 2 * a->frame->d;
+    a->tried = true;
+    a->made = false;
+    LagStatus status = prepare(a, h);
+    for (uint32_t unit = 0; unit <= m && status == LAG_OK; unit++) {
+        status = solve(a, h, unit, a->change);
+        for (uint32_t i = 0; i < m && unit < m; i++) a->map[i * m + unit] = a->change[i];
+        if (unit == m) memcpy(a->offset, a->change, m * sizeof *a->offset);
+    }
+    a->made = status == LAG_OK;
+    return status;
+}
+
+/* ---- Steps ---- */
+
+LagStatus affine_step(Affine *a) {
+    const Frame *f = a->frame;
+    double *q = f->array[LAG_Q], *pi = f->array[LAG_PI];
+    uint32_t d = f->d, m = 2 * d;
+    bool finite = true;
+    for (uint32_t i = 0; i < m; i++) {
+        const double *row = a->map + (size_t)i * m;
+        double sum = a->offset[i];
+        for (uint32_t k = 0; k < d; k++) sum += row[k] * q[k];
+        for (uint32_t k = 0; k < d; k++) sum += row[d + k] * pi[k];
+        a->change[i] = sum;
+        finite &= fabs((i < d ? q[i] : pi[i - d]) + sum) <= DBL_MAX;
+    }
+    if (!finite) return LAG_ERROR_NOT_FINITE;
+    for (uint32_t k = 0; k < d; k++) q[k] += a->change[k], pi[k] += a->change[d + k];
+    return LAG_OK;
+}

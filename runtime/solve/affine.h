@@ -1,0 +1,37 @@
+/* affine.h: the step of a Lagrangian whose equations are linear, as the affine map that it is. */
+#ifndef LAG_SOLVE_AFFINE_H
+#define LAG_SOLVE_AFFINE_H
+
+#include "point.h"
+
+/* (q', pi') = (q, pi) + map (q, pi) + offset, for one h and one set of parameters. */
+typedef struct Affine {
+    Frame *frame;
+    bool made, tried;
+    double *block;  /* what the others are cut from */
+    double *map;    /* [2d, 2d] */
+    double *offset; /* [2d] */
+    double *change; /* [2d] scratch */
+    /* What it is made in. */
+    uint32_t *pivot;  /* [n] */
+    double *z;        /* [s, d], z_0 = 0 */
+    double *A, *B;    /* [s, d] at the nodes */
+    double *residual; /* [n] */
+    double *scale;    /* [n] */
+} Affine;
+
+/* Whether a kernel's step is such a map, and small enough to be worth making. */
+bool affine_fits(const LagKernel *kernel);
+
+LagStatus affine_init(Affine *affine, Frame *frame);
+void affine_free(Affine *affine);
+
+/* Makes the map for steps of h from the parameters in the frame. LAG_ERROR_SINGULAR or LAG_ERROR_NOT_FINITE where there is
+ * none. Uses the frame's arrays of the step and of the point; LAG_Q and LAG_PI are left alone. */
+LagStatus affine_make(Affine *affine, double h);
+
+/* A step of the state in the frame's LAG_Q and LAG_PI. LAG_ERROR_NOT_FINITE, and the state as it was, where it would leave
+ * what doubles hold. */
+LagStatus affine_step(Affine *affine);
+
+#endif
