@@ -7,8 +7,6 @@
 
 #include "linear.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +19,7 @@ bool affine_fits(const LagKernel *kernel) {
 LagStatus affine_init(Affine *a, Frame *frame) {
     size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
     *a = (Affine){.frame = frame};
-    a->block = calloc(m * m + 2 * m + 3 * nodes + 2 * n, sizeof *a->block);
+    a->block = calloc(m * m + 3 * m + 3 * nodes + 2 * n, sizeof *a->block);
     a->pivot = calloc(n, sizeof *a->pivot);
     if (!a->block || !a->pivot) {
         affine_free(a);
@@ -31,6 +29,7 @@ LagStatus affine_init(Affine *a, Frame *frame) {
     a->map = at, at += m * m;
     a->offset = at, at += m;
     a->change = at, at += m;
+    a->kept = at, at += m;
     a->z = at, at += nodes;
     a->A = at, at += nodes;
     a->B = at, at += nodes;
@@ -55,21 +54,26 @@ static void evaluate(Affine *m, double h, uint32_t unit) {
     const Frame *f = m->frame;
     const double *D = f->array[LAG_DERIVE], *AQ = f->array[LAG_AQ], *AV = f->array[LAG_AV], *BQ = f->array[LAG_BQ],
                  *BV = f->array[LAG_BV];
+    double q[AFFINE_DOF_MOST], v[AFFINE_DOF_MOST];
     uint32_t d = f->d, s = f->s;
     bool constant = unit == 2 * d;
-    for (uint32_t i = 0; i < s; i++)
+    for (uint32_t i = 0; i < s; i++) {
+        for (uint32_t l = 0; l < d; l++) {
+            double sum = 0;
+            for (uint32_t j = 1; j < s; j++) sum += D[i * s + j] * m->z[j * d + l];
+            q[l] = m->z[i * d + l] + (l == unit);
+            v[l] = sum / h;
+        }
         for (uint32_t k = 0; k < d; k++) {
             double a = constant ? f->array[LAG_A][k] : 0, b = constant ? f->array[LAG_B][k] : 0;
             for (uint32_t l = 0; l < d; l++) {
-                double q = m->z[i * d + l] + (l == unit), v = 0;
-                for (uint32_t j = 1; j < s; j++) v += D[i * s + j] * m->z[j * d + l];
-                v /= h;
-                a += AQ[k * d + l] * q + AV[k * d + l] * v;
-                b += BQ[k * d + l] * q + BV[k * d + l] * v;
+                a += AQ[k * d + l] * q[l] + AV[k * d + l] * v[l];
+                b += BQ[k * d + l] * q[l] + BV[k * d + l] * v[l];
             }
             m->A[i * d + k] = a;
             m->B[i * d + k] = b;
         }
+    }
 }
 
 /* F_i = h b_i A_i + sum_j G_ij B_j; rows 1 .. r, then pi + F_0. */
@@ -139,26 +143,67 @@ LagStatus affine_make(Affine *a, double h) {
         for (uint32_t i = 0; i < m && unit < m; i++) a->map[i * m + unit] = a->change[i];
         if (unit == m) memcpy(a->offset, a->change, m * sizeof *a->offset);
     }
+    a->constant = false;
+    for (uint32_t i = 0; i < m; i++) a->constant |= a->offset[i] != 0;
     a->made = status == LAG_OK;
     return status;
 }
 
 /* ---- Steps ---- */
 
-LagStatus affine_step(Affine *a) {
-    const Frame *f = a->frame;
-    double *q = f->array[LAG_Q], *pi = f->array[LAG_PI];
-    uint32_t d = f->d, m = 2 * d;
-    bool finite = true;
-    for (uint32_t i = 0; i < m; i++) {
-        const double *row = a->map + (size_t)i * m;
-        double sum = a->offset[i];
-        for (uint32_t k = 0; k < d; k++) sum += row[k] * q[k];
-        for (uint32_t k = 0; k < d; k++) sum += row[d + k] * pi[k];
-        a->change[i] = sum;
-        finite &= fabs((i < d ? q[i] : pi[i - d]) + sum) <= DBL_MAX;
+/* `d` is known to the compiler where it matters: its loops are then straight lines. What is constant is left out where it is
+ * nothing, which changes no bit. */
+static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t count, uint32_t d, bool constant) {
+    double *Q = a->frame->array[LAG_Q], *PI = a->frame->array[LAG_PI], state[2 * AFFINE_DOF_MOST],
+           change[2 * AFFINE_DOF_MOST];
+    uint32_t m = 2 * d;
+    memcpy(state, Q, d * sizeof *Q);
+    memcpy(state + d, PI, d * sizeof *PI);
+    for (uint64_t n = 0; n < count; n++) {
+        for (uint32_t i = 0; i < m; i++) {
+            const double *row = a->map + (size_t)i * m;
+            double sum = row[0] * state[0];
+            for (uint32_t k = 1; k < m; k++) sum += row[k] * state[k];
+            change[i] = constant ? sum + a->offset[i] : sum;
+        }
+        for (uint32_t i = 0; i < m; i++) state[i] += change[i];
     }
-    if (!finite) return LAG_ERROR_NOT_FINITE;
-    for (uint32_t k = 0; k < d; k++) q[k] += a->change[k], pi[k] += a->change[d + k];
-    return LAG_OK;
+    memcpy(Q, state, d * sizeof *Q);
+    memcpy(PI, state + d, d * sizeof *PI);
+}
+
+static void take_any(const Affine *a, uint64_t count) {
+    uint32_t d = a->frame->d;
+    if (d == 1)
+        a->constant ? take(a, count, 1, true) : take(a, count, 1, false);
+    else if (d == 2)
+        a->constant ? take(a, count, 2, true) : take(a, count, 2, false);
+    else
+        a->constant ? take(a, count, d, true) : take(a, count, d, false);
+}
+
+static bool is_finite(const Affine *a) {
+    const Frame *f = a->frame;
+    return linear_finite(f->array[LAG_Q], f->d) && linear_finite(f->array[LAG_PI], f->d);
+}
+
+uint64_t affine_steps(Affine *a, uint64_t count) {
+    const Frame *f = a->frame;
+    size_t size = f->d * sizeof(double);
+    uint64_t done = 0, piece = count;
+    while (done < count) { /* where a piece leaves what doubles hold, it is taken again, by half */
+        memcpy(a->kept, f->array[LAG_Q], size);
+        memcpy(a->kept + f->d, f->array[LAG_PI], size);
+        piece = piece < count - done ? piece : count - done;
+        take_any(a, piece);
+        if (is_finite(a)) {
+            done += piece;
+            continue;
+        }
+        memcpy(f->array[LAG_Q], a->kept, size);
+        memcpy(f->array[LAG_PI], a->kept + f->d, size);
+        if (piece == 1) break;
+        piece /= 2;
+    }
+    return done;
 }

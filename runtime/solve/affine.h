@@ -8,10 +8,12 @@
 typedef struct Affine {
     Frame *frame;
     bool made, tried;
+    bool constant;  /* `offset` is not nothing */
     double *block;  /* what the others are cut from */
     double *map;    /* [2d, 2d] */
     double *offset; /* [2d] */
     double *change; /* [2d] scratch */
+    double *kept;   /* [2d] scratch */
     /* What it is made in. */
     uint32_t *pivot;  /* [n] */
     double *z;        /* [s, d], z_0 = 0 */
@@ -30,8 +32,8 @@ void affine_free(Affine *affine);
  * none. Uses the frame's arrays of the step and of the point; LAG_Q and LAG_PI are left alone. */
 LagStatus affine_make(Affine *affine, double h);
 
-/* A step of the state in the frame's LAG_Q and LAG_PI. LAG_ERROR_NOT_FINITE, and the state as it was, where it would leave
- * what doubles hold. */
-LagStatus affine_step(Affine *affine);
+/* Takes steps of the state in the frame's LAG_Q and LAG_PI, `count` of them or as many as leave it within what doubles hold,
+ * and tells how many. */
+uint64_t affine_steps(Affine *affine, uint64_t count);
 
 #endif

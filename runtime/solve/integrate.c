@@ -297,9 +297,35 @@ static void flush_as(unsigned long long before) {
 
 enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for */
 
-static LagStatus one_step(LagIntegrator *it, double h) {
-    if (it->affine.made) return affine_step(&it->affine);
-    return is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+/* How many steps can be taken with nothing to do between them: one, or by an affine map until a row is to be kept or the
+ * watch is to be called, and not for long. */
+static uint64_t piece_of(const LagIntegrator *it, double h, uint64_t left, uint64_t to_row) {
+    enum { PIECE_MOST = 1000 };
+    uint64_t piece = PIECE_MOST < left ? PIECE_MOST : left;
+    if (!it->affine.made || !isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
+    if (to_row < piece) piece = to_row;
+    if (it->watch && it->watch_every - it->watched < piece) piece = it->watch_every - it->watched;
+    return piece;
+}
+
+/* Takes so many steps, and tells how many it took. */
+static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, LagStatus *status) {
+    uint64_t took;
+    if (!isfinite(it->t_start + (double)(it->count + piece) * h)) {
+        *status = LAG_ERROR_NOT_FINITE;
+        return 0;
+    }
+    if (it->affine.made) {
+        took = affine_steps(&it->affine, piece);
+        *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
+    } else {
+        *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+        took = *status == LAG_OK;
+    }
+    it->count += took;
+    it->steps += took;
+    if (took) it->t = it->t_start + (double)it->count * h;
+    return took;
 }
 
 LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, uint64_t every, LagRows *rows) {
@@ -312,20 +338,20 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     improve(it, steps);
     unsigned long long flushing = flush_small();
     LagStatus status = LAG_OK;
-    for (uint64_t n = 1; n <= steps; n++) {
+    for (uint64_t done = 0, to_row = rows ? every : UINT64_MAX; done < steps && status == LAG_OK;) {
         if (is_cancelled(it)) {
             status = LAG_INTERRUPTED;
             break;
         }
-        if (n % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
-        double t = it->t_start + (double)(it->count + 1) * h;
-        status = isfinite(t) ? one_step(it, h) : LAG_ERROR_NOT_FINITE;
-        if (status != LAG_OK) break;
-        it->t = t;
-        it->count++;
-        it->steps++;
-        if (rows && n % every == 0) lag_integrator_state(it, rows);
-        if (it->watch && ++it->watched == it->watch_every) {
+        if (done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
+        uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, to_row), &status);
+        done += took;
+        to_row -= took;
+        if (to_row == 0) {
+            lag_integrator_state(it, rows);
+            to_row = every;
+        }
+        if (it->watch && took && (it->watched += took) == it->watch_every) {
             it->watched = 0;
             flush_as(flushing);
             it->watch(it, it->watcher);
