@@ -1,9 +1,10 @@
 /* step.c: the step's equations by Newton's method, to round-off.
  *
- * Factors of the Jacobian serve as long as corrections shrink well, from step to step if need be: what a correction with
- * kept factors shrinks by, theta = |next| / |change|, tells both how good they are and how much is still missing. A trial
- * whose correction doesn't shrink is halved (the test with the same factors on both sides depends on no units). The end is
- * where a correction is round-off of z itself, coordinate by coordinate; or of the state where that is as good as it gets.
+ * Factors of the Jacobian, or its inverse, serve as long as corrections shrink well, from step to step if need be: what a
+ * correction with kept factors shrinks by, theta = |next| / |change|, tells both how good they are and how much is still
+ * missing. A trial whose correction doesn't shrink is halved (the test with the same factors on both sides depends on no
+ * units). The end is where a correction is round-off of z itself, coordinate by coordinate; or of the state where that is as
+ * good as it gets.
  */
 #include "step.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_MOST = 50, STEP_HALVINGS = 12 };
+enum { STEP_MOST = 50, STEP_HALVINGS = 12, STEP_INVERSE_MOST = 200 };
 
 static const double step_slow = 0.1;   /* a theta above it asks for a new Jacobian */
 static const double step_tiny = 1e-10; /* a coordinate below this part of the largest is tiny */
@@ -23,7 +24,8 @@ static const double step_tiny = 1e-10; /* a coordinate below this part of the la
 LagStatus stepper_init(Stepper *s, Frame *frame) {
     size_t n = frame->n, d = frame->d, most = (size_t)(frame->s - 1) * STEP_KNOTS;
     *s = (Stepper){.frame = frame};
-    s->block = calloc(n * n + 5 * n + 5 * d + most, sizeof *s->block);
+    size_t inverse = n <= STEP_INVERSE_MOST ? n * n : 0;
+    s->block = calloc(n * n + inverse + 5 * n + 5 * d + most, sizeof *s->block);
     s->pivot = calloc(n, sizeof *s->pivot);
     LagStatus status = runge_kutta_init(&s->march, frame, true);
     if (!s->block || !s->pivot || status != LAG_OK) {
@@ -33,6 +35,7 @@ LagStatus stepper_init(Stepper *s, Frame *frame) {
     double **const piece[] = {&s->scale, &s->base, &s->change, &s->next, &s->path};
     double *at = s->block;
     s->factors = at, at += n * n;
+    s->inverse = inverse ? at : NULL, at += inverse;
     for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) *piece[i] = at, at += n;
     s->v = at, at += d;
     s->a = at, at += d;
@@ -103,12 +106,42 @@ static double residual_norm(const Stepper *s) {
     return worst;
 }
 
-/* The correction -J^-1 F into `change`, by the factors at hand. */
-static bool correct(const Stepper *s, double *change) {
+/* The Jacobian's inverse, from its factors. */
+static void invert(const Stepper *s) {
+    uint32_t n = s->frame->n;
+    for (uint32_t j = 0; j < n; j++) {
+        double *column = s->inverse + (size_t)j * n;
+        memset(column, 0, n * sizeof *column);
+        column[j] = 1;
+        linear_solve(s->factors, n, s->pivot, column);
+    }
+}
+
+/* change = -J^-1 F: no term waits for another, as they do in a solution by factors. */
+static void apply_inverse(const Stepper *s, const double *F, double *change) {
+    uint32_t n = s->frame->n;
+    memset(change, 0, n * sizeof *change);
+    for (uint32_t j = 0; j < n; j++) {
+        const double *column = s->inverse + (size_t)j * n, f = F[j];
+        for (uint32_t i = 0; i < n; i++) change[i] -= column[i] * f;
+    }
+}
+
+/* The correction -J^-1 F into `change`, by the factors at hand; or by the inverse, which is made once they have served as
+ * often as that costs. */
+static bool correct(Stepper *s, double *change) {
     const double *F = s->frame->array[LAG_RESIDUAL];
-    for (uint32_t i = 0; i < s->frame->n; i++) change[i] = -F[i];
-    linear_solve(s->factors, s->frame->n, s->pivot, change);
-    return linear_finite(change, s->frame->n);
+    uint32_t n = s->frame->n;
+    if (s->inverse && s->served >= n) {
+        if (s->served++ == n) invert(s);
+        apply_inverse(s, F, change);
+    } else {
+        for (uint32_t i = 0; i < n; i++) change[i] = -F[i];
+        linear_solve(s->factors, n, s->pivot, change);
+        s->served++;
+    }
+    if (s->served > n) s->served = n + 1;
+    return linear_finite(change, n);
 }
 
 /* Residual and factors at z. The factors stay as they were if something is not finite; a singular Jacobian leaves none. */
@@ -121,6 +154,7 @@ static LagStatus refresh(Stepper *s) {
     if (!linear_finite(jacobian, (size_t)f->n * f->n)) return LAG_ERROR_NOT_FINITE;
     f->array[LAG_JACOBIAN] = s->factors;
     s->factors = jacobian;
+    s->served = 0;
     LagStatus status = linear_factor(jacobian, f->n, s->pivot, s->scale);
     s->factored = status == LAG_OK;
     return status;

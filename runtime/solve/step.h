@@ -12,6 +12,8 @@ typedef struct Stepper {
     Frame *frame;
     double *block;
     double *factors;     /* [n, n] of a Jacobian */
+    double *inverse;     /* [n, n] of the same, its columns side by side; NULL where n is large */
+    uint32_t served;     /* corrections that the factors have given */
     uint32_t *pivot;     /* [n] */
     double *scale;       /* [n] scratch */
     double *base;        /* [n] where a trial started */
