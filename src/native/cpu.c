@@ -49,12 +49,19 @@ size_t cpu_identity(uint8_t *bytes, size_t most) {
     return out.size;
 }
 
+/* As CPU_FEATURE_ACTIVE, which shifts a 1 into the sign. */
+static bool is_active(unsigned index) {
+    enum { BITS = 32, REGISTERS = 4 };
+    const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(index / (BITS * REGISTERS));
+    return leaf->active_array[index / BITS % REGISTERS] >> index % BITS & 1;
+}
+
 bool cpu_has(CpuFeature feature) {
     switch (feature) {
-    case CPU_AVX: return CPU_FEATURE_ACTIVE(AVX);
-    case CPU_AVX2: return CPU_FEATURE_ACTIVE(AVX2);
-    case CPU_FMA: return CPU_FEATURE_ACTIVE(FMA);
-    default: return CPU_FEATURE_ACTIVE(AVX512VL) && CPU_FEATURE_ACTIVE(AVX512DQ);
+    case CPU_AVX: return is_active(x86_cpu_AVX);
+    case CPU_AVX2: return is_active(x86_cpu_AVX2);
+    case CPU_FMA: return is_active(x86_cpu_FMA);
+    default: return is_active(x86_cpu_AVX512VL) && is_active(x86_cpu_AVX512DQ);
     }
 }
 
