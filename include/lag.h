@@ -340,7 +340,7 @@ typedef struct LagReport {
     uint64_t steps;      /* done since lag_integrator_start */
     double t;            /* reached */
     double residual;     /* of the step that failed, max norm; 0 on success */
-    uint64_t iterations; /* of Newton, over all steps (0 for rk2, rk4 and LAG_ROAD_AFFINE) */
+    uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4; for LAG_ROAD_AFFINE those of first steps) */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
     double energy;
     double seconds; /* spent in advance */
@@ -350,7 +350,8 @@ typedef struct LagReport {
  * round-off. */
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
-    LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c */
+    LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c; the
+                        first step after a start or a change of either is still Newton's */
 } LagRoad;
 
 LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);

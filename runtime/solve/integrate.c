@@ -21,6 +21,8 @@ struct LagIntegrator {
     LagMethod method;
     Stepper stepper; /* of LAG_METHOD_GGL and LAG_METHOD_NEWTON */
     Affine affine;   /* of LAG_METHOD_GGL, where it is one */
+    bool fresh;      /* no step has been taken since the start, or since h or a parameter changed: Newton takes the first, so
+                        that who changes one at each step pays for no map */
     RungeKutta rk;   /* of the others */
     bool started;
     double t;
@@ -147,11 +149,17 @@ static double energy_of(const LagIntegrator *it) {
     return f->array[LAG_ENERGY][0];
 }
 
+/* The next step is the first of its kind. */
+static void forget_map(LagIntegrator *it) {
+    it->affine.tried = it->affine.made = false;
+    it->fresh = true;
+}
+
 void lag_integrator_parameters(LagIntegrator *it, const double *c) {
     if (it->frame.kernel->parameter_count)
         memcpy(it->frame.array[LAG_PARAMETER], c, it->frame.kernel->parameter_count * sizeof *c);
     if (is_ggl(it->method)) stepper_forget(&it->stepper);
-    it->affine.tried = it->affine.made = false;
+    forget_map(it);
     if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
 }
 
@@ -172,7 +180,7 @@ static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
         it->stepper.iterations = 0;
     }
     it->t = it->t_start = t;
-    it->started = true;
+    it->started = it->fresh = true;
     it->h = it->residual = it->seconds = 0;
     it->count = it->steps = 0;
     it->status = LAG_OK;
@@ -297,12 +305,15 @@ static void flush_as(unsigned long long before) {
 
 enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for */
 
+/* Whether the next step is taken by the map. */
+static bool is_affine(const LagIntegrator *it) { return it->affine.made && !it->fresh; }
+
 /* How many steps can be taken with nothing to do between them: one, or by an affine map until a row is to be kept or the
  * watch is to be called, and not for long. */
 static uint64_t piece_of(const LagIntegrator *it, double h, uint64_t left, uint64_t to_row) {
     enum { PIECE_MOST = 1000 };
     uint64_t piece = PIECE_MOST < left ? PIECE_MOST : left;
-    if (!it->affine.made || !isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
+    if (!is_affine(it) || !isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
     if (to_row < piece) piece = to_row;
     if (it->watch && it->watch_every - it->watched < piece) piece = it->watch_every - it->watched;
     return piece;
@@ -315,12 +326,13 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, LagStatu
         *status = LAG_ERROR_NOT_FINITE;
         return 0;
     }
-    if (it->affine.made) {
+    if (is_affine(it)) {
         took = affine_steps(&it->affine, piece);
         *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
     } else {
         *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
         took = *status == LAG_OK;
+        if (took) it->fresh = false;
     }
     it->count += took;
     it->steps += took;
@@ -331,8 +343,11 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, LagStatu
 LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, uint64_t every, LagRows *rows) {
     if (!it->started || !isfinite(h) || h == 0 || (every == 0 && rows)) return LAG_ERROR_ARGUMENT;
     double before = seconds_now();
-    if (h != it->h) it->t_start = it->t, it->count = 0, it->affine.tried = it->affine.made = false;
-    if (it->affine.frame && !it->affine.tried) affine_make(&it->affine, h); /* where it can't be, Newton says why */
+    if (h != it->h) {
+        it->t_start = it->t;
+        it->count = 0;
+        forget_map(it);
+    }
     it->h = h;
     it->residual = it->stepper.residual = 0;
     improve(it, steps);
@@ -344,6 +359,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
             break;
         }
         if (done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
+        if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
         uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, to_row), &status);
         done += took;
         to_row -= took;

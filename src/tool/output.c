@@ -146,7 +146,8 @@ static void say_state(const Tool *tool) {
 
 static void say_run(const Tool *tool, const LagReport *report) {
     const Settings *set = &tool->settings;
-    bool ggl = set->method == LAG_METHOD_GGL || set->method == LAG_METHOD_NEWTON, newton = ggl && report->iterations;
+    bool ggl = set->method == LAG_METHOD_GGL || set->method == LAG_METHOD_NEWTON,
+         newton = ggl && report->iterations >= report->steps && report->steps;
     fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
             method_name(set->method));
     if (ggl) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
