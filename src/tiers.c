@@ -35,7 +35,8 @@ enum { RESIDUALS_A_STEP = 2 };
 static double seconds_to_make(const ModelKernel *k, LagBackend road) {
     const Tape *tape[LAG_ROUTINE_COUNT];
     NativeJob job = compile_job(k, tape);
-    double operations = (double)(road == LAG_BACKEND_TCC ? job_operations(&job) : job_straight(&job));
+    double operations =
+        (double)(road == LAG_BACKEND_TCC ? job_operations(&job) : job_straight(&job, road == LAG_BACKEND_LLVM));
     return tier_cost[road].start + operations * tier_cost[road].make;
 }
 

@@ -3,6 +3,7 @@
 # library; so does embed.py; and the installed command and library find their
 # compilers.
 set -eu
+unset LAG_BACKENDS # what is installed finds its own
 build=$1 source=$2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

@@ -16,18 +16,23 @@ uint64_t job_operations(const NativeJob *job) {
     return operations;
 }
 
-enum { UNROLL_MOST = 1000 }; /* operations up to which loops are unrolled: more run no faster, and take longer to compile */
+/* Operations up to which loops are unrolled. More run no faster without optimisation, and with it by a fifth at most; either
+ * takes longer to compile. */
+enum { UNROLL_MOST = 1000, UNROLL_OPTIMISED_MOST = 2000 };
 
-bool job_unrolls(const Tape *tape) {
+bool job_unrolls(const Tape *tape, bool optimised) {
     uint64_t unrolled = tape_unrolled(tape);
-    return unrolled <= UNROLL_MOST || unrolled <= tape->count; /* the second: there is no loop */
+    return unrolled <= (optimised ? UNROLL_OPTIMISED_MOST : UNROLL_MOST) ||
+           unrolled <= tape->count; /* or there is no loop */
 }
 
-uint64_t job_straight_tape(const Tape *tape) { return job_unrolls(tape) ? tape_unrolled(tape) : tape->count; }
+uint64_t job_straight_tape(const Tape *tape, bool optimised) {
+    return job_unrolls(tape, optimised) ? tape_unrolled(tape) : tape->count;
+}
 
-uint64_t job_straight(const NativeJob *job) {
+uint64_t job_straight(const NativeJob *job, bool optimised) {
     uint64_t operations = 0;
-    for (uint32_t i = 0; i < job->count; i++) operations += job->tape[i] ? job_straight_tape(job->tape[i]) : 0;
+    for (uint32_t i = 0; i < job->count; i++) operations += job->tape[i] ? job_straight_tape(job->tape[i], optimised) : 0;
     return operations;
 }
 

@@ -19,10 +19,11 @@ bool job_failed(const NativeJob *job);
 /* Operations of the job, loops counted once: what compiling it takes time in proportion to. */
 uint64_t job_operations(const NativeJob *job);
 
-/* Whether LLVM's code of a tape is straight: its loops unrolled. And the operations of LLVM's code, of a tape and of all. */
-bool job_unrolls(const Tape *tape);
-uint64_t job_straight_tape(const Tape *tape);
-uint64_t job_straight(const NativeJob *job);
+/* Whether LLVM's code of a tape is straight, its loops unrolled: where it is optimised, of longer ones. And the operations
+ * of that code, of a tape and of all. */
+bool job_unrolls(const Tape *tape, bool optimised);
+uint64_t job_straight_tape(const Tape *tape, bool optimised);
+uint64_t job_straight(const NativeJob *job, bool optimised);
 
 /* Appends the job's tapes, names and sizes; then, if asked, its tables. */
 void job_write(const NativeJob *job, bool tables, Buffer *out);

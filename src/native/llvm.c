@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRAIGHT_MOST = 1000 };
+enum { STRAIGHT_MOST = 2000 };
 
 /* The CPU at hand, as LLVM names it. On x86-64 only what this code can use is looked for: LLVM takes longer over all the
  * rest than over a small job. */
@@ -91,9 +91,9 @@ typedef struct Machines {
 static LagStatus compile_in(LLVMContextRef context, Machines *machines, const NativeJob *job, LagBackend road,
                             BackendForm form, LagTimings *timings, Buffer *out, char *why, size_t why_size) {
     double start = clock_seconds();
-    LLVMModuleRef module = llvm_emit(context, job);
+    bool optimise = road == LAG_BACKEND_LLVM && job_straight(job, true) <= STRAIGHT_MOST;
+    LLVMModuleRef module = llvm_emit(context, job, optimise);
     if (!module) return snprintf(why, why_size, "out of memory"), LAG_ERROR_MEMORY;
-    bool optimise = road == LAG_BACKEND_LLVM && job_straight(job) <= STRAIGHT_MOST;
     LLVMTargetMachineRef *machine = &machines->machine[optimise];
     if (!*machine) *machine = machine_new(optimise, why, why_size);
     LagStatus status = *machine ? LAG_OK : LAG_ERROR_BACKEND;

@@ -358,8 +358,8 @@ static bool elements_new(Emitting *e) {
     return true;
 }
 
-static bool emit_tape(Emitting *e, const char *name) {
-    e->unrolled = job_unrolls(e->tape);
+static bool emit_tape(Emitting *e, const char *name, bool optimised) {
+    e->unrolled = job_unrolls(e->tape, optimised);
     e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
     bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
@@ -379,7 +379,7 @@ static bool emit_tape(Emitting *e, const char *name) {
     return good;
 }
 
-LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job) {
+LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job, bool optimised) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("lag", context);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
     Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0),
@@ -390,7 +390,7 @@ LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job) {
     for (uint32_t i = 0; i < job->count && good; i++) {
         Emitting e = {
             .job = job, .tape = job->tape[i], .context = context, .module = module, .builder = builder, .type = type};
-        if (job->tape[i]) good = emit_tape(&e, job->name[i]);
+        if (job->tape[i]) good = emit_tape(&e, job->name[i], optimised);
     }
     LLVMDisposeBuilder(builder);
     if (good) return module;

@@ -8,6 +8,6 @@
 
 /* A module with a function for each tape of the job: void name(const void *code, double *const *array).  NULL when out of
  * memory or where a tape has failed. The caller disposes of the module. */
-LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job);
+LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job, bool optimised);
 
 #endif

@@ -162,10 +162,10 @@ static void divide(const NativeJob *job, LagBackend road, Parts *parts) {
     uint64_t most = 0;
     *parts = (Parts){.count = 1};
     for (uint32_t i = 0; i < job->count; i++) {
-        uint64_t operations = job->tape[i] ? job_straight_tape(job->tape[i]) : 0;
+        uint64_t operations = job->tape[i] ? job_straight_tape(job->tape[i], road == LAG_BACKEND_LLVM) : 0;
         if (operations > most) most = operations, parts->longest = i;
     }
-    uint64_t all = job_straight(job);
+    uint64_t all = job_straight(job, road == LAG_BACKEND_LLVM);
     if (road != LAG_BACKEND_TCC && all >= PART_WORTH && most < all && cpus() > 1) parts->count = PARTS;
 }
 
