@@ -46,10 +46,10 @@ void affine_free(Affine *a) {
 
 /* ---- Making ---- */
 
-/* The equations are solved from where the state's only number that is not 0 is number `unit`, a 1; or, where `unit` is 2d,
- * from 0, with the constant part of A and B instead. */
-
-/* A and B at the nodes: their blocks times q_i = unit + z_i and v_i = (1/h) sum_j D_ij z_j, or with what is constant. */
+/* The equations are solved for each `unit`: from the state whose number `unit` is 1 and whose others are 0, with what is
+ * linear in A and B; or, where `unit` is 2d, from 0, with what is constant in them.
+ *
+ * A and B at the nodes: their blocks times q_i = q + z_i and v_i = (1/h) sum_j D_ij z_j, and the constant part. */
 static void evaluate(Affine *m, double h, uint32_t unit) {
     const Frame *f = m->frame;
     const double *D = f->array[LAG_DERIVE], *AQ = f->array[LAG_AQ], *AV = f->array[LAG_AV], *BQ = f->array[LAG_BQ],
