@@ -121,6 +121,12 @@ static Compiler *take(int kind) {
     return NULL;
 }
 
+/* One that waits, else a new one; NULL, with the reason, where none can be started. */
+static Compiler *obtain(int kind, char *why, size_t why_size) {
+    Compiler *compiler = take(kind);
+    return compiler ? compiler : start(kind, why, why_size);
+}
+
 static void give_back(int kind, Compiler *compiler) {
     for (int i = 0; i < KEPT && compiler; i++) {
         Compiler *none = NULL;
@@ -183,8 +189,7 @@ LagStatus backend_begin(const NativeJob *job, LagBackend road, BackendForm form,
     if (!job_failed(job)) job_write(job, true, &bytes);
     if (bytes.bytes && !bytes.failed) {
         request.size = bytes.size;
-        task->compiler = take(kind);
-        if (!task->compiler) task->compiler = start(kind, why, why_size);
+        task->compiler = obtain(kind, why, why_size);
         if (!task->compiler) return buffer_free(&bytes), LAG_ERROR_BACKEND;
         status = say(task->compiler, &request, sizeof request, stop);
         if (status == LAG_OK) status = say(task->compiler, bytes.bytes, bytes.size, stop);
@@ -231,7 +236,7 @@ void backend_abandon(BackendTask *task) {
 void lag_backends_start(LagBackend backend) {
     char why[256];
     if (backend < LAG_BACKEND_TCC || backend >= LAG_BACKENDS) return;
-    Compiler *compiler = start(kind_of(backend), why, sizeof why);
+    Compiler *compiler = obtain(kind_of(backend), why, sizeof why);
     if (compiler) give_back(kind_of(backend), compiler);
 }
 
