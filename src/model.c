@@ -55,9 +55,7 @@ void lag_model_timings(const LagModel *shared, LagTimings *timings) {
     *timings = model->timings;
     for (ModelKernel *k = model->kernels; k; k = k->next) {
         pthread_mutex_lock(&k->lock);
-        timings->emit += k->timings.emit;
-        timings->codegen += k->timings.codegen;
-        timings->link += k->timings.link;
+        model_timings_add(timings, &k->timings);
         pthread_mutex_unlock(&k->lock);
     }
     pthread_mutex_unlock(&model->lock);

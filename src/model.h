@@ -52,6 +52,13 @@ struct LagModel {
     char reason[256]; /* why the last one could not be made */
 };
 
+/* Adds what kernels spend: emit, codegen, link. */
+static inline void model_timings_add(LagTimings *to, const LagTimings *more) {
+    to->emit += more->emit;
+    to->codegen += more->codegen;
+    to->link += more->link;
+}
+
 void model_kernel_free(ModelKernel *kernel);
 
 /* The kernel that a LagKernel of lag_model_kernel is part of. */

@@ -32,30 +32,38 @@ enum { RESIDUALS_A_STEP = 2 };
 
 /* ---- Costs ---- */
 
-static double seconds_to_make(const ModelKernel *k, LagBackend road) {
+/* Seconds to make each road's code, and to take a step by it. */
+typedef struct Costs {
+    double make[LAG_BACKENDS], step[LAG_BACKENDS];
+} Costs;
+
+static Costs costs_of(const ModelKernel *k) {
+    Costs costs = {{0}, {0}};
     const Tape *tape[LAG_ROUTINE_COUNT];
     NativeJob job = compile_job(k, tape);
-    double operations =
-        (double)(road == LAG_BACKEND_TCC ? job_operations(&job) : job_straight(&job, road == LAG_BACKEND_LLVM));
-    return tier_cost[road].start + operations * tier_cost[road].make;
-}
-
-static double seconds_a_step(const ModelKernel *k, LagBackend road) {
-    return RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]) * tier_cost[road].run;
+    const double operations[LAG_BACKENDS] = {[LAG_BACKEND_TCC] = (double)job_operations(&job),
+                                             [LAG_BACKEND_LLVM_QUICK] = (double)job_straight(&job, false),
+                                             [LAG_BACKEND_LLVM] = (double)job_straight(&job, true)};
+    double executed = RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]);
+    for (int road = 0; road < LAG_BACKENDS; road++) {
+        costs.make[road] = tier_cost[road].start + operations[road] * tier_cost[road].make;
+        costs.step[road] = executed * tier_cost[road].run;
+    }
+    return costs;
 }
 
 /* Steps from which a road pays, over one that is there already. */
-static double break_even(const ModelKernel *k, LagBackend road, LagBackend over) {
-    double gain = seconds_a_step(k, over) - seconds_a_step(k, road);
-    return gain > 0 ? seconds_to_make(k, road) / gain : INFINITY;
+static double break_even(const Costs *costs, LagBackend road, LagBackend over) {
+    double gain = costs->step[over] - costs->step[road];
+    return gain > 0 ? costs->make[road] / gain : INFINITY;
 }
 
 /* The road that is quickest in all for that many steps, beginning with what runs now. */
-static LagBackend best_for(const ModelKernel *k, LagBackend now, double steps) {
+static LagBackend best_for(const Costs *costs, LagBackend now, double steps) {
     LagBackend best = now;
-    double least = steps * seconds_a_step(k, now);
+    double least = steps * costs->step[now];
     for (int road = (int)now + 1; road < LAG_BACKENDS; road++) {
-        double seconds = seconds_to_make(k, (LagBackend)road) + steps * seconds_a_step(k, (LagBackend)road);
+        double seconds = costs->make[road] + steps * costs->step[road];
         if (seconds < least) least = seconds, best = (LagBackend)road;
     }
     return best;
@@ -77,12 +85,6 @@ static void fill(ModelCode *code, NativeCode *native, LagNative **run, bool cach
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) code->procedure[i] = (LagProcedure){run[i], NULL};
 }
 
-static void add(LagTimings *to, const LagTimings *more) {
-    to->emit += more->emit;
-    to->codegen += more->codegen;
-    to->link += more->link;
-}
-
 LagStatus tiers_make(ModelKernel *k, LagBackend road, int stop, char *why, size_t why_size) {
     const Tape *tape[LAG_ROUTINE_COUNT];
     NativeJob job = compile_job(k, tape);
@@ -92,7 +94,7 @@ LagStatus tiers_make(ModelKernel *k, LagBackend road, int stop, char *why, size_
     bool cached;
     LagStatus status = native_compile(&job, road, stop, &timings, &native, run, &cached, why, why_size);
     pthread_mutex_lock(&k->lock);
-    add(&k->timings, &timings);
+    model_timings_add(&k->timings, &timings);
     if (status == LAG_OK) {
         fill(&k->code[road], native, run, cached);
         publish(k, road);
@@ -124,10 +126,10 @@ static void *work(void *opaque) {
     char why[256];
     LagStatus status = LAG_OK;
     LagBackend wanted = k->wanted;
+    const Costs costs = costs_of(k);
     for (int road = LAG_BACKEND_TCC; road <= (int)wanted && status == LAG_OK; road++) {
         if (road <= atomic_load(&k->running)) continue;
-        double wait = seconds_to_make(k, wanted);
-        if (road < (int)wanted && 4 * seconds_to_make(k, (LagBackend)road) > wait) continue;
+        if (road < (int)wanted && 4 * costs.make[road] > costs.make[wanted]) continue;
         status = tiers_make(k, (LagBackend)road, k->stop, why, sizeof why);
         if (status == LAG_ERROR_BACKEND && road < (int)wanted) status = LAG_OK; /* then the next may do */
     }
@@ -164,19 +166,20 @@ static void consider(ModelKernel *k, uint64_t asked) {
     pthread_mutex_lock(&k->lock);
     LagBackend now = (LagBackend)atomic_load(&k->running), best = now;
     if (compile_fits_native(k)) {
-        double look = tier_recall / seconds_a_step(k, LAG_BACKEND_INTERPRETER);
+        const Costs costs = costs_of(k);
+        double look = tier_recall / costs.step[LAG_BACKEND_INTERPRETER];
         if (!k->looked && steps >= look) {
             k->looked = true;
             if (recall(k, LAG_BACKEND_LLVM_QUICK)) now = (LagBackend)atomic_load(&k->running);
         }
-        best = best_for(k, now, steps);
+        best = best_for(&costs, now, steps);
         if (best > now && best > k->tried && !k->working) {
             k->tried = best;
             start_work(k, best);
         }
         worth = k->working ? 2 * steps : k->looked ? INFINITY : look;
         for (int road = (int)best + 1; road < LAG_BACKENDS; road++)
-            worth = fmin(worth, break_even(k, (LagBackend)road, best));
+            worth = fmin(worth, break_even(&costs, (LagBackend)road, best));
     }
     atomic_store(&k->worth, worth < 1e18 ? (uint64_t)ceil(worth) : UINT64_MAX);
     pthread_mutex_unlock(&k->lock);
@@ -209,14 +212,14 @@ static double rounded(double x) {
 }
 
 void tiers_print(const ModelKernel *k, Buffer *out) {
+    const Costs costs = costs_of(k);
     LagBackend before = LAG_BACKEND_INTERPRETER;
     for (int road = LAG_BACKEND_INTERPRETER; road < LAG_BACKENDS; road++) {
         buffer_print(out, "  %-10s  about %.0f ns a step", lag_backend_name((LagBackend)road),
-                     rounded(1e9 * seconds_a_step(k, (LagBackend)road)));
+                     rounded(1e9 * costs.step[road]));
         if (road > LAG_BACKEND_INTERPRETER && compile_fits_native(k)) {
-            buffer_print(out, "; made in %.0f us, which pays from %.0f steps on",
-                         rounded(1e6 * seconds_to_make(k, (LagBackend)road)),
-                         rounded(break_even(k, (LagBackend)road, before)));
+            buffer_print(out, "; made in %.0f us, which pays from %.0f steps on", rounded(1e6 * costs.make[road]),
+                         rounded(break_even(&costs, (LagBackend)road, before)));
             before = (LagBackend)road;
         }
         buffer_text(out, "\n");

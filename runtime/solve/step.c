@@ -132,15 +132,17 @@ static void apply_inverse(const Stepper *s, const double *F, double *change) {
 static bool correct(Stepper *s, double *change) {
     const double *F = s->frame->array[LAG_RESIDUAL];
     uint32_t n = s->frame->n;
-    if (s->inverse && s->served >= n) {
-        if (s->served++ == n) invert(s);
+    if (s->inverse && s->served == n) {
+        invert(s);
+        s->served++;
+    }
+    if (s->inverse && s->served > n) {
         apply_inverse(s, F, change);
     } else {
         for (uint32_t i = 0; i < n; i++) change[i] = -F[i];
         linear_solve(s->factors, n, s->pivot, change);
-        s->served++;
+        if (s->inverse) s->served++;
     }
-    if (s->served > n) s->served = n + 1;
     return linear_finite(change, n);
 }
 

@@ -13,7 +13,7 @@ typedef struct Stepper {
     double *block;
     double *factors;     /* [n, n] of a Jacobian */
     double *inverse;     /* [n, n] of the same, its columns side by side; NULL where n is large */
-    uint32_t served;     /* corrections that the factors have given */
+    uint32_t served;     /* corrections that the factors have given, n at most; more: the inverse is made */
     uint32_t *pivot;     /* [n] */
     double *scale;       /* [n] scratch */
     double *base;        /* [n] where a trial started */
