@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static char **wanted;
 
@@ -48,6 +50,15 @@ double suite_uniform(SuiteRandom *random, double low, double high) {
 }
 
 bool suite_near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * (1 + fabs(b)); }
+
+int suite_in_child(int (*act)(void)) {
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) _exit(act());
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 255;
+    return WEXITSTATUS(status);
+}
 
 int main(int argc, char **argv) {
     (void)argc;

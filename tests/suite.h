@@ -30,6 +30,10 @@ double suite_uniform(SuiteRandom *random, double low, double high);
 /* |a - b| <= tolerance (1 + |b|) */
 bool suite_near(double a, double b, double tolerance);
 
+/* Runs `act` in a child process: its exit status, a SuiteChild or another; 255 if it fell. */
+enum SuiteChild { CHILD_GOOD, CHILD_BAD, CHILD_CANNOT };
+int suite_in_child(int (*act)(void));
+
 /* The suites. */
 void suite_base(void);
 void suite_tree(void);

@@ -112,17 +112,6 @@ static void test_trust(void) {
 
 /* ---- In other processes ---- */
 
-enum { CHILD_GOOD, CHILD_BAD, CHILD_CANNOT };
-
-static int in_child(int (*act)(void)) {
-    int status = 0;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) _exit(act());
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 255;
-    return WEXITSTATUS(status);
-}
-
 /* Nobody's, who can't write to a folder without permission, as root can. */
 static int act_read_only(void) {
     CacheKey one = key_of(7), two = key_of(8);
@@ -181,7 +170,7 @@ static int act_full(void) {
 
 static void expect_child(int (*act)(void), const char *what) {
     begin();
-    int result = in_child(act);
+    int result = suite_in_child(act);
     if (result == CHILD_CANNOT) printf("(no %s here) ", what);
     CU_ASSERT(result == CHILD_GOOD || result == CHILD_CANNOT);
     end();

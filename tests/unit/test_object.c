@@ -149,19 +149,7 @@ static void test_gdb(void) {
     free(object.bytes);
 }
 
-/* What a child process says: its exit status; 255 if it fell. */
-static int in_child(int (*act)(void)) {
-    int status = 0;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) _exit(act());
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 255;
-    return WEXITSTATUS(status);
-}
-
 static Object shared_object; /* made before the fork: compilers have threads */
-
-enum { CHILD_GOOD, CHILD_BAD, CHILD_CANNOT };
 
 static int load_and_run(char letters[5]) {
     const char *name = "f0";
@@ -214,11 +202,11 @@ static int load_for_perf_link(void) {
 
 static void test_system(void) {
     shared_object = call_object("lag_sin");
-    int strict = in_child(load_strictly);
+    int strict = suite_in_child(load_strictly);
     if (strict == CHILD_CANNOT) printf("(no PR_SET_MDWE here) ");
     CU_ASSERT(strict == CHILD_GOOD || strict == CHILD_CANNOT);
-    CU_ASSERT_EQUAL(in_child(load_for_perf), CHILD_GOOD);
-    CU_ASSERT_EQUAL(in_child(load_for_perf_link), CHILD_GOOD);
+    CU_ASSERT_EQUAL(suite_in_child(load_for_perf), CHILD_GOOD);
+    CU_ASSERT_EQUAL(suite_in_child(load_for_perf_link), CHILD_GOOD);
     free(shared_object.bytes);
 }
 
