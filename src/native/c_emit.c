@@ -91,12 +91,11 @@ static void infix(Emitting *e, const char *operator, TapeOp op) {
 }
 
 static void call(Emitting *e, TapeOp op) {
+    const uint32_t operand[] = {op.a, op.b, op.c};
     buffer_text(e->out, native_symbol((TapeCode)op.code));
-    letter(e->out, '(');
-    value(e, op.a);
-    if (tape_operands((TapeCode)op.code) > 1) {
-        buffer_text(e->out, ", ");
-        value(e, op.b);
+    for (uint32_t o = 0; o < tape_operands((TapeCode)op.code); o++) {
+        buffer_text(e->out, o ? ", " : "(");
+        value(e, operand[o]);
     }
     letter(e->out, ')');
 }
@@ -125,6 +124,45 @@ static void dot(Emitting *e, uint32_t i) {
     buffer_text(e->out, " += *x * *y");
 }
 
+static void fused_dot(Emitting *e, TapeOp op) {
+    const uint32_t ref[] = {op.a, op.b};
+    buffer_text(e->out, native_symbol(TAPE_FUSED_DOT));
+    for (int i = 0; i < 2; i++) {
+        buffer_text(e->out, i ? ", " : "(");
+        address(e, ref[i]);
+        buffer_text(e->out, ", ");
+        whole(e->out, e->tape->ref[ref[i]].stride[e->depth]);
+    }
+    buffer_text(e->out, ", ");
+    whole(e->out, op.c);
+    letter(e->out, ')');
+}
+
+static void most(Emitting *e, uint32_t i) {
+    TapeOp op = e->tape->op[i];
+    buffer_text(e->out, "0;\n");
+    indent(e);
+    buffer_text(e->out, "for (n = 0, x = ");
+    address(e, op.a);
+    buffer_text(e->out, "; n < ");
+    whole(e->out, op.c);
+    buffer_text(e->out, "; n++, x += ");
+    whole(e->out, e->tape->ref[op.a].stride[e->depth]);
+    buffer_text(e->out, ") if (*x > ");
+    value(e, i);
+    buffer_text(e->out, ") ");
+    value(e, i);
+    buffer_text(e->out, " = *x");
+}
+
+static void pick(Emitting *e, TapeOp op) {
+    value(e, op.a);
+    buffer_text(e->out, " != 0 ? ");
+    value(e, op.b);
+    buffer_text(e->out, " : ");
+    value(e, op.c);
+}
+
 static void assign(Emitting *e, uint32_t i) {
     TapeOp op = e->tape->op[i];
     if (!e->many) buffer_text(e->out, "double ");
@@ -134,6 +172,10 @@ static void assign(Emitting *e, uint32_t i) {
     case TAPE_CONST: constant(e->out, e->tape->constant[op.a]); break;
     case TAPE_LOAD: element(e, op.a); break;
     case TAPE_DOT: dot(e, i); break;
+    case TAPE_FUSED_DOT: fused_dot(e, op); break;
+    case TAPE_MOST: most(e, i); break;
+    case TAPE_LE: infix(e, " <= ", op); break;
+    case TAPE_PICK: pick(e, op); break;
     case TAPE_ADD: infix(e, " + ", op); break;
     case TAPE_SUB: infix(e, " - ", op); break;
     case TAPE_MUL: infix(e, " * ", op); break;
@@ -151,20 +193,24 @@ static void statement(Emitting *e, uint32_t i) {
     TapeOp op = e->tape->op[i];
     e->depth -= op.code == TAPE_END;
     indent(e);
-    if (op.code == TAPE_STORE) {
+    switch (op.code) {
+    case TAPE_STORE:
         element(e, op.a);
         buffer_text(e->out, " = ");
         value(e, op.b);
         buffer_text(e->out, ";\n");
-    } else if (op.code == TAPE_LOOP) {
-        char c = "ijkl"[e->depth];
-        buffer_print(e->out, "for (%c = 0; %c < %u; %c++) {\n", c, c, op.a, c);
-    } else if (op.code == TAPE_END) {
-        buffer_text(e->out, "}\n");
-    } else {
-        assign(e, i);
+        break;
+    case TAPE_LOOP:
+    case TAPE_LANES: buffer_print(e->out, "for (%1$c = 0; %1$c < %2$u; %1$c++) {\n", "ijkl"[e->depth++], op.a); break;
+    case TAPE_REPEAT: buffer_text(e->out, "for (;;) {\n"); break;
+    case TAPE_UNTIL:
+        buffer_text(e->out, "if (");
+        value(e, op.a);
+        buffer_text(e->out, " != 0) break; }\n");
+        break;
+    case TAPE_END: buffer_text(e->out, "}\n"); break;
+    default: assign(e, i);
     }
-    e->depth += op.code == TAPE_LOOP;
 }
 
 /* ---- Functions ---- */
@@ -182,14 +228,19 @@ static void function(Emitting *e, const char *name) {
     buffer_text(e->out, "}\n");
 }
 
+static const char *parameters(TapeCode code) {
+    static const char *const list[] = {"", "double", "double, double", "double, double, double"};
+    return code == TAPE_FUSED_DOT ? "const double *, unsigned long, const double *, unsigned long, unsigned long"
+                                  : list[tape_operands(code)];
+}
+
 void c_emit(const NativeJob *job, Buffer *out) {
     bool used[TAPE_CODE_COUNT] = {false};
     for (uint32_t t = 0; t < job->count; t++)
         for (uint32_t i = 0; job->tape[t] && i < job->tape[t]->count; i++) used[job->tape[t]->op[i].code] = true;
     for (int code = 0; code < TAPE_CODE_COUNT; code++)
         if (used[code] && native_symbol((TapeCode)code))
-            buffer_print(out, "double %s(%s);\n", native_symbol((TapeCode)code),
-                         tape_operands((TapeCode)code) > 1 ? "double, double" : "double");
+            buffer_print(out, "double %s(%s);\n", native_symbol((TapeCode)code), parameters((TapeCode)code));
     for (uint32_t t = 0; t < job->count; t++)
         if (job->tape[t]) function(&(Emitting){.job = job, .tape = job->tape[t], .out = out}, job->name[t]);
 }

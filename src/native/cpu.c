@@ -90,3 +90,12 @@ size_t cpu_identity(uint8_t *bytes, size_t most) {
 }
 
 #endif
+
+uint32_t cpu_lanes(void) {
+#if defined(__x86_64__)
+    if (!cpu_has(CPU_FMA)) return cpu_has(CPU_AVX) ? 4 : 2;
+    return !cpu_has(CPU_AVX2) ? 1 : cpu_has(CPU_AVX512) ? 8 : 4;
+#else
+    return 1;
+#endif
+}

@@ -11,6 +11,9 @@ typedef enum CpuFeature { CPU_AVX, CPU_AVX2, CPU_FMA, CPU_AVX512 /* VL and DQ */
 
 bool cpu_has(CpuFeature feature);
 
+/* Lanes of the widest vectors of doubles that the elementary functions come in: 8, 4 or 2; 1 where they come in none. */
+uint32_t cpu_lanes(void);
+
 enum { CPU_IDENTITY_MOST = 512 }; /* bytes that are always enough */
 
 /* Writes at most `most` bytes, and gives back how many: equal on CPUs that can run each other's code, for all that the

@@ -22,6 +22,7 @@ enum { UNROLL_MOST = 1000, UNROLL_OPTIMISED_MOST = 2000 };
 
 bool job_unrolls(const Tape *tape, bool optimised) {
     uint64_t unrolled = tape_unrolled(tape);
+    if (tape_repeats(tape)) return false;
     return unrolled <= (optimised ? UNROLL_OPTIMISED_MOST : UNROLL_MOST) ||
            unrolled <= tape->count; /* or there is no loop */
 }
@@ -46,6 +47,9 @@ static void put(Buffer *out, uint64_t number) {
     buffer_add(out, byte, size);
 }
 
+/* Whether b and c of an operation are no operands, and say something. */
+static bool is_series(uint32_t code) { return code == TAPE_DOT || code == TAPE_FUSED_DOT || code == TAPE_MOST; }
+
 static void put_tape(const Tape *tape, const char *name, Buffer *out) {
     put(out, strlen(name));
     buffer_text(out, name);
@@ -53,15 +57,15 @@ static void put_tape(const Tape *tape, const char *name, Buffer *out) {
     put(out, tape->ref_count);
     put(out, tape->constant_count);
     put(out, tape->work);
+    put(out, tape->systems);
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp op = tape->op[i];
         uint32_t operands = tape_operands((TapeCode)op.code);
         put(out, op.code);
         put(out, operands && op.code != TAPE_STORE ? i - op.a : op.a);
-        if (operands > 1 || op.code == TAPE_STORE)
-            put(out, i - op.b);
-        else if (op.code == TAPE_DOT)
-            put(out, op.b), put(out, op.c);
+        if (operands > 1 || op.code == TAPE_STORE) put(out, i - op.b);
+        if (operands > 2) put(out, i - op.c);
+        if (is_series(op.code)) put(out, op.b), put(out, op.c);
     }
     for (uint32_t i = 0; i < tape->ref_count; i++) {
         put(out, tape->ref[i].array);
@@ -131,10 +135,9 @@ static void get_op(Reader *in, uint32_t i, TapeOp *op) {
     if (!in->good) return;
     uint32_t operands = tape_operands((TapeCode)op->code), a = get32(in);
     op->a = operands && op->code != TAPE_STORE ? i - a : a;
-    if (operands > 1 || op->code == TAPE_STORE)
-        op->b = i - get32(in);
-    else if (op->code == TAPE_DOT)
-        op->b = get32(in), op->c = get32(in);
+    if (operands > 1 || op->code == TAPE_STORE) op->b = i - get32(in);
+    if (operands > 2) op->c = i - get32(in);
+    if (is_series(op->code)) op->b = get32(in), op->c = get32(in);
 }
 
 static void get_tape(Reader *in, Tape *tape, const char **name) {
@@ -144,6 +147,8 @@ static void get_tape(Reader *in, Tape *tape, const char **name) {
     tape->ref_count = get32(in);
     tape->constant_count = get32(in);
     tape->work = get32(in);
+    tape->systems = get32(in);
+    in->good &= tape->systems <= TAPE_LANES_MOST;
     tape->op = room(in, tape->count, sizeof *tape->op);
     for (uint32_t i = 0; i < tape->count && in->good; i++) get_op(in, i, &tape->op[i]);
     tape->ref = room(in, tape->ref_count, sizeof *tape->ref);

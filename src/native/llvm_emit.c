@@ -1,17 +1,23 @@
 /* llvm_emit.c: see llvm_emit.h. The IR says what the tape says, operation for operation: no flags that would let LLVM
  * contract or reassociate, so the bits are those of the interpreter.
  *
+ * A value is a double, or a vector: of the rounds that run at once, inside TAPE_LANES; or, of a tape that runs several
+ * systems side by side, of the systems. What is the same in all lanes stays a double until it meets a vector.
+ *
  * A tape whose loops unroll to few operations is emitted as straight-line code: the loops run here, counters are known, and
  * memory disappears: what is stored is remembered by element and given to later loads, the scratch array is never touched,
  * and tables become constants. Otherwise loops become loops. */
 #include "native/llvm_emit.h"
 
+#include "native/cpu.h"
 #include "native/native.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
-    DOT_MOST = 8,     /* terms of a dot product to a round of its loop, where it has one */
+    SERIES_MOST = 8,  /* terms of a sum to a round of its loop, where it has one: even */
+    CHUNKS_MOST = 4,  /* vectors of lanes that are written out; more are gone through in a loop */
     BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
@@ -27,7 +33,7 @@ typedef struct Cursor {
 enum { CURSORS = 32 }; /* remembered at a time; there is seldom need for more than ten */
 
 typedef struct Types {
-    LLVMTypeRef f64, i64, pointer, function;
+    LLVMTypeRef f64, i64, i32, pointer, function;
 } Types;
 
 typedef struct Emitting {
@@ -44,15 +50,63 @@ typedef struct Emitting {
     LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled, read: the last value of each element, NULL if not known */
     uint32_t depth;
     uint32_t counter[TAPE_DEPTH + 1];   /* unrolled */
-    LLVMValueRef index[TAPE_DEPTH + 1]; /* looped: the phi of each loop */
-    LLVMBasicBlockRef header[TAPE_DEPTH + 1];
+    LLVMValueRef index[TAPE_DEPTH + 1]; /* looped: each loop's counter */
     Cursor cursor[CURSORS];
-    uint32_t cursors, cursors_before[TAPE_DEPTH + 1]; /* before each loop */
-    bool unrolled;
+    uint32_t cursors;
+    uint32_t systems;     /* that run side by side */
+    uint32_t width, lane; /* in TAPE_LANES: rounds that run at once, else 0; its place among the loops that count */
+    bool unrolled, fma;
 } Emitting;
 
 static LLVMValueRef constant(const Emitting *e, double value) { return LLVMConstReal(e->type.f64, value); }
 static LLVMValueRef whole(const Emitting *e, uint64_t value) { return LLVMConstInt(e->type.i64, value, 0); }
+
+/* ---- Vectors ---- */
+
+static LLVMTypeRef lanes_type(const Emitting *e, uint32_t lanes) {
+    return lanes > 1 ? LLVMVectorType(e->type.f64, lanes) : e->type.f64;
+}
+
+static uint32_t lanes_of(LLVMValueRef value) {
+    LLVMTypeRef type = LLVMTypeOf(value);
+    return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetVectorSize(type) : 1;
+}
+
+/* The value in each of so many lanes. */
+static LLVMValueRef widened(Emitting *e, LLVMValueRef value, uint32_t lanes) {
+    if (lanes_of(value) == lanes) return value;
+    LLVMTypeRef type = lanes_type(e, lanes), numbers = LLVMVectorType(e->type.i32, lanes);
+    LLVMValueRef one = LLVMBuildInsertElement(e->builder, LLVMGetPoison(type), value, LLVMConstInt(e->type.i32, 0, 0), "");
+    return LLVMBuildShuffleVector(e->builder, one, LLVMGetPoison(type), LLVMConstNull(numbers), "");
+}
+
+/* Widens all to the widest, and tells how wide that is. */
+static uint32_t match(Emitting *e, LLVMValueRef *value, uint32_t count) {
+    uint32_t lanes = 1;
+    for (uint32_t i = 0; i < count; i++) lanes = lanes_of(value[i]) > lanes ? lanes_of(value[i]) : lanes;
+    for (uint32_t i = 0; i < count; i++) value[i] = widened(e, value[i], lanes);
+    return lanes;
+}
+
+/* Lanes first .. first + lanes - 1 of two vectors, one behind the other. */
+static LLVMValueRef lanes_from(Emitting *e, LLVMValueRef a, LLVMValueRef b, uint32_t first, uint32_t lanes) {
+    LLVMValueRef number[TAPE_LANES_MOST];
+    for (uint32_t i = 0; i < lanes; i++) number[i] = LLVMConstInt(e->type.i32, first + i, 0);
+    if (lanes == 1) return LLVMBuildExtractElement(e->builder, a, number[0], "");
+    return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(number, lanes), "");
+}
+
+static LLVMValueRef half_of(Emitting *e, LLVMValueRef value, bool upper) {
+    uint32_t half = lanes_of(value) / 2;
+    return lanes_from(e, value, LLVMGetPoison(LLVMTypeOf(value)), upper ? half : 0, half);
+}
+
+static LLVMValueRef joined(Emitting *e, LLVMValueRef a, LLVMValueRef b) {
+    if (lanes_of(a) > 1) return lanes_from(e, a, b, 0, 2 * lanes_of(a));
+    LLVMValueRef pair = LLVMGetPoison(lanes_type(e, 2));
+    pair = LLVMBuildInsertElement(e->builder, pair, a, LLVMConstInt(e->type.i32, 0, 0), "");
+    return LLVMBuildInsertElement(e->builder, pair, b, LLVMConstInt(e->type.i32, 1, 0), "");
+}
 
 /* ---- Memory ---- */
 
@@ -60,6 +114,15 @@ static size_t known_index(const Emitting *e, const TapeRef *ref, uint32_t extra)
     size_t at = ref->base;
     for (uint32_t l = 0; l < e->depth; l++) at += (size_t)ref->stride[l] * e->counter[l];
     return at + (size_t)extra * ref->stride[e->depth < TAPE_DEPTH ? e->depth : TAPE_DEPTH - 1];
+}
+
+/* What an element of an array is: tables are the same for all systems. */
+static LLVMTypeRef element_type(const Emitting *e, LagArray array) {
+    return e->systems > 1 && !e->job->table[array] ? lanes_type(e, e->systems) : e->type.f64;
+}
+
+static LLVMValueRef displaced(Emitting *e, LagArray array, LLVMValueRef pointer, LLVMValueRef distance) {
+    return LLVMBuildInBoundsGEP2(e->builder, element_type(e, array), pointer, &distance, 1, "");
 }
 
 /* The array from where the loops around have come to, for a reference's strides. */
@@ -80,7 +143,7 @@ static LLVMValueRef cursor(Emitting *e, const TapeRef *ref) {
         LLVMValueRef term = LLVMBuildMul(e->builder, e->index[l], whole(e, stride[l]), "");
         at = at ? LLVMBuildAdd(e->builder, at, term, "") : term;
     }
-    LLVMValueRef pointer = LLVMBuildInBoundsGEP2(e->builder, e->type.f64, e->array[ref->array], &at, 1, "");
+    LLVMValueRef pointer = displaced(e, ref->array, e->array[ref->array], at);
     if (e->cursors < CURSORS) {
         Cursor *new = &e->cursor[e->cursors++];
         *new = (Cursor){.array = ref->array, .pointer = pointer};
@@ -89,14 +152,24 @@ static LLVMValueRef cursor(Emitting *e, const TapeRef *ref) {
     return pointer;
 }
 
-static LLVMValueRef displaced(Emitting *e, LLVMValueRef pointer, uint64_t distance) {
-    LLVMValueRef at = whole(e, distance);
-    return LLVMBuildInBoundsGEP2(e->builder, e->type.f64, pointer, &at, 1, "");
+static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) {
+    return displaced(e, array, e->array[array], whole(e, at));
 }
 
-static LLVMValueRef address(Emitting *e, const TapeRef *ref) { return displaced(e, cursor(e, ref), ref->base); }
+static LLVMValueRef load_as(Emitting *e, LLVMTypeRef type, LLVMValueRef pointer) {
+    LLVMValueRef value = LLVMBuildLoad2(e->builder, type, pointer, "");
+    LLVMSetAlignment(value, sizeof(double));
+    return value;
+}
 
-static LLVMValueRef known_address(Emitting *e, LagArray array, size_t at) { return displaced(e, e->array[array], at); }
+/* Whether a reference goes along with the rounds that run at once. */
+static bool in_lanes(const Emitting *e, const TapeRef *ref) { return e->width > 1 && ref->stride[e->lane]; }
+
+/* The element `distance` behind a cursor of the reference. */
+static LLVMValueRef load_from(Emitting *e, const TapeRef *ref, LLVMValueRef pointer, uint64_t distance) {
+    LLVMTypeRef type = in_lanes(e, ref) ? lanes_type(e, e->width) : element_type(e, ref->array);
+    return load_as(e, type, displaced(e, ref->array, pointer, whole(e, distance)));
+}
 
 /* Term `extra` of a reference, its loops' counters known. */
 static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) {
@@ -104,18 +177,20 @@ static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) 
     if (e->job->table[ref->array]) return constant(e, e->job->table[ref->array][at]);
     LLVMValueRef *element = &e->element[ref->array][at];
     if (!*element)
-        *element = ref->array == LAG_WORK ? constant(e, 0)
-                                          : LLVMBuildLoad2(e->builder, e->type.f64, known_address(e, ref->array, at), "");
+        *element = ref->array == LAG_WORK ? constant(e, 0) : load_as(e, e->type.f64, known_address(e, ref->array, at));
     return *element;
 }
 
 static LLVMValueRef load(Emitting *e, const TapeRef *ref) {
-    return e->unrolled ? load_known(e, ref, 0) : LLVMBuildLoad2(e->builder, e->type.f64, address(e, ref), "");
+    return e->unrolled ? load_known(e, ref, 0) : load_from(e, ref, cursor(e, ref), ref->base);
 }
 
 static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
     if (!e->unrolled) {
-        LLVMBuildStore(e->builder, value, address(e, ref));
+        value = widened(e, value, e->systems > 1 ? e->systems : e->width > 1 ? e->width : 1);
+        LLVMValueRef stored =
+            LLVMBuildStore(e->builder, value, displaced(e, ref->array, cursor(e, ref), whole(e, ref->base)));
+        LLVMSetAlignment(stored, sizeof(double));
         return;
     }
     size_t at = known_index(e, ref, 0);
@@ -168,59 +243,7 @@ static void loop_close(Emitting *e, LLVMValueRef counter, LLVMBasicBlockRef head
     LLVMPositionBuilderAtEnd(e->builder, after);
 }
 
-/* ---- Dot products ---- */
-
-/* A dot product's factors: where they begin, and how far apart their terms are. */
-typedef struct Factors {
-    const TapeRef *ref[2];
-    LLVMValueRef begin[2];
-    uint64_t stride[2];
-} Factors;
-
-/* Term j of those that follow the beginning. */
-static LLVMValueRef dot_term(Emitting *e, const Factors *f, uint32_t j) {
-    LLVMValueRef x[2];
-    for (int i = 0; i < 2; i++)
-        x[i] = e->unrolled ? load_known(e, f->ref[i], j)
-                           : LLVMBuildLoad2(e->builder, e->type.f64,
-                                            displaced(e, f->begin[i], f->ref[i]->base + f->stride[i] * j), "");
-    return LLVMBuildFMul(e->builder, x[0], x[1], "");
-}
-
-static LLVMValueRef dot_terms(Emitting *e, const Factors *f, LLVMValueRef sum, uint32_t begin, uint32_t end) {
-    for (uint32_t j = begin; j < end; j++) {
-        LLVMValueRef term = dot_term(e, f, j);
-        sum = sum ? LLVMBuildFAdd(e->builder, sum, term, "") : term;
-    }
-    return sum;
-}
-
-/* Long ones go round a loop, DOT_MOST terms at a time: what goes from round to round may go through memory. */
-static LLVMValueRef dot(Emitting *e, TapeOp op) {
-    Factors f = {.ref = {&e->tape->ref[op.a], &e->tape->ref[op.b]}};
-    for (int i = 0; i < 2 && !e->unrolled; i++) {
-        f.begin[i] = cursor(e, f.ref[i]);
-        f.stride[i] = f.ref[i]->stride[e->depth];
-    }
-    if (e->unrolled || op.c <= 2 * DOT_MOST) return dot_terms(e, &f, NULL, 0, op.c);
-    uint32_t first = op.c % DOT_MOST ? op.c % DOT_MOST : DOT_MOST;
-    LLVMValueRef sum = dot_terms(e, &f, NULL, 0, first);
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header, last;
-    LLVMValueRef round = loop_open(e, 0, &header);
-    LLVMValueRef so_far = LLVMBuildPhi(e->builder, e->type.f64, "");
-    for (int i = 0; i < 2; i++) {
-        LLVMValueRef at = LLVMBuildMul(e->builder, round, whole(e, f.stride[i] * DOT_MOST), "");
-        f.begin[i] = LLVMBuildInBoundsGEP2(e->builder, e->type.f64, f.begin[i], &at, 1, "");
-    }
-    LLVMValueRef next = dot_terms(e, &f, so_far, first, first + DOT_MOST);
-    last = LLVMGetInsertBlock(e->builder);
-    LLVMAddIncoming(so_far, &sum, &before, 1);
-    LLVMAddIncoming(so_far, &next, &last, 1);
-    loop_close(e, round, header, (op.c - first) / DOT_MOST);
-    return next;
-}
-
-/* ---- Operations ---- */
+/* ---- Functions ---- */
 
 static void set_attribute(const Emitting *e, LLVMValueRef function, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
@@ -228,9 +251,10 @@ static void set_attribute(const Emitting *e, LLVMValueRef function, const char *
                             LLVMCreateEnumAttribute(e->context, kind, value));
 }
 
-/* A function of doubles by name, declared on first use: pure, so that equal calls are one. */
+/* A function by name of arguments of one type, declared on first use: pure, so that equal calls are one. */
 static LLVMValueRef call(Emitting *e, const char *name, LLVMValueRef *argument, unsigned count) {
-    LLVMTypeRef two[2] = {e->type.f64, e->type.f64}, type = LLVMFunctionType(e->type.f64, two, count, 0);
+    LLVMTypeRef each = LLVMTypeOf(argument[0]), three[3] = {each, each, each},
+                type = LLVMFunctionType(each, three, count, 0);
     LLVMValueRef function = LLVMGetNamedFunction(e->module, name);
     if (!function) {
         function = LLVMAddFunction(e->module, name, type);
@@ -241,24 +265,164 @@ static LLVMValueRef call(Emitting *e, const char *name, LLVMValueRef *argument, 
     return LLVMBuildCall2(e->builder, type, function, argument, count, "");
 }
 
-/* x if it compares so with y, else otherwise. */
+/* One of LLVM's own, of doubles or vectors. */
+static LLVMValueRef intrinsic(Emitting *e, const char *name, LLVMValueRef *argument, unsigned count) {
+    char full[32];
+    uint32_t lanes = match(e, argument, count);
+    if (lanes > 1)
+        snprintf(full, sizeof full, "llvm.%s.v%uf64", name, lanes);
+    else
+        snprintf(full, sizeof full, "llvm.%s.f64", name);
+    return call(e, full, argument, count);
+}
+
+/* An elementary function, in as many lanes at once as the CPU's comes in. */
+static LLVMValueRef elementary(Emitting *e, const char *symbol, LLVMValueRef *argument, unsigned count) {
+    uint32_t lanes = match(e, argument, count);
+    if (lanes == 1) return call(e, symbol, argument, count);
+    if (lanes <= cpu_lanes()) {
+        char full[32];
+        snprintf(full, sizeof full, "%s_%u", symbol, lanes);
+        return call(e, full, argument, count);
+    }
+    LLVMValueRef half[2];
+    for (int upper = 0; upper < 2; upper++) {
+        LLVMValueRef part[3];
+        for (unsigned i = 0; i < count; i++) part[i] = half_of(e, argument[i], upper);
+        half[upper] = elementary(e, symbol, part, count);
+    }
+    return joined(e, half[0], half[1]);
+}
+
+/* x[0] if it compares so with x[1], else otherwise. */
 static LLVMValueRef choose(Emitting *e, LLVMRealPredicate how, LLVMValueRef x, LLVMValueRef y, LLVMValueRef then,
                            LLVMValueRef otherwise) {
-    return LLVMBuildSelect(e->builder, LLVMBuildFCmp(e->builder, how, x, y, ""), then, otherwise, "");
+    LLVMValueRef value[] = {x, y, then, otherwise};
+    match(e, value, 4);
+    return LLVMBuildSelect(e->builder, LLVMBuildFCmp(e->builder, how, value[0], value[1], ""), value[2], value[3], "");
 }
+
+/* a b + c. */
+static LLVMValueRef fused(Emitting *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
+    LLVMValueRef x[] = {a, b, c};
+    if (e->fma) return intrinsic(e, "fma", x, 3);
+    match(e, x, 3);
+    return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x[0], x[1], ""), x[2], "");
+}
+
+/* ---- Sums ---- */
+
+/* A sum of products, or a maximum: the references it goes through, where they begin, and how far apart their terms are. */
+typedef struct Series {
+    uint32_t code, refs;
+    const TapeRef *ref[2];
+    LLVMValueRef begin[2];
+    uint64_t stride[2];
+} Series;
+
+/* A sum so far: plain ones use the first part alone, the others take turns. */
+typedef struct Parts {
+    LLVMValueRef part[2];
+} Parts;
+
+static LLVMValueRef larger(Emitting *e, LLVMValueRef x, LLVMValueRef than) {
+    return choose(e, LLVMRealOGT, x, than, x, than);
+}
+
+/* Term j of those that follow the beginning, added to a part. */
+static LLVMValueRef add_term(Emitting *e, const Series *s, uint32_t j, LLVMValueRef sum) {
+    LLVMValueRef x[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < s->refs; i++)
+        x[i] = e->unrolled ? load_known(e, s->ref[i], j)
+                           : load_from(e, s->ref[i], s->begin[i], s->ref[i]->base + s->stride[i] * j);
+    if (s->code == TAPE_MOST) return larger(e, x[0], sum ? sum : constant(e, 0));
+    if (s->code == TAPE_FUSED_DOT && sum) return fused(e, x[0], x[1], sum);
+    match(e, x, 2);
+    LLVMValueRef product = LLVMBuildFMul(e->builder, x[0], x[1], "");
+    return sum ? LLVMBuildFAdd(e->builder, sum, product, "") : product;
+}
+
+static Parts add_terms(Emitting *e, const Series *s, Parts sum, uint32_t begin, uint32_t end) {
+    for (uint32_t j = begin; j < end; j++) {
+        LLVMValueRef *part = &sum.part[s->code == TAPE_DOT ? 0 : j % 2];
+        *part = add_term(e, s, j, *part);
+    }
+    return sum;
+}
+
+static LLVMValueRef total(Emitting *e, const Series *s, Parts sum) {
+    if (!sum.part[1]) return sum.part[0];
+    if (s->code == TAPE_MOST) return larger(e, sum.part[0], sum.part[1]);
+    return LLVMBuildFAdd(e->builder, sum.part[0], sum.part[1], "");
+}
+
+/* Long ones go round a loop, SERIES_MOST terms at a time: what goes from round to round may go through memory. */
+static LLVMValueRef long_series(Emitting *e, Series *s, uint32_t terms) {
+    uint32_t first = SERIES_MOST + terms % SERIES_MOST; /* so that each part has begun */
+    Parts sum = add_terms(e, s, (Parts){{NULL, NULL}}, 0, first), so_far = sum;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header, last;
+    LLVMValueRef round = loop_open(e, 0, &header);
+    for (int p = 0; p < 2; p++)
+        if (sum.part[p]) so_far.part[p] = LLVMBuildPhi(e->builder, LLVMTypeOf(sum.part[p]), "");
+    for (uint32_t i = 0; i < s->refs; i++) {
+        LLVMValueRef at = LLVMBuildMul(e->builder, round, whole(e, s->stride[i] * SERIES_MOST), "");
+        s->begin[i] = displaced(e, s->ref[i]->array, s->begin[i], at);
+    }
+    Parts next = add_terms(e, s, so_far, first, first + SERIES_MOST);
+    last = LLVMGetInsertBlock(e->builder);
+    for (int p = 0; p < 2; p++) {
+        if (!sum.part[p]) continue;
+        LLVMAddIncoming(so_far.part[p], &sum.part[p], &before, 1);
+        LLVMAddIncoming(so_far.part[p], &next.part[p], &last, 1);
+    }
+    loop_close(e, round, header, (terms - first) / SERIES_MOST);
+    return total(e, s, next);
+}
+
+/* The largest of elements side by side. */
+static LLVMValueRef most_of_lanes(Emitting *e, const Series *s, uint32_t count) {
+    LLVMValueRef most = constant(e, 0);
+    for (uint32_t at = 0, lanes = TAPE_LANES_MOST; at < count; at += lanes) {
+        while (lanes > count - at) lanes /= 2;
+        LLVMValueRef pointer = displaced(e, s->ref[0]->array, s->begin[0], whole(e, s->ref[0]->base + at));
+        while (lanes_of(most) > lanes) most = larger(e, half_of(e, most, false), half_of(e, most, true));
+        most = larger(e, load_as(e, lanes_type(e, lanes), pointer), most);
+    }
+    while (lanes_of(most) > 1) most = larger(e, half_of(e, most, false), half_of(e, most, true));
+    return most;
+}
+
+static LLVMValueRef series(Emitting *e, TapeOp op) {
+    Series s = {.code = op.code, .refs = op.code == TAPE_MOST ? 1 : 2, .ref = {&e->tape->ref[op.a], &e->tape->ref[op.b]}};
+    for (uint32_t i = 0; i < s.refs && !e->unrolled; i++) {
+        s.begin[i] = cursor(e, s.ref[i]);
+        s.stride[i] = s.ref[i]->stride[e->depth];
+    }
+    if (op.code == TAPE_MOST && !e->unrolled && e->systems == 1 && e->width <= 1 && s.stride[0] == 1)
+        return most_of_lanes(e, &s, op.c);
+    if (e->unrolled || op.c <= 2 * SERIES_MOST) return total(e, &s, add_terms(e, &s, (Parts){{NULL, NULL}}, 0, op.c));
+    return long_series(e, &s, op.c);
+}
+
+/* ---- Operations ---- */
 
 static LLVMValueRef operation(Emitting *e, TapeOp op) {
     LLVMBuilderRef b = e->builder;
-    uint32_t operands = tape_operands((TapeCode)op.code);
-    LLVMValueRef x[2] = {e->value[op.a], operands > 1 ? e->value[op.b] : NULL}, zero = constant(e, 0);
+    uint32_t operands = tape_operands((TapeCode)op.code), number[3] = {op.a, op.b, op.c};
+    LLVMValueRef x[3] = {NULL, NULL, NULL}, zero = constant(e, 0);
+    for (uint32_t i = 0; i < operands; i++) x[i] = e->value[number[i]];
+    match(e, x, operands);
     switch (op.code) {
     case TAPE_ADD: return LLVMBuildFAdd(b, x[0], x[1], "");
     case TAPE_SUB: return LLVMBuildFSub(b, x[0], x[1], "");
     case TAPE_MUL: return LLVMBuildFMul(b, x[0], x[1], "");
     case TAPE_DIV: return LLVMBuildFDiv(b, x[0], x[1], "");
     case TAPE_NEG: return LLVMBuildFNeg(b, x[0], "");
-    case TAPE_SQRT: return call(e, "llvm.sqrt.f64", x, 1);
-    case TAPE_ABS: return call(e, "llvm.fabs.f64", x, 1);
+    case TAPE_FMA: return fused(e, x[0], x[1], x[2]);
+    case TAPE_LE: return choose(e, LLVMRealOLE, x[0], x[1], constant(e, 1), zero);
+    case TAPE_PICK: return choose(e, LLVMRealUNE, x[0], zero, x[1], x[2]);
+    case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
+    case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
     case TAPE_SIGN:
         return choose(e, LLVMRealOGT, x[0], zero, constant(e, 1), choose(e, LLVMRealOLT, x[0], zero, constant(e, -1), x[0]));
     case TAPE_MIN:
@@ -267,7 +431,7 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     case TAPE_MAX:
         return choose(e, LLVMRealOGT, x[0], x[1], x[0],
                       choose(e, LLVMRealOGE, x[1], x[0], x[1], LLVMBuildFAdd(b, x[0], x[1], "")));
-    default: return call(e, native_symbol((TapeCode)op.code), x, operands);
+    default: return elementary(e, native_symbol((TapeCode)op.code), x, operands);
     }
 }
 
@@ -285,7 +449,9 @@ static void emit_op(Emitting *e, uint32_t i) {
     case TAPE_CONST: e->value[i] = pooled(e, op.a); break;
     case TAPE_LOAD: e->value[i] = load(e, &e->tape->ref[op.a]); break;
     case TAPE_STORE: store(e, &e->tape->ref[op.a], e->value[op.b]); break;
-    case TAPE_DOT: e->value[i] = dot(e, op); break;
+    case TAPE_DOT:
+    case TAPE_FUSED_DOT:
+    case TAPE_MOST: e->value[i] = series(e, op); break;
     default: e->value[i] = operation(e, op);
     }
 }
@@ -296,7 +462,7 @@ static void emit_unrolled(Emitting *e) {
     uint32_t begin[TAPE_DEPTH + 1];
     for (uint32_t i = 0; i < e->tape->count; i++) {
         uint32_t code = e->tape->op[i].code;
-        if (code == TAPE_LOOP) {
+        if (code == TAPE_LOOP || code == TAPE_LANES) {
             e->counter[e->depth] = 0;
             begin[e->depth++] = i;
         } else if (code == TAPE_END) {
@@ -311,22 +477,90 @@ static void emit_unrolled(Emitting *e) {
     }
 }
 
-static void emit_looped(Emitting *e) {
-    uint32_t count[TAPE_DEPTH + 1];
-    for (uint32_t i = 0; i < e->tape->count; i++) {
-        TapeOp op = e->tape->op[i];
-        if (op.code == TAPE_LOOP) {
-            count[e->depth] = op.a;
-            e->cursors_before[e->depth] = e->cursors;
-            e->index[e->depth] = loop_open(e, 0, &e->header[e->depth]);
-            e->depth++;
-        } else if (op.code == TAPE_END) {
-            e->depth--;
-            e->cursors = e->cursors_before[e->depth];
-            loop_close(e, e->index[e->depth], e->header[e->depth], count[e->depth]);
-        } else {
+static void emit_range(Emitting *e, uint32_t begin, uint32_t end);
+
+/* The end of the loop that operation i begins. */
+static uint32_t end_of(const Tape *tape, uint32_t i) {
+    for (uint32_t open = 0;; i++) {
+        uint32_t code = tape->op[i].code;
+        open += code == TAPE_LOOP || code == TAPE_LANES || code == TAPE_REPEAT;
+        open -= code == TAPE_END || code == TAPE_UNTIL;
+        if (open == 0) return i;
+    }
+}
+
+/* The body of a loop that counts, once, for this value of its counter. */
+static void emit_body(Emitting *e, uint32_t begin, uint32_t end, LLVMValueRef counter) {
+    uint32_t cursors = e->cursors;
+    e->index[e->depth++] = counter;
+    emit_range(e, begin + 1, end);
+    e->depth--;
+    e->cursors = cursors;
+}
+
+static void emit_loop(Emitting *e, uint32_t begin, uint32_t end) {
+    LLVMBasicBlockRef header;
+    LLVMValueRef counter = loop_open(e, 0, &header);
+    emit_body(e, begin, end, counter);
+    loop_close(e, counter, header, e->tape->op[begin].a);
+}
+
+/* Vectors of 8 rounds, as long as more than 4 are left; then of 4, 2 or 1. */
+static void emit_lanes(Emitting *e, uint32_t begin, uint32_t end) {
+    uint32_t count = e->tape->op[begin].a, at = 0, chunks = count / TAPE_LANES_MOST;
+    e->lane = e->depth;
+    e->width = TAPE_LANES_MOST;
+    if (chunks > CHUNKS_MOST) {
+        LLVMBasicBlockRef header;
+        LLVMValueRef round = loop_open(e, 0, &header);
+        emit_body(e, begin, end, LLVMBuildMul(e->builder, round, whole(e, TAPE_LANES_MOST), ""));
+        loop_close(e, round, header, chunks);
+        at = chunks * TAPE_LANES_MOST;
+    }
+    for (; at < count; at += e->width) {
+        while (e->width > 1 && e->width / 2 >= count - at) e->width /= 2;
+        emit_body(e, begin, end, whole(e, at));
+    }
+    e->width = 0;
+}
+
+/* Goes on until the value is not 0: in all systems, where there are several. */
+static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
+    uint32_t cursors = e->cursors;
+    LLVMBasicBlockRef header = LLVMAppendBasicBlockInContext(e->context, e->self, "repeat");
+    LLVMBuildBr(e->builder, header);
+    LLVMPositionBuilderAtEnd(e->builder, header);
+    emit_range(e, begin + 1, end);
+    LLVMValueRef done = e->value[e->tape->op[end].a];
+    uint32_t lanes = lanes_of(done);
+    LLVMValueRef unfinished =
+        LLVMBuildFCmp(e->builder, LLVMRealOEQ, done, LLVMConstNull(LLVMTypeOf(done)), ""); /* in each lane */
+    if (lanes > 1) {
+        LLVMTypeRef bits = LLVMIntTypeInContext(e->context, lanes);
+        unfinished = LLVMBuildICmp(e->builder, LLVMIntNE, LLVMBuildBitCast(e->builder, unfinished, bits, ""),
+                                   LLVMConstInt(bits, 0, 0), "");
+    }
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->context, e->self, "after");
+    LLVMBuildCondBr(e->builder, unfinished, header, after);
+    LLVMPositionBuilderAtEnd(e->builder, after);
+    e->cursors = cursors;
+}
+
+static void emit_range(Emitting *e, uint32_t begin, uint32_t end) {
+    for (uint32_t i = begin; i < end; i++) {
+        uint32_t code = e->tape->op[i].code;
+        if (code != TAPE_LOOP && code != TAPE_LANES && code != TAPE_REPEAT) {
             emit_op(e, i);
+            continue;
         }
+        uint32_t last = end_of(e->tape, i);
+        if (code == TAPE_REPEAT)
+            emit_repeat(e, i, last);
+        else if (code == TAPE_LANES && e->systems == 1)
+            emit_lanes(e, i, last);
+        else
+            emit_loop(e, i, last);
+        i = last;
     }
 }
 
@@ -346,8 +580,9 @@ static bool elements_new(Emitting *e) {
     bool read[LAG_ARRAY_COUNT] = {false};
     for (uint32_t i = 0; i < e->tape->count && e->unrolled; i++) {
         TapeOp op = e->tape->op[i];
-        if (op.code == TAPE_LOAD || op.code == TAPE_DOT) read[e->tape->ref[op.a].array] = true;
-        if (op.code == TAPE_DOT) read[e->tape->ref[op.b].array] = true;
+        bool dot = op.code == TAPE_DOT || op.code == TAPE_FUSED_DOT;
+        if (op.code == TAPE_LOAD || op.code == TAPE_MOST || dot) read[e->tape->ref[op.a].array] = true;
+        if (dot) read[e->tape->ref[op.b].array] = true;
     }
     for (int a = 0; a < LAG_ARRAY_COUNT; a++) {
         size_t size = a == LAG_WORK ? e->tape->work : e->job->size[a];
@@ -359,7 +594,9 @@ static bool elements_new(Emitting *e) {
 }
 
 static bool emit_tape(Emitting *e, const char *name, bool optimised) {
-    e->unrolled = job_unrolls(e->tape, optimised);
+    e->systems = e->tape->systems ? e->tape->systems : 1;
+    e->unrolled = e->systems == 1 && job_unrolls(e->tape, optimised);
+    e->fma = cpu_has(CPU_FMA);
     e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
     bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
@@ -371,7 +608,7 @@ static bool emit_tape(Emitting *e, const char *name, bool optimised) {
         if (e->unrolled)
             emit_unrolled(e);
         else
-            emit_looped(e);
+            emit_range(e, 0, e->tape->count);
         LLVMBuildRetVoid(e->builder);
     }
     memory_free(e->value);
@@ -382,8 +619,8 @@ static bool emit_tape(Emitting *e, const char *name, bool optimised) {
 LLVMModuleRef llvm_emit(LLVMContextRef context, const NativeJob *job, bool optimised) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("lag", context);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
-    Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMPointerTypeInContext(context, 0),
-                  NULL};
+    Types type = {LLVMDoubleTypeInContext(context), LLVMInt64TypeInContext(context), LLVMInt32TypeInContext(context),
+                  LLVMPointerTypeInContext(context, 0), NULL};
     LLVMTypeRef parameters[2] = {type.pointer, type.pointer};
     type.function = LLVMFunctionType(LLVMVoidTypeInContext(context), parameters, 2, 0);
     bool good = true;

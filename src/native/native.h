@@ -5,14 +5,22 @@
 #include "lag.h"
 #include "native/job.h"
 
-/* The elementary functions as the CPU at hand runs them, by TapeCode, and beside them the square root and the SELECTION
- * functions; the symbol is what generated code calls. native_function1/2 are NULL for a code that is none of these or has
- * another number of operands; native_symbol is NULL for a code that is none of these. */
+/* The elementary functions as the CPU at hand runs them, by TapeCode, and beside them the square root, the SELECTION
+ * functions and what fuses a product and a sum; the symbol is what generated code calls. native_function1/2 are NULL for a
+ * code that is none of these or has another number of operands; native_symbol is NULL for a code that is none of these. */
 typedef double NativeFunction1(double);
 typedef double NativeFunction2(double, double);
+typedef double NativeFused(double, double, double);
+typedef double NativeFusedDot(const double *x, size_t x_stride, const double *y, size_t y_stride, size_t terms);
 NativeFunction1 *native_function1(TapeCode code);
 NativeFunction2 *native_function2(TapeCode code);
+NativeFused *native_fused(void);          /* TAPE_FMA */
+NativeFusedDot *native_fused_dot(void);   /* TAPE_FUSED_DOT */
 const char *native_symbol(TapeCode code); /* "lag_sin" ...; symbol.c */
+
+/* Where generated code finds the function of that symbol; 0 if there is none. Behind the symbol of an elementary function
+ * _2, _4 or _8 may stand: the same bits in each lane of a vector. */
+uintptr_t native_address(const char *symbol);
 
 /* The SELECTION functions, exactly as the tape means them. */
 static inline double native_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }

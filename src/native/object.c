@@ -87,17 +87,6 @@ static size_t slot_offset(const Loading *l, uint32_t symbol) {
     return l->pages.code + l->first_slot + (l->slot[symbol] - 1) * (size_t)SLOT;
 }
 
-/* One of our own functions by name; 0: there is none. */
-static uint64_t function_address(const char *name) {
-    for (int i = 0; i < TAPE_CODE_COUNT; i++) {
-        TapeCode code = (TapeCode)i;
-        if (!native_symbol(code) || strcmp(native_symbol(code), name) != 0) continue;
-        NativeFunction1 *one = native_function1(code);
-        return one ? (uint64_t)(uintptr_t)one : (uint64_t)(uintptr_t)native_function2(code);
-    }
-    return 0;
-}
-
 /* Where a symbol stands: one that is not the object's own is far, and its stub is near. */
 static LagStatus symbol_address(Loading *l, uint32_t i, bool near, uint64_t *address) {
     Elf64_Sym symbol;
@@ -105,7 +94,7 @@ static LagStatus symbol_address(Loading *l, uint32_t i, bool near, uint64_t *add
     if (!elf_symbol(&l->elf, i, &symbol, &name)) return fail(l, "a relocation has no symbol");
     uint32_t kind = ELF64_ST_TYPE(symbol.st_info);
     if (symbol.st_shndx == SHN_UNDEF) {
-        *address = near ? running(l, stub_offset(l, i)) : function_address(name);
+        *address = near ? running(l, stub_offset(l, i)) : native_address(name);
         if (*address) return LAG_OK;
         snprintf(l->why, l->why_size, "the object calls %.64s, which is no function of lag", name);
         return LAG_ERROR_BACKEND;

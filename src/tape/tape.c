@@ -8,8 +8,9 @@ static const struct {
     const char *text;
     uint32_t operands;
 } code_table[TAPE_CODE_COUNT] = {
-    [TAPE_CONST] = {"const", 0}, [TAPE_LOAD] = {"load", 0}, [TAPE_STORE] = {"store", 1},
-    [TAPE_LOOP] = {"loop", 0},   [TAPE_END] = {"end", 0},   [TAPE_DOT] = {"dot", 0},
+    [TAPE_CONST] = {"const", 0}, [TAPE_LOAD] = {"load", 0},      [TAPE_STORE] = {"store", 1},   [TAPE_LOOP] = {"loop", 0},
+    [TAPE_LANES] = {"lanes", 0}, [TAPE_END] = {"end", 0},        [TAPE_REPEAT] = {"repeat", 0}, [TAPE_UNTIL] = {"until", 1},
+    [TAPE_DOT] = {"dot", 0},     [TAPE_FUSED_DOT] = {"fdot", 0}, [TAPE_MOST] = {"most", 0},
 #define ARITHMETIC(OP, text, operands) [TAPE_##OP] = {text, operands},
 #define SELECTION(OP, text, operands, PARITY) [TAPE_##OP] = {text, operands},
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = {text, operands},
@@ -18,6 +19,11 @@ static const struct {
 
 const char *tape_code_text(TapeCode code) { return code_table[code].text; }
 uint32_t tape_operands(TapeCode code) { return code_table[code].operands; }
+
+bool tape_makes_value(TapeCode code) {
+    return code != TAPE_STORE && code != TAPE_LOOP && code != TAPE_LANES && code != TAPE_END && code != TAPE_REPEAT &&
+           code != TAPE_UNTIL;
+}
 
 /* ---- Writing ---- */
 
@@ -61,15 +67,34 @@ void tape_store(Tape *tape, TapeRef ref, TapeValue value) { append(tape, TAPE_ST
 TapeValue tape_unary(Tape *tape, TapeCode code, TapeValue a) { return append(tape, code, a, 0, 0); }
 TapeValue tape_binary(Tape *tape, TapeCode code, TapeValue a, TapeValue b) { return append(tape, code, a, b, 0); }
 
+TapeValue tape_ternary(Tape *tape, TapeCode code, TapeValue a, TapeValue b, TapeValue c) {
+    return append(tape, code, a, b, c);
+}
+
 TapeValue tape_dot(Tape *tape, TapeRef x, TapeRef y, uint32_t terms) {
     uint32_t a = reference(tape, x), b = reference(tape, y);
     return append(tape, TAPE_DOT, a, b, terms);
 }
 
+TapeValue tape_fused_dot(Tape *tape, TapeRef x, TapeRef y, uint32_t terms) {
+    uint32_t a = reference(tape, x), b = reference(tape, y);
+    return append(tape, TAPE_FUSED_DOT, a, b, terms);
+}
+
+TapeValue tape_most(Tape *tape, TapeRef x, uint32_t count) { return append(tape, TAPE_MOST, reference(tape, x), 0, count); }
+
 void tape_loop(Tape *tape, uint32_t count) {
     append(tape, TAPE_LOOP, count, 0, 0);
     tape->depth++;
 }
+
+void tape_lanes(Tape *tape, uint32_t count) {
+    append(tape, TAPE_LANES, count, 0, 0);
+    tape->depth++;
+}
+
+void tape_repeat(Tape *tape) { append(tape, TAPE_REPEAT, 0, 0, 0); }
+void tape_until(Tape *tape, TapeValue done) { append(tape, TAPE_UNTIL, done, 0, 0); }
 
 void tape_end(Tape *tape) {
     append(tape, TAPE_END, 0, 0, 0);
@@ -94,18 +119,27 @@ void tape_free(Tape *tape) {
 
 /* ---- Measuring and checking ---- */
 
+static bool counts(uint32_t code) { return code == TAPE_LOOP || code == TAPE_LANES; }
+static bool is_dot(uint32_t code) { return code == TAPE_DOT || code == TAPE_FUSED_DOT; }
+
+bool tape_repeats(const Tape *tape) {
+    for (uint32_t i = 0; i < tape->count; i++)
+        if (tape->op[i].code == TAPE_REPEAT) return true;
+    return false;
+}
+
 uint64_t tape_unrolled(const Tape *tape) {
     uint64_t total = 0, times[TAPE_DEPTH + 1] = {1};
     uint32_t depth = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp op = tape->op[i];
-        if (op.code == TAPE_LOOP && depth < TAPE_DEPTH) {
+        if (counts(op.code) && depth < TAPE_DEPTH) {
             times[depth + 1] = times[depth] > UINT64_MAX / (op.a ? op.a : 1) ? UINT64_MAX : times[depth] * op.a;
             depth++;
         } else if (op.code == TAPE_END && depth) {
             depth--;
-        } else {
-            uint64_t ops = op.code == TAPE_DOT ? 2 * (uint64_t)op.c - 1 : 1;
+        } else if (op.code != TAPE_REPEAT) {
+            uint64_t ops = is_dot(op.code) ? 2 * (uint64_t)op.c - 1 : op.code == TAPE_MOST ? op.c : 1;
             if (times[depth] > (UINT64_MAX - total) / ops) return UINT64_MAX;
             total += times[depth] * ops;
         }
@@ -113,28 +147,55 @@ uint64_t tape_unrolled(const Tape *tape) {
     return total;
 }
 
-/* Counts of the loops around an operation, and where the innermost begins. */
+/* The loops around an operation: where each begins; the counts of those that count; and which of these is of lanes. */
 typedef struct Scope {
-    uint32_t depth, count[TAPE_DEPTH + 1], begin[TAPE_DEPTH + 1];
+    uint32_t open, begin[TAPE_OPEN];
+    uint32_t depth, count[TAPE_DEPTH + 1];
+    uint32_t lanes; /* 1 + its place among those that count, or 0 */
 } Scope;
 
-static const char *check_ref(const Tape *tape, uint32_t index, const Scope *scope, const size_t *size) {
+static const char *check_ref(const Tape *tape, uint32_t index, const Scope *scope, bool store, const size_t *size) {
     if (index >= tape->ref_count) return "a reference that is not there";
     const TapeRef *ref = &tape->ref[index];
     if ((unsigned)ref->array >= LAG_ARRAY_COUNT) return "an array that is not there";
     for (uint32_t l = scope->depth; l < TAPE_DEPTH; l++)
         if (ref->stride[l]) return "a stride without its loop";
     uint64_t room = ref->array == LAG_WORK ? tape->work : size[ref->array], last = ref->base;
-    for (uint32_t l = 0; l < scope->depth && last < room; l++) last += (uint64_t)ref->stride[l] * (scope->count[l] - 1);
+    for (uint32_t l = 0; l < scope->depth && last < room; l++) {
+        bool lanes = l + 1 == scope->lanes;
+        uint64_t rounds = lanes ? tape_lane_room(scope->count[l]) : scope->count[l];
+        if (lanes && (ref->stride[l] > 1 || (store && !ref->stride[l]))) return "a stride that lanes cannot take";
+        last += (uint64_t)ref->stride[l] * (rounds - 1);
+    }
     return last < room ? NULL : "a reference past its array";
 }
 
-static const char *check_dot(const Tape *tape, TapeOp op, Scope scope, const size_t *size) {
-    if (op.c == 0) return "a dot product of no terms";
+static const char *check_series(const Tape *tape, TapeOp op, Scope scope, const size_t *size) {
+    if (op.c == 0) return "a sum of no terms";
     if (scope.depth == TAPE_DEPTH) return "loops nested too deeply";
     scope.count[scope.depth++] = op.c;
-    const char *wrong = check_ref(tape, op.a, &scope, size);
-    return wrong ? wrong : check_ref(tape, op.b, &scope, size);
+    const char *wrong = check_ref(tape, op.a, &scope, false, size);
+    return wrong || op.code == TAPE_MOST ? wrong : check_ref(tape, op.b, &scope, false, size);
+}
+
+static const char *check_begin(TapeOp op, uint32_t i, Scope *scope) {
+    if (scope->open == TAPE_OPEN || (counts(op.code) && scope->depth == TAPE_DEPTH)) return "loops nested too deeply";
+    if (counts(op.code) && op.a == 0) return "a loop of no rounds";
+    if (scope->lanes && op.code != TAPE_LOOP) return "lanes, or repetition, in lanes";
+    scope->begin[scope->open++] = i;
+    if (counts(op.code)) scope->count[scope->depth++] = op.a;
+    if (op.code == TAPE_LANES) scope->lanes = scope->depth;
+    return NULL;
+}
+
+static const char *check_end(const Tape *tape, uint32_t i, Scope *scope, bool *in_scope) {
+    uint32_t begin = scope->open ? scope->begin[scope->open - 1] : 0;
+    if (scope->open == 0 || (tape->op[begin].code == TAPE_REPEAT) != (tape->op[i].code == TAPE_UNTIL))
+        return "an end without its loop";
+    scope->open--;
+    if (tape->op[i].code == TAPE_END && scope->depth-- == scope->lanes) scope->lanes = 0;
+    for (uint32_t j = begin; j < i; j++) in_scope[j] = false;
+    return NULL;
 }
 
 /* `in_scope[i]`: operation i is done, makes a value, and its loop is still open. */
@@ -142,33 +203,33 @@ static const char *check_operand(const bool *in_scope, uint32_t value, uint32_t 
     return value < at && in_scope[value] ? NULL : "an operand that is not there yet, or no longer";
 }
 
+static const char *check_operands(TapeOp op, uint32_t i, const bool *in_scope) {
+    const uint32_t operand[] = {op.a, op.b, op.c};
+    const char *wrong = NULL;
+    for (uint32_t o = 0; o < tape_operands((TapeCode)op.code) && !wrong; o++)
+        wrong = check_operand(in_scope, op.code == TAPE_STORE ? op.b : operand[o], i);
+    return wrong;
+}
+
 static const char *check_op(const Tape *tape, uint32_t i, Scope *scope, bool *in_scope, const size_t *size) {
     TapeOp op = tape->op[i];
-    const char *wrong = NULL;
     if (op.code >= TAPE_CODE_COUNT) return "a code that is not there";
-    in_scope[i] = op.code != TAPE_STORE && op.code != TAPE_LOOP && op.code != TAPE_END;
-    uint32_t operands = tape_operands((TapeCode)op.code);
+    in_scope[i] = tape_makes_value((TapeCode)op.code);
+    const char *wrong = check_operands(op, i, in_scope);
+    if (wrong) return wrong;
     switch (op.code) {
     case TAPE_CONST: return op.a < tape->constant_count ? NULL : "a constant that is not there";
-    case TAPE_LOAD: return check_ref(tape, op.a, scope, size);
-    case TAPE_STORE:
-        wrong = check_operand(in_scope, op.b, i);
-        if (wrong) return wrong;
-        return check_ref(tape, op.a, scope, size);
+    case TAPE_LOAD: return check_ref(tape, op.a, scope, false, size);
+    case TAPE_STORE: return check_ref(tape, op.a, scope, true, size);
     case TAPE_LOOP:
-        if (op.a == 0) return "a loop of no rounds";
-        if (scope->depth == TAPE_DEPTH) return "loops nested too deeply";
-        scope->begin[scope->depth] = i;
-        scope->count[scope->depth++] = op.a;
-        return NULL;
+    case TAPE_LANES:
+    case TAPE_REPEAT: return check_begin(op, i, scope);
     case TAPE_END:
-        if (scope->depth == 0) return "an end without its loop";
-        for (uint32_t j = scope->begin[--scope->depth]; j < i; j++) in_scope[j] = false;
-        return NULL;
-    case TAPE_DOT: return check_dot(tape, op, *scope, size);
-    default:
-        wrong = check_operand(in_scope, op.a, i);
-        return wrong || operands < 2 ? wrong : check_operand(in_scope, op.b, i);
+    case TAPE_UNTIL: return check_end(tape, i, scope, in_scope);
+    case TAPE_DOT:
+    case TAPE_FUSED_DOT:
+    case TAPE_MOST: return check_series(tape, op, *scope, size);
+    default: return NULL;
     }
 }
 
@@ -180,7 +241,7 @@ const char *tape_check(const Tape *tape, const size_t size[LAG_ARRAY_COUNT]) {
     if (!in_scope) return NULL; /* no memory to look with: nothing is known to be wrong */
     for (uint32_t i = 0; !wrong && i < tape->count; i++) wrong = check_op(tape, i, &scope, in_scope, size);
     memory_free(in_scope);
-    return wrong || scope.depth == 0 ? wrong : "a loop without its end";
+    return wrong || scope.open == 0 ? wrong : "a loop without its end";
 }
 
 /* ---- Printing ---- */
@@ -224,36 +285,51 @@ static void print_ref(const Tape *tape, uint32_t index, Buffer *out) {
     buffer_text(out, "]");
 }
 
+static void print_series(const Tape *tape, TapeOp op, Buffer *out) {
+    print_ref(tape, op.a, out);
+    if (op.code != TAPE_MOST) {
+        buffer_text(out, " . ");
+        print_ref(tape, op.b, out);
+    }
+    buffer_print(out, ", %u terms", op.c);
+}
+
+static void print_op(const Tape *tape, uint32_t i, uint32_t depth, Buffer *out) {
+    TapeOp op = tape->op[i];
+    if (tape_makes_value((TapeCode)op.code)) buffer_print(out, "%%%u = ", i);
+    if (op.code != TAPE_STORE) buffer_text(out, tape_code_text((TapeCode)op.code));
+    if (op.code != TAPE_STORE && op.code != TAPE_END && op.code != TAPE_REPEAT) buffer_text(out, " ");
+    switch (op.code) {
+    case TAPE_CONST: buffer_number(out, tape->constant[op.a]); break;
+    case TAPE_LOAD: print_ref(tape, op.a, out); break;
+    case TAPE_STORE:
+        print_ref(tape, op.a, out);
+        buffer_print(out, " = %%%u", op.b);
+        break;
+    case TAPE_LOOP:
+    case TAPE_LANES: buffer_print(out, "%c < %u", "ijkl"[depth % TAPE_DEPTH], op.a); break;
+    case TAPE_END:
+    case TAPE_REPEAT: break;
+    case TAPE_DOT:
+    case TAPE_FUSED_DOT:
+    case TAPE_MOST: print_series(tape, op, out); break;
+    default:
+        buffer_print(out, "%%%u", op.a);
+        if (tape_operands((TapeCode)op.code) > 1) buffer_print(out, ", %%%u", op.b);
+        if (tape_operands((TapeCode)op.code) > 2) buffer_print(out, ", %%%u", op.c);
+    }
+    buffer_text(out, "\n");
+}
+
 void tape_print(const Tape *tape, Buffer *out) {
-    uint32_t depth = 1;
+    uint32_t open = 1, depth = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
-        TapeOp op = tape->op[i];
-        depth -= op.code == TAPE_END;
-        for (uint32_t l = 0; l < depth; l++) buffer_text(out, "    ");
-        if (op.code != TAPE_STORE && op.code != TAPE_LOOP && op.code != TAPE_END) buffer_print(out, "%%%u = ", i);
-        if (op.code != TAPE_STORE)
-            buffer_print(out, "%s%s", tape_code_text((TapeCode)op.code), op.code == TAPE_END ? "" : " ");
-        uint32_t operands = tape_operands((TapeCode)op.code);
-        switch (op.code) {
-        case TAPE_CONST: buffer_number(out, tape->constant[op.a]); break;
-        case TAPE_LOAD: print_ref(tape, op.a, out); break;
-        case TAPE_STORE:
-            print_ref(tape, op.a, out);
-            buffer_print(out, " = %%%u", op.b);
-            break;
-        case TAPE_LOOP: buffer_print(out, "%c < %u", "ijkl"[(depth - 1) % TAPE_DEPTH], op.a); break;
-        case TAPE_END: break;
-        case TAPE_DOT:
-            print_ref(tape, op.a, out);
-            buffer_text(out, " . ");
-            print_ref(tape, op.b, out);
-            buffer_print(out, ", %u terms", op.c);
-            break;
-        default:
-            buffer_print(out, "%%%u", op.a);
-            if (operands > 1) buffer_print(out, ", %%%u", op.b);
-        }
-        buffer_text(out, "\n");
-        depth += op.code == TAPE_LOOP;
+        uint32_t code = tape->op[i].code;
+        open -= code == TAPE_END || code == TAPE_UNTIL;
+        depth -= code == TAPE_END;
+        for (uint32_t l = 0; l < open; l++) buffer_text(out, "    ");
+        print_op(tape, i, depth, out);
+        open += counts(code) || code == TAPE_REPEAT;
+        depth += counts(code);
     }
 }

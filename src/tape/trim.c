@@ -1,7 +1,13 @@
 /* trim.c: removes the operations that nothing stored depends on. Needs a finished tape; leaves one with the same meaning. */
 #include "tape/emit.h"
 
-static bool has_effect(uint32_t code) { return code == TAPE_STORE || code == TAPE_LOOP || code == TAPE_END; }
+/* The operands of an operation, in place. */
+static uint32_t operands_of(TapeOp *op, uint32_t *operand[3]) {
+    operand[0] = op->code == TAPE_STORE ? &op->b : &op->a;
+    operand[1] = &op->b;
+    operand[2] = &op->c;
+    return tape_operands((TapeCode)op->code);
+}
 
 void tape_trim(Tape *tape) {
     if (tape->failed) return;
@@ -10,27 +16,18 @@ void tape_trim(Tape *tape) {
         tape->failed = true;
         return;
     }
+    uint32_t *operand[3];
     for (uint32_t i = tape->count; i-- > 0;) {
         TapeOp op = tape->op[i];
-        if (!place[i] && !has_effect(op.code)) continue;
+        if (!place[i] && tape_makes_value((TapeCode)op.code)) continue;
         place[i] = 1;
-        uint32_t operands = tape_operands((TapeCode)op.code);
-        if (op.code == TAPE_STORE)
-            place[op.b] = 1;
-        else if (operands > 0)
-            place[op.a] = 1;
-        if (operands > 1) place[op.b] = 1;
+        for (uint32_t o = 0, n = operands_of(&op, operand); o < n; o++) place[*operand[o]] = 1;
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         if (!place[i]) continue;
         TapeOp op = tape->op[i];
-        uint32_t operands = tape_operands((TapeCode)op.code);
-        if (op.code == TAPE_STORE)
-            op.b = place[op.b];
-        else if (operands > 0)
-            op.a = place[op.a];
-        if (operands > 1) op.b = place[op.b];
+        for (uint32_t o = 0, n = operands_of(&op, operand); o < n; o++) *operand[o] = place[*operand[o]];
         tape->op[kept] = op;
         place[i] = kept++;
     }
