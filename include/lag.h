@@ -350,6 +350,8 @@ typedef struct LagReport {
  * round-off. */
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
+    LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M: by fixed-point iteration; and by Newton's method where that
+                        does not converge */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c; the
                         first step after a start or a change of either is still Newton's */
 } LagRoad;

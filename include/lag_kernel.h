@@ -16,7 +16,17 @@
  *     F_i = h b_i A_i + sum_j b_j D_ji B_j
  *
  * and a step solves  F_i = 0 (i = 1 .. r),  pi + F_0 = 0  for z_1 .. z_{r+1}. Then q' = q + z_{r+1}, and, since the
- * rows of D sum to zero,  pi' = F_{r+1} = pi + h sum_i b_i A_i  exactly. */
+ * rows of D sum to zero,  pi' = F_{r+1} = pi + h sum_i b_i A_i  exactly.
+ *
+ * Where B = M v with a constant mass matrix M, that is the pair of methods Lobatto IIIA-IIIB (Hairer, Lubich & Wanner,
+ * Geometric Numerical Integration, II.1 and VI.4), and needs no equations to be solved but by iteration. With the impulses
+ * f_j = h^2 b_j M^-1 A_j and u = h M^-1 pi,
+ *
+ *     z_i = c_i u + sum_j H_ij f_j      h v_i = u + sum_j J_ij f_j      u' = u + sum_j f_j
+ *     q' = q + u + sum_j (1 - c_j) f_j
+ *
+ * where H_ij = (a ahat)_ij / b_j and J_ij = ahat_ij / b_j, of these methods' matrices a and ahat, on a grid of doubles on
+ * which the step is symplectic and symmetric to the last bit. */
 #ifndef LAG_KERNEL_H
 #define LAG_KERNEL_H
 
@@ -55,16 +65,46 @@ typedef enum LagArray {
     LAG_IMPULSE,  /* [d]    h sum_i b_i A_i */
     LAG_VELOCITY, /* [s, d] v_i at the nodes */
     LAG_JACOBIAN, /* [n, n] d residual / d z */
+    /* of LAG_STEPS alone; rows of l = s, rounded up to a multiple of 8 */
+    LAG_U,            /* [d]     u, beside Q the state that it takes further */
+    LAG_F,            /* [d, l]  impulses of the step before, from which the next ones are guessed; out: of the last step */
+    LAG_SHARE,        /* [d, l]  h^2 b_i / m_k where M is diagonal, of entries m_k; else h^2 b_i */
+    LAG_INVERSE_MASS, /* [d, d]  M^-1, where it is not diagonal */
+    LAG_RUN,          /* [LAG_RUN_COUNT] what is to be done and was done: see LagRun */
     /* tables */
-    LAG_NODE,      /* [s]    c_i */
-    LAG_WEIGHT,    /* [s]    b_i */
-    LAG_DERIVE,    /* [s, s] D_ij */
-    LAG_GATHER,    /* [s, s] G_ij = b_j D_ji */
-    LAG_STIFFNESS, /* [s, s] S_im = sum_j b_j D_ji D_jm */
+    LAG_NODE,        /* [s]    c_i */
+    LAG_WEIGHT,      /* [s]    b_i */
+    LAG_DERIVE,      /* [s, s] D_ij */
+    LAG_GATHER,      /* [s, s] G_ij = b_j D_ji */
+    LAG_STIFFNESS,   /* [s, s] S_im = sum_j b_j D_ji D_jm */
+    LAG_STAGE_NODE,  /* [l]    c_i, on the grid */
+    LAG_STAGE_END,   /* [2, s] 1, and 1 - c_j: what an impulse adds to u and to q */
+    LAG_REACH,       /* [s, l] H_ij at [j, i] */
+    LAG_RATE,        /* [s, l] J_ij at [j, i] */
+    LAG_REACH_AHEAD, /* [s, l] the same, of impulses that are extrapolated from those of the step before */
+    LAG_RATE_AHEAD,  /* [s, l] */
     /* scratch */
     LAG_WORK, /* [size] anything; holds nothing between calls */
     LAG_ARRAY_COUNT
 } LagArray;
+
+/* The numbers of LAG_RUN. */
+typedef enum LagRun {
+    LAG_RUN_STEPS,  /* in: steps to take, 1 or more */
+    LAG_RUN_BEFORE, /* in: steps since the time that LAG_TIME holds */
+    LAG_RUN_DONE,   /* in: 0; out: steps taken. One fewer than asked for: the next did not converge, or was not finite, and
+                       left Q and U as they were */
+    LAG_RUN_SWEEPS, /* in: 0 at the start; adds the sweeps over the nodes */
+    LAG_RUN_THETA,  /* what corrections shrank by when it was measured last, and the steps since; at the start 1 and
+                       LAG_RUN_AGE_MOST */
+    LAG_RUN_AGE,
+    LAG_RUN_COUNT
+} LagRun;
+
+#define LAG_RUN_AGE_MOST 16
+
+/* l: nodes s of a step, rounded up to whole vectors. */
+static inline uint32_t lag_lanes(uint32_t s) { return (s + 7) / 8 * 8; }
 
 /* The native programs of a kernel, and what each reads and writes. */
 typedef enum LagRoutine {
@@ -73,6 +113,8 @@ typedef enum LagRoutine {
     LAG_POINT_ENERGY,   /* TIME PARAMETER Q V -> ENERGY */
     LAG_STEP_RESIDUAL,  /* TIME PARAMETER Q PI Z and tables -> RESIDUAL IMPULSE VELOCITY */
     LAG_STEP_JACOBIAN,  /* the same -> RESIDUAL IMPULSE VELOCITY JACOBIAN */
+    LAG_STEPS,          /* TIME PARAMETER Q U F SHARE INVERSE_MASS RUN and tables -> Q U F RUN: whole steps by fixed-point
+                           iteration, where facts.iterates; else its procedure is empty */
     LAG_ROUTINE_COUNT
 } LagRoutine;
 
@@ -92,12 +134,16 @@ typedef struct LagFacts {
     bool constant_mass;           /* the mass matrix depends on parameters alone */
     bool forces_free_of_velocity; /* A does not depend on v */
     bool conservative;            /* no coupling K */
-    const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
+    bool diagonal_mass;           /* M is diagonal */
+    bool affine;                  /* quadratic, autonomous, and of few coordinates: a step is one affine map */
+    bool iterates;      /* not that; B = M v with M constant, and diagonal or small: steps may be found by LAG_STEPS */
+    const bool *cyclic; /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
 
-#define LAG_KERNEL_ABI 2
-#define LAG_R_MAX 200         /* most interior nodes of a step */
-#define LAG_R_DEFAULT 8       /* those of a text that sets none */
+#define LAG_KERNEL_ABI 3
+#define LAG_R_MAX 200   /* most interior nodes of a step */
+#define LAG_R_DEFAULT 8 /* those of a text that sets none */
+#define LAG_AFFINE_DOF_MOST 16
 #define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
 
 typedef struct LagKernel LagKernel;

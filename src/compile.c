@@ -16,6 +16,7 @@ const char *const compile_routine_name[LAG_ROUTINE_COUNT] = {
     [LAG_POINT_ENERGY] = "point_energy",
     [LAG_STEP_RESIDUAL] = "step_residual",
     [LAG_STEP_JACOBIAN] = "step_jacobian",
+    [LAG_STEPS] = "steps",
 };
 
 /* ---- Lambda to mechanics ---- */
@@ -94,18 +95,22 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
 
 /* The tables of the step, in one block that the kernel points into. */
 static bool make_tables(ModelKernel *k, uint32_t r) {
-    static const LagArray order[] = {LAG_NODE, LAG_WEIGHT, LAG_DERIVE, LAG_GATHER, LAG_STIFFNESS};
+    double *table[LAG_ARRAY_COUNT] = {NULL};
     size_t total = 0;
-    for (int i = 0; i < 5; i++) total += k->kernel.size[order[i]];
-    double *block = k->tables = memory_new(total * sizeof *k->tables);
-    if (!block) return false;
-    for (int i = 0; i < 5; i++) {
-        k->kernel.table[order[i]] = block;
-        block += k->kernel.size[order[i]];
+    for (int i = LAG_NODE; i < LAG_WORK; i++) total += k->kernel.size[i];
+    double *at = k->tables = memory_new(total * sizeof *k->tables);
+    if (!at) return false;
+    for (int i = LAG_NODE; i < LAG_WORK; i++) {
+        k->kernel.table[i] = table[i] = k->kernel.size[i] ? at : NULL;
+        at += k->kernel.size[i];
     }
-    double *base = k->tables;
-    size_t s = (size_t)r + 2;
-    return lobatto_tables(r, base, base + s, base + 2 * s, base + 2 * s + s * s, base + 2 * s + 2 * s * s);
+    if (!lobatto_tables(r, table[LAG_NODE], table[LAG_WEIGHT], table[LAG_DERIVE], table[LAG_GATHER], table[LAG_STIFFNESS]))
+        return false;
+    if (!k->kernel.facts.iterates) return true;
+    uint32_t s = r + 2;
+    for (uint32_t j = 0; j < s; j++) table[LAG_STAGE_END][j] = 1;
+    return lobatto_stage_tables(r, lag_lanes(s), table[LAG_STAGE_NODE], table[LAG_STAGE_END] + s, table[LAG_REACH],
+                                table[LAG_RATE], table[LAG_REACH_AHEAD], table[LAG_RATE_AHEAD]);
 }
 
 static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
@@ -119,7 +124,7 @@ static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
 }
 
 NativeJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = &k->tape[i];
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = k->tape[i].count ? &k->tape[i] : NULL;
     return (NativeJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
 }
 
@@ -127,6 +132,7 @@ NativeJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT])
 static LagStatus make_interpreter(ModelKernel *k) {
     for (int i = 0; i < LAG_ROUTINE_COUNT; i++) {
         uint32_t work = 0;
+        if (!k->tape[i].count) continue;
         k->interp[i] = interp_new(&k->tape[i], &work);
         if (!k->interp[i]) return LAG_ERROR_MEMORY;
         k->code[LAG_BACKEND_INTERPRETER].procedure[i] = (LagProcedure){interp_run, k->interp[i]};

@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AFFINE_DOF_MOST = 16, AFFINE_REFINE = 4 };
+enum { AFFINE_REFINE = 4 };
 
-bool affine_fits(const LagKernel *kernel) {
-    return kernel->facts.quadratic && kernel->facts.autonomous && kernel->dof <= AFFINE_DOF_MOST;
-}
+bool affine_fits(const LagKernel *kernel) { return kernel->facts.affine && kernel->dof <= LAG_AFFINE_DOF_MOST; }
 
 LagStatus affine_init(Affine *a, Frame *frame) {
     size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
@@ -54,7 +52,7 @@ static void evaluate(Affine *m, double h, uint32_t unit) {
     const Frame *f = m->frame;
     const double *D = f->array[LAG_DERIVE], *AQ = f->array[LAG_AQ], *AV = f->array[LAG_AV], *BQ = f->array[LAG_BQ],
                  *BV = f->array[LAG_BV];
-    double q[AFFINE_DOF_MOST], v[AFFINE_DOF_MOST];
+    double q[LAG_AFFINE_DOF_MOST], v[LAG_AFFINE_DOF_MOST];
     uint32_t d = f->d, s = f->s;
     bool constant = unit == 2 * d;
     for (uint32_t i = 0; i < s; i++) {
@@ -154,8 +152,8 @@ LagStatus affine_make(Affine *a, double h) {
 /* `d` is known to the compiler where it matters: its loops are then straight lines. What is constant is left out where it is
  * nothing, which changes no bit. */
 static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t count, uint32_t d, bool constant) {
-    double *Q = a->frame->array[LAG_Q], *PI = a->frame->array[LAG_PI], state[2 * AFFINE_DOF_MOST],
-           change[2 * AFFINE_DOF_MOST];
+    double *Q = a->frame->array[LAG_Q], *PI = a->frame->array[LAG_PI], state[2 * LAG_AFFINE_DOF_MOST],
+           change[2 * LAG_AFFINE_DOF_MOST];
     uint32_t m = 2 * d;
     memcpy(state, Q, d * sizeof *Q);
     memcpy(state + d, PI, d * sizeof *PI);

@@ -6,6 +6,7 @@
 #include "linear.h"
 #include "runge_kutta.h"
 #include "step.h"
+#include "sweeps.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ struct LagIntegrator {
     LagMethod method;
     Stepper stepper; /* of LAG_METHOD_GGL and LAG_METHOD_NEWTON */
     Affine affine;   /* of LAG_METHOD_GGL, where it is one */
+    Sweeps sweeps;   /* of LAG_METHOD_GGL, where it can be iterated so */
     bool fresh;      /* no step has been taken since the start, or since h or a parameter changed: Newton takes the first, so
                         that who changes one at each step pays for no map */
     RungeKutta rk;   /* of the others */
@@ -106,7 +108,9 @@ LagStatus lag_kernel_energy(const LagKernel *kernel, const double *c, double t, 
 
 static bool is_ggl(LagMethod method) { return method == LAG_METHOD_GGL || method == LAG_METHOD_NEWTON; }
 
-LagRoad lag_kernel_road(const LagKernel *kernel) { return affine_fits(kernel) ? LAG_ROAD_AFFINE : LAG_ROAD_NEWTON; }
+LagRoad lag_kernel_road(const LagKernel *kernel) {
+    return affine_fits(kernel) ? LAG_ROAD_AFFINE : sweeps_fit(kernel) ? LAG_ROAD_SWEEPS : LAG_ROAD_NEWTON;
+}
 
 LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator) {
     bool ggl = is_ggl(method);
@@ -120,6 +124,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
         status =
             ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
     if (status == LAG_OK && method == LAG_METHOD_GGL && affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
+    if (status == LAG_OK && method == LAG_METHOD_GGL && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
     if (status == LAG_OK && !(it->spare = calloc(2 * (size_t)it->frame.d, sizeof *it->spare))) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK)
         *integrator = it;
@@ -132,6 +137,7 @@ void lag_integrator_free(LagIntegrator *it) {
     if (!it) return;
     stepper_free(&it->stepper);
     affine_free(&it->affine);
+    sweeps_free(&it->sweeps);
     runge_kutta_free(&it->rk);
     frame_free(&it->frame);
     free(it->spare);
@@ -143,8 +149,8 @@ static double energy_of(const LagIntegrator *it) {
     const Frame *f = &it->frame;
     bool ggl = is_ggl(it->method);
     f->array[LAG_TIME][0] = it->t;
-    memcpy(f->array[LAG_V], ggl ? it->stepper.v : it->rk.v, f->d * sizeof(double));
-    if (ggl && point_velocity(f) != LAG_OK) return NAN;
+    if (!it->sweeps.begun) memcpy(f->array[LAG_V], ggl ? it->stepper.v : it->rk.v, f->d * sizeof(double));
+    if (ggl && !it->sweeps.begun && point_velocity(f) != LAG_OK) return NAN;
     frame_run(f, LAG_POINT_ENERGY);
     return f->array[LAG_ENERGY][0];
 }
@@ -153,6 +159,7 @@ static double energy_of(const LagIntegrator *it) {
 static void forget_map(LagIntegrator *it) {
     it->affine.tried = it->affine.made = false;
     it->fresh = true;
+    sweeps_forget(&it->sweeps);
 }
 
 void lag_integrator_parameters(LagIntegrator *it, const double *c) {
@@ -179,6 +186,8 @@ static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
         stepper_forget(&it->stepper);
         it->stepper.iterations = 0;
     }
+    sweeps_forget(&it->sweeps);
+    it->sweeps.count = 0;
     it->t = it->t_start = t;
     it->started = it->fresh = true;
     it->h = it->residual = it->seconds = 0;
@@ -256,6 +265,7 @@ void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
     if (!rows || !it->started || rows->count >= rows->capacity) return;
     const Frame *f = &it->frame;
     size_t row = rows->count++, d = f->d;
+    if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
     if (rows->t) rows->t[row] = it->t;
     if (rows->q) memcpy(rows->q + row * d, f->array[LAG_Q], d * sizeof *rows->q);
     if (rows->pi) memcpy(rows->pi + row * d, f->array[LAG_PI], d * sizeof *rows->pi);
@@ -308,15 +318,37 @@ enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for 
 /* Whether the next step is taken by the map. */
 static bool is_affine(const LagIntegrator *it) { return it->affine.made && !it->fresh; }
 
-/* How many steps can be taken with nothing to do between them: one, or by an affine map until a row is to be kept or the
- * watch is to be called, and not for long. */
+/* How many steps can be taken with nothing to do between them: one by Newton's method; else until a row is to be kept or the
+ * watch is to be called, and not for long: then better programs may be there. */
 static uint64_t piece_of(const LagIntegrator *it, double h, uint64_t left, uint64_t to_row) {
-    enum { PIECE_MOST = 1000 };
-    uint64_t piece = PIECE_MOST < left ? PIECE_MOST : left;
-    if (!is_affine(it) || !isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
+    enum { PIECE_MOST = 1000, PIECE_IMPROVING = 64, PIECE_UNKNOWNS = 20000 };
+    uint64_t piece = PIECE_MOST;
+    if (it->sweeps.begun) {
+        if (it->frame.kernel->improve) piece = PIECE_IMPROVING;
+        if (piece > PIECE_UNKNOWNS / it->frame.n) piece = PIECE_UNKNOWNS / it->frame.n + 1;
+    } else if (!is_affine(it)) {
+        piece = 1;
+    }
+    if (piece > left) piece = left;
+    if (!isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
     if (to_row < piece) piece = to_row;
     if (it->watch && it->watch_every - it->watched < piece) piece = it->watch_every - it->watched;
     return piece;
+}
+
+/* One step by Newton's method, or by rk2 or rk4. */
+static bool take_one(LagIntegrator *it, double h, LagStatus *status) {
+    *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
+    if (*status != LAG_OK) return false;
+    it->fresh = false;
+    if (it->sweeps.rest) it->sweeps.rest--;
+    return true;
+}
+
+/* Newton's method goes on from what the sweeps have come to. */
+static void hand_over(LagIntegrator *it) {
+    memcpy(it->stepper.v, it->frame.array[LAG_V], it->frame.d * sizeof(double));
+    stepper_forget(&it->stepper);
 }
 
 /* Takes so many steps, and tells how many it took. */
@@ -329,10 +361,11 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, LagStatu
     if (is_affine(it)) {
         took = affine_steps(&it->affine, piece);
         *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
+    } else if (it->sweeps.begun) {
+        took = sweeps_take(&it->sweeps, it->t_start, it->count, piece); /* where it fails, Newton's method goes on */
+        if (took < piece) hand_over(it);
     } else {
-        *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
-        took = *status == LAG_OK;
-        if (took) it->fresh = false;
+        took = take_one(it, h, status);
     }
     it->count += took;
     it->steps += took;
@@ -358,8 +391,10 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
             status = LAG_INTERRUPTED;
             break;
         }
-        if (done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
+        if (it->sweeps.begun || done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
+        if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest && !sweeps_begin(&it->sweeps, it->t, h))
+            it->sweeps.rest = UINT32_MAX;
         uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, to_row), &status);
         done += took;
         to_row -= took;
@@ -374,6 +409,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
             flush_small();
         }
     }
+    if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
     flush_as(flushing);
     if (status != LAG_OK && is_ggl(it->method)) it->residual = it->stepper.residual;
     it->status = status;
@@ -387,7 +423,7 @@ void lag_integrator_report(const LagIntegrator *it, LagReport *report) {
         .steps = it->steps,
         .t = it->t,
         .residual = it->residual,
-        .iterations = is_ggl(it->method) ? it->stepper.iterations : 0,
+        .iterations = is_ggl(it->method) ? it->stepper.iterations + it->sweeps.count : 0,
         .energy_start = it->energy_start,
         .energy = it->started && it->frame.kernel->facts.autonomous ? energy_of(it) : NAN,
         .seconds = it->seconds,

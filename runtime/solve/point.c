@@ -10,11 +10,11 @@
 
 /* ---- Frames ---- */
 
-static bool is_table(int array) { return array >= LAG_NODE && array <= LAG_STIFFNESS; }
-static bool is_of_step(int array) { return array == LAG_Z || (array >= LAG_RESIDUAL && array <= LAG_JACOBIAN); }
+static bool is_table(int array) { return array >= LAG_NODE && array < LAG_WORK; }
+static bool is_of_step(int array) { return array == LAG_Z || (array >= LAG_RESIDUAL && array < LAG_NODE); }
 
 LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {
-    enum { LINE = 8 }; /* arrays begin 8 doubles apart or more, so that none share a cache line by accident */
+    enum { LINE = 8 }; /* arrays begin on cache lines of so many doubles, as vectors want it */
     *f = (Frame){.kernel = kernel};
     if (!kernel || kernel->abi != LAG_KERNEL_ABI || !kernel->dof || kernel->r > LAG_R_MAX) return LAG_ERROR_ARGUMENT;
     f->procedure = kernel->procedure;
@@ -26,12 +26,13 @@ LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {
         place[i] = total;
         if (!is_table(i) && (step || !is_of_step(i))) total += (kernel->size[i] + LINE - 1) / LINE * LINE;
     }
-    f->block = calloc(total + 3 * d, sizeof *f->block);
+    f->block = aligned_alloc(LINE * sizeof *f->block, (total + 3 * d + LINE - 1) / LINE * LINE * sizeof *f->block);
     f->pivot = calloc(d, sizeof *f->pivot);
     if (!f->block || !f->pivot) {
         frame_free(f);
         return LAG_ERROR_MEMORY;
     }
+    memset(f->block, 0, (total + 3 * d) * sizeof *f->block);
     for (int i = 0; i < LAG_ARRAY_COUNT; i++)
         if (is_table(i))
             f->array[i] = (double *)kernel->table[i]; /* programs only read it */

@@ -50,7 +50,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
         roots->node[roots->count++] = m->energy;
         return true;
     }
-    roots->count = (jacobian ? 3 : 2) * m->dof; /* A B BT lie side by side */
+    roots->count = (jacobian ? 3 : routine == LAG_STEPS ? 1 : 2) * m->dof; /* A B BT lie side by side */
     memcpy(roots->node, m->A, roots->count * sizeof *roots->node);
     for (uint32_t i = 0; jacobian && i < m->filled_count; i++)
         for (int b = 0; b < BLOCK_COUNT; b++)
@@ -91,7 +91,6 @@ static void store_filled(Writer *w, LagArray array, const NodeId *node, uint32_t
 static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
     const Mechanics *m = w->m;
     uint32_t d = w->d;
-    bind_parameters(w);
     for (uint32_t k = 0; k < d; k++) {
         emit_bind(&w->emit, m->coordinate[k].q, load(w, LAG_Q, k));
         emit_bind(&w->emit, m->coordinate[k].v, load(w, LAG_V, k));
@@ -201,7 +200,6 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
     w->t = load(w, LAG_TIME, 0);
     w->h = load(w, LAG_TIME, 1);
     w->inverse_h = binary(w, TAPE_DIV, tape_constant(w->tape, 1), w->h);
-    bind_parameters(w);
     emit_roots(&w->emit, roots->node, roots->count, w->m->state, 2 * w->d + 1);
     write_positions(w);
     tape_loop(w->tape, s);
@@ -219,10 +217,14 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
 
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     Writer w;
+    if (routine == LAG_STEPS && !m->facts.iterates) return;
     Roots roots = {0};
     writer_new(&w, m, tape, r);
     if (roots_of(m, routine, &roots)) {
-        if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
+        bind_parameters(&w);
+        if (routine == LAG_STEPS)
+            steps_write(&w), tape_fuse(tape);
+        else if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
             write_step(&w, routine, &roots);
         else
             write_point(&w, routine, &roots);
@@ -236,7 +238,7 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
 }
 
 void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]) {
-    size_t d = m->dof, s = r + 2, n = (r + 1) * d;
+    size_t d = m->dof, s = r + 2, n = (r + 1) * d, l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
         [LAG_PARAMETER] = m->parameter_count,
@@ -261,6 +263,17 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_DERIVE] = s * s,
         [LAG_GATHER] = s * s,
         [LAG_STIFFNESS] = s * s,
+        [LAG_U] = l ? d : 0,
+        [LAG_F] = d * l,
+        [LAG_SHARE] = d * l,
+        [LAG_INVERSE_MASS] = l && !m->facts.diagonal_mass ? d * d : 0,
+        [LAG_RUN] = l ? LAG_RUN_COUNT : 0,
+        [LAG_STAGE_NODE] = l,
+        [LAG_STAGE_END] = l ? 2 * s : 0,
+        [LAG_REACH] = s * l,
+        [LAG_RATE] = s * l,
+        [LAG_REACH_AHEAD] = s * l,
+        [LAG_RATE_AHEAD] = s * l,
     };
     memcpy(size, sizes, sizeof sizes);
 }

@@ -6,7 +6,8 @@
 #include "tape/tape.h"
 
 /* The tape of a routine of lag_kernel.h, for a step with r interior nodes (r is not looked at for pointwise routines).
- * tape->failed when out of memory or too long. The caller frees the tape. */
+ * tape->failed when out of memory or too long; nothing is on it where the mechanics have no such routine. The caller frees
+ * the tape. */
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape);
 
 /* Doubles in each array of a kernel; LAG_WORK is 0 here, it depends on the tapes. */

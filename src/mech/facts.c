@@ -222,6 +222,44 @@ static void report_singular(const Mechanics *m, Span lagrangian, Diagnostics *di
                    "the mass matrix is singular");
 }
 
+/* ---- Momentum ---- */
+
+/* Whether B = M v, nothing else: B_v is constant, B_q and B_t are 0, and B is 0 where v is. */
+static bool is_mass_times_velocity(Mechanics *m) {
+    uint32_t d = m->dof;
+    if (!m->facts.constant_mass || !all_zero(m, m->BQ)) return false;
+    for (uint32_t k = 0; k < d; k++)
+        if (!graph_equals(m->graph, m->BT[k], 0)) return false;
+    NodeId *v = memory_new(3 * (d + (size_t)1) * sizeof *v);
+    if (!v) return !(m->graph->failed = true);
+    NodeId *zero = v + d, *rest = zero + d;
+    for (uint32_t k = 0; k < d; k++) {
+        v[k] = m->coordinate[k].v;
+        zero[k] = graph_integer(m->graph, 0);
+    }
+    graph_substitute(m->graph, m->B, d, v, zero, d, rest);
+    bool all = true;
+    for (uint32_t k = 0; k < d; k++) all = all && graph_equals(m->graph, rest[k], 0);
+    memory_free(v);
+    return all;
+}
+
+static bool is_diagonal(const Mechanics *m, const NodeId *block) {
+    for (uint32_t i = 0; i < m->filled_count; i++) {
+        bool diagonal = m->filled[i] / m->dof == m->filled[i] % m->dof;
+        if (!diagonal && !graph_equals(m->graph, block[m->filled[i]], 0)) return false;
+    }
+    return true;
+}
+
+/* The inverse of a mass matrix that is not diagonal is dense: of more coordinates it would cost more than Newton's method.
+ */
+enum { DENSE_MOST = 16 };
+
+static bool iterates(Mechanics *m) {
+    return !m->facts.affine && (m->facts.diagonal_mass || m->dof <= DENSE_MOST) && is_mass_times_velocity(m);
+}
+
 /* ---- All facts ---- */
 
 bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
@@ -240,6 +278,9 @@ bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
     f->constant_mass = mass && settle_blocks(m, &m->BV, 1, variables + 1, &work);
     f->autonomous = !graph_depends(m->graph, m->lambda, &m->time, 1);
     f->forces_free_of_velocity = all_zero(m, m->AV);
+    f->affine = f->quadratic && f->autonomous && d <= LAG_AFFINE_DOF_MOST;
+    f->diagonal_mass = is_diagonal(m, m->BV);
+    f->iterates = iterates(m);
     f->conservative = m->coupling == COUPLING_NONE;
     settle_force(m, &work);
     for (uint32_t k = 0; k < d; k++) m->cyclic[k] = graph_equals(m->graph, m->A[k], 0);

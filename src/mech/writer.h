@@ -57,4 +57,7 @@ bool jacobian_place(Writer *w);
 void jacobian_store_node(Writer *w);
 void jacobian_write(Writer *w);
 
+/* steps.c: all of LAG_STEPS, parameters being bound. */
+void steps_write(Writer *w);
+
 #endif

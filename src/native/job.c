@@ -37,6 +37,12 @@ uint64_t job_straight(const NativeJob *job, bool optimised) {
     return operations;
 }
 
+bool job_repeats(const NativeJob *job) {
+    for (uint32_t i = 0; i < job->count; i++)
+        if (job->tape[i] && tape_repeats(job->tape[i])) return true;
+    return false;
+}
+
 /* ---- Writing ---- */
 
 static void put(Buffer *out, uint64_t number) {

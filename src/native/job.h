@@ -25,6 +25,9 @@ bool job_unrolls(const Tape *tape, bool optimised);
 uint64_t job_straight_tape(const Tape *tape, bool optimised);
 uint64_t job_straight(const NativeJob *job, bool optimised);
 
+/* Whether one of the tapes repeats: it takes whole steps, and is worth the most careful code. */
+bool job_repeats(const NativeJob *job);
+
 /* Appends the job's tapes, names and sizes; then, if asked, its tables. */
 void job_write(const NativeJob *job, bool tables, Buffer *out);
 

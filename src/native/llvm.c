@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRAIGHT_MOST = 2000 };
+enum { STRAIGHT_MOST = 2000, WHOLE_MOST = 20000 };
 
 /* The CPU at hand, as LLVM names it. On x86-64 only what this code can use is looked for: LLVM takes longer over all the
  * rest than over a small job. */
@@ -45,9 +45,7 @@ static LLVMTargetMachineRef machine_new(bool optimise, char *why, size_t why_siz
     LLVMTargetMachineRef machine = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &error) == 0)
         machine = machine_for(target, triple, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
-    if (machine)
-        LLVMSetTargetMachineFastISel(machine, 1);
-    else
+    if (!machine)
         snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
     if (error) LLVMDisposeMessage(error);
     LLVMDisposeMessage(triple);
@@ -91,7 +89,8 @@ typedef struct Machines {
 static LagStatus compile_in(LLVMContextRef context, Machines *machines, const NativeJob *job, LagBackend road,
                             BackendForm form, LagTimings *timings, Buffer *out, char *why, size_t why_size) {
     double start = clock_seconds();
-    bool optimise = road == LAG_BACKEND_LLVM && job_straight(job, true) <= STRAIGHT_MOST;
+    bool whole = job_repeats(job);
+    bool optimise = road == LAG_BACKEND_LLVM && job_straight(job, true) <= (whole ? WHOLE_MOST : STRAIGHT_MOST);
     LLVMModuleRef module = llvm_emit(context, job, optimise);
     if (!module) return snprintf(why, why_size, "out of memory"), LAG_ERROR_MEMORY;
     LLVMTargetMachineRef *machine = &machines->machine[optimise];
@@ -99,6 +98,7 @@ static LagStatus compile_in(LLVMContextRef context, Machines *machines, const Na
     LagStatus status = *machine ? LAG_OK : LAG_ERROR_BACKEND;
     double emitted = clock_seconds();
     if (*machine) {
+        LLVMSetTargetMachineFastISel(*machine, !(whole && optimise));
         prepare(module, *machine);
         if (form == BACKEND_IR)
             print_ir(module, out);

@@ -163,10 +163,12 @@ static void divide(const NativeJob *job, LagBackend road, Parts *parts) {
     *parts = (Parts){.count = 1};
     for (uint32_t i = 0; i < job->count; i++) {
         uint64_t operations = job->tape[i] ? job_straight_tape(job->tape[i], road == LAG_BACKEND_LLVM) : 0;
+        if (operations && tape_repeats(job->tape[i])) operations = UINT64_MAX;
         if (operations > most) most = operations, parts->longest = i;
     }
     uint64_t all = job_straight(job, road == LAG_BACKEND_LLVM);
-    if (road != LAG_BACKEND_TCC && all >= PART_WORTH && most < all && cpus() > 1) parts->count = PARTS;
+    bool alone = most == UINT64_MAX && road == LAG_BACKEND_LLVM;
+    if (alone || (road != LAG_BACKEND_TCC && all >= PART_WORTH && most < all && cpus() > 1)) parts->count = PARTS;
 }
 
 /* All parts at once; the seconds are those of the slowest. */

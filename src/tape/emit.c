@@ -1,7 +1,8 @@
 /* emit.c: see emit.h.
  *
  * Sums with negative terms become subtractions, products with negative powers divisions, constant powers products and square
- * roots. Equal operations are written once; what a pattern leaves unused is removed by tape_trim. */
+ * roots. What is divided by more than once, in whatever powers, is inverted once: a division takes as long as ten products.
+ * Equal operations are written once; what a pattern leaves unused is removed by tape_trim. */
 #include "tape/emit.h"
 
 #include <math.h>
@@ -118,15 +119,22 @@ static double nearest(mpq_srcptr q) {
     return nearer > 0 || (nearer == 0 && (bits & 1)) ? away : d;
 }
 
-/* x^n for a whole n >= 1, by the node of each power so that powers share their parts. */
-static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n) {
-    if (n == 1) return emit_value(e, base);
-    NodeId node = graph_node(e->graph, GRAPH_POW, base, graph_integer(e->graph, (long)n));
+/* Whether a power of that exponent is made of products and a square root. */
+static bool has_pieces(mpq_srcptr exponent) {
+    bool halves = mpz_cmp_ui(mpq_denref(exponent), 2) == 0 || mpz_cmp_ui(mpq_denref(exponent), 1) == 0;
+    return halves && mpz_cmpabs_ui(mpq_numref(exponent), LARGEST_POWER) <= 0;
+}
+
+/* x^n for a whole n >= 1, or x^-n by the inverse: by the node of each power so that powers share their parts. */
+static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inverse) {
+    if (n == 1 && !inverse) return emit_value(e, base);
+    NodeId node = graph_node(e->graph, GRAPH_POW, base, graph_integer(e->graph, inverse ? -(long)n : (long)n));
     if (!room_for(e, node)) return 0;
+    if (n == 1) return operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base));
     if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
-    TapeValue half = whole_power(e, base, n / 2); /* at most log2 LARGEST_POWER deep */
+    TapeValue half = whole_power(e, base, n / 2, inverse); /* at most log2 LARGEST_POWER deep */
     TapeValue value = operation(e, TAPE_MUL, half, half);
-    if (n % 2) value = operation(e, TAPE_MUL, value, emit_value(e, base));
+    if (n % 2) value = operation(e, TAPE_MUL, value, whole_power(e, base, 1, inverse));
     set(e, node, value);
     return value;
 }
@@ -135,22 +143,39 @@ static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n) {
  * exponent is the caller's. */
 static TapeValue power_pieces(Emitter *e, NodeId base, mpq_srcptr exponent) {
     unsigned long halves = mpz_get_ui(mpq_numref(exponent)); /* the absolute value */
-    bool half = mpz_cmp_ui(mpq_denref(exponent), 2) == 0;
-    if ((!half && mpz_cmp_ui(mpq_denref(exponent), 1) != 0) || mpz_cmpabs_ui(mpq_numref(exponent), LARGEST_POWER) > 0)
-        return TAPE_NO_VALUE;
-    if (!half) return whole_power(e, base, halves);
+    if (!has_pieces(exponent)) return TAPE_NO_VALUE;
+    if (mpz_cmp_ui(mpq_denref(exponent), 2) != 0) return whole_power(e, base, halves, false);
     TapeValue root = unary(e, TAPE_SQRT, emit_value(e, base));
-    return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2), root);
+    return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, false), root);
+}
+
+/* base^exponent for a negative exponent by 1 / base: x^-n, x^-(n+1) sqrt(x). */
+static TapeValue inverse_power(Emitter *e, NodeId base, mpq_srcptr exponent) {
+    unsigned long halves = mpz_get_ui(mpq_numref(exponent));
+    if (mpz_cmp_ui(mpq_denref(exponent), 2) != 0) return whole_power(e, base, halves, true);
+    TapeValue root = unary(e, TAPE_SQRT, emit_value(e, base));
+    return operation(e, TAPE_MUL, whole_power(e, base, halves / 2 + 1, true), root);
 }
 
 static bool is_constant_power(const Graph *g, NodeId node) {
     return g->node[node].code == GRAPH_POW && graph_is_const(g, g->node[node].b);
 }
 
-static TapeValue power(Emitter *e, GraphNode node) {
+/* The base of a negative power that is made of pieces; else NODE_NONE. */
+static NodeId divisor(const Graph *g, NodeId node) {
+    if (!is_constant_power(g, node)) return NODE_NONE;
+    mpq_srcptr exponent = graph_value(g, g->node[node].b);
+    return mpq_sgn(exponent) < 0 && has_pieces(exponent) ? g->node[node].a : NODE_NONE;
+}
+
+static bool is_inverted(const Emitter *e, NodeId base) { return base < e->inverted_capacity && e->inverted[base]; }
+
+static TapeValue power(Emitter *e, NodeId id) {
     Graph *g = e->graph;
+    GraphNode node = g->node[id];
     TapeValue base = emit_value(e, node.a);
     if (!graph_is_const(g, node.b)) return operation(e, TAPE_POW, base, emit_value(e, node.b));
+    if (divisor(g, id) != NODE_NONE && is_inverted(e, node.a)) return inverse_power(e, node.a, graph_value(g, node.b));
     TapeValue pieces = power_pieces(e, node.a, graph_value(g, node.b));
     if (pieces == TAPE_NO_VALUE)
         return operation(e, TAPE_POW, base, tape_constant(e->tape, nearest(graph_value(g, node.b))));
@@ -158,12 +183,12 @@ static TapeValue power(Emitter *e, GraphNode node) {
     return operation(e, TAPE_DIV, tape_constant(e->tape, 1), pieces);
 }
 
-/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power. */
+/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. */
 static TapeValue quotient(Emitter *e, NodeId a, NodeId b) {
-    Graph *g = e->graph;
-    if (!is_constant_power(g, b) || mpq_sgn(graph_value(g, g->node[b].b)) > 0) return TAPE_NO_VALUE;
-    TapeValue below = power_pieces(e, g->node[b].a, graph_value(g, g->node[b].b));
-    return below == TAPE_NO_VALUE ? below : operation(e, TAPE_DIV, emit_value(e, a), below);
+    NodeId base = divisor(e->graph, b);
+    if (base == NODE_NONE || is_inverted(e, base)) return TAPE_NO_VALUE;
+    TapeValue below = power_pieces(e, base, graph_value(e->graph, e->graph->node[b].b));
+    return operation(e, TAPE_DIV, emit_value(e, a), below);
 }
 
 static TapeValue product(Emitter *e, GraphNode node) {
@@ -201,11 +226,37 @@ static TapeValue node_value(Emitter *e, NodeId id) {
     case GRAPH_NAME: return tape_constant(e->tape, NAN); /* a name that was not bound */
     case GRAPH_ADD: return sum(e, node);
     case GRAPH_MUL: return product(e, node);
-    case GRAPH_POW: return power(e, node);
+    case GRAPH_POW: return power(e, id);
     default:
         return operation(e, tape_code[node.code], emit_value(e, node.a),
                          graph_operands((GraphCode)node.code) > 1 ? emit_value(e, node.b) : 0);
     }
+}
+
+/* Finds what is divided by more than once among `count` nodes. */
+static bool find_inverted(Emitter *e, const NodeId *node, uint32_t count) {
+    const Graph *g = e->graph;
+    uint32_t before = e->inverted_capacity;
+    void *data = e->inverted;
+    bool *once = memory_new(g->count + 1);
+    if (!once || !memory_grow(&data, &e->inverted_capacity, g->count, sizeof *e->inverted)) {
+        memory_free(once);
+        return false;
+    }
+    e->inverted = data;
+    memset(e->inverted + before, 0, (e->inverted_capacity - before) * sizeof *e->inverted);
+    for (uint32_t i = 0; i < count; i++) {
+        GraphNode user = g->node[node[i]];
+        const NodeId operand[] = {user.a, user.b};
+        for (uint32_t o = 0; o < graph_operands((GraphCode)user.code); o++) {
+            NodeId base = divisor(g, operand[o]);
+            if (base == NODE_NONE) continue;
+            e->inverted[base] = e->inverted[base] || once[base];
+            once[base] = true;
+        }
+    }
+    memory_free(once);
+    return true;
 }
 
 void emit_roots(Emitter *e, const NodeId *root, uint32_t roots, const NodeId *varying, uint32_t count) {
@@ -218,8 +269,8 @@ void emit_roots(Emitter *e, const NodeId *root, uint32_t roots, const NodeId *va
     if (!e->slots && !slots_reserve(e, needed_count)) e->tape->failed = true; /* about as many as there will be */
     NodeId *needed = memory_new((needed_count + 1) * sizeof *needed);
     bool *varies = memory_new(g->count + 1);
-    if (needed && varies) {
-        memcpy(needed, g->list, needed_count * sizeof *needed);
+    if (needed) memcpy(needed, g->list, needed_count * sizeof *needed);
+    if (needed && varies && find_inverted(e, needed, needed_count)) {
         for (uint32_t i = 0; i < count; i++) varies[varying[i]] = true;
         for (uint32_t i = 0; i < needed_count; i++) {
             GraphNode node = g->node[needed[i]];
@@ -235,9 +286,33 @@ void emit_roots(Emitter *e, const NodeId *root, uint32_t roots, const NodeId *va
     memory_free(varies);
 }
 
+void emit_forget(Emitter *e, TapeValue from) {
+    for (uint32_t i = 0; i < e->capacity; i++)
+        if (e->value[i] != TAPE_NO_VALUE && e->value[i] >= from) e->value[i] = TAPE_NO_VALUE;
+    EmitterSlot *old = e->slot;
+    uint32_t slots = e->slots;
+    if (!slots) return;
+    e->slot = memory_new_table(slots * sizeof *e->slot);
+    if (!e->slot) {
+        e->slot = old;
+        e->tape->failed = true;
+        return;
+    }
+    e->used = 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        if (!old[i].value || old[i].value - 1 >= from) continue;
+        e->slot[find_slot(e, &old[i])] = old[i];
+        e->used++;
+    }
+    memory_free(old);
+}
+
 void emitter_free(Emitter *e) {
     memory_free(e->value);
     memory_free(e->slot);
+    memory_free(e->inverted);
+    e->inverted = NULL;
+    e->inverted_capacity = 0;
     e->value = NULL;
     e->slot = NULL;
     e->capacity = e->slots = e->used = 0;

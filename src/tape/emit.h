@@ -14,6 +14,8 @@ typedef struct Emitter {
     Graph *graph;
     TapeValue *value; /* by node, TAPE_NO_VALUE where there is none */
     uint32_t capacity;
+    bool *inverted; /* by node: it is divided by more than once, and so once, by its inverse */
+    uint32_t inverted_capacity;
     struct EmitterSlot *slot; /* operations by (code, operands), so that equal ones are written once */
     uint32_t slots, used;
 } Emitter;
@@ -26,6 +28,9 @@ void emit_bind(Emitter *emitter, NodeId name, TapeValue value);
  * rest. */
 void emit_roots(Emitter *emitter, const NodeId *root, uint32_t roots, const NodeId *varying, uint32_t count);
 
+/* Forgets what was written from operation `from` on: it stands in a loop that has ended. */
+void emit_forget(Emitter *emitter, TapeValue from);
+
 /* The value of a node that has been emitted. */
 TapeValue emit_value(const Emitter *emitter, NodeId node);
 
@@ -33,5 +38,8 @@ void emitter_free(Emitter *emitter);
 
 /* trim.c: removes the operations that nothing stored depends on. */
 void tape_trim(Tape *tape);
+
+/* fuse.c: products that are used once, in a sum of their own loop, become fused multiply-adds with it. To be trimmed. */
+void tape_fuse(Tape *tape);
 
 #endif

@@ -1,0 +1,164 @@
+/* sweeps.c: see sweeps.h. The sweeps themselves are the kernel's program LAG_STEPS; here is what they begin with and end in.
+ */
+#include "sweeps.h"
+
+#include "linear.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MOST = 256 };
+
+bool sweeps_fit(const LagKernel *kernel) { return kernel->facts.iterates && kernel->procedure[LAG_STEPS].run; }
+
+LagStatus sweeps_init(Sweeps *s, Frame *frame) {
+    size_t d = frame->d, size = frame->kernel->facts.diagonal_mass ? d : d * d;
+    *s = (Sweeps){.frame = frame, .patience = 1};
+    s->block = calloc(2 * size + d, sizeof *s->block);
+    s->pivot = calloc(d, sizeof *s->pivot);
+    if (!s->block || !s->pivot) {
+        sweeps_free(s);
+        return LAG_ERROR_MEMORY;
+    }
+    s->mass = s->block;
+    s->factors = s->block + size;
+    return LAG_OK;
+}
+
+void sweeps_free(Sweeps *s) {
+    free(s->block);
+    free(s->pivot);
+    *s = (Sweeps){0};
+}
+
+void sweeps_forget(Sweeps *s) {
+    s->known = s->begun = false;
+    s->patience = 1;
+    s->rest = 0;
+}
+
+/* ---- What depends on h and the parameters ---- */
+
+/* x = M x. */
+static void times_mass(const Sweeps *s, double *x) {
+    const Frame *f = s->frame;
+    uint32_t d = f->d;
+    double *product = f->velocity;
+    for (uint32_t k = 0; k < d; k++) {
+        double sum = 0;
+        for (uint32_t l = 0; l < d && !f->kernel->facts.diagonal_mass; l++) sum += s->mass[(size_t)k * d + l] * x[l];
+        product[k] = f->kernel->facts.diagonal_mass ? s->mass[k] * x[k] : sum;
+    }
+    memcpy(x, product, d * sizeof *x);
+}
+
+static void over_mass(const Sweeps *s, double *x) {
+    const Frame *f = s->frame;
+    if (!f->kernel->facts.diagonal_mass) linear_solve(s->factors, f->d, s->pivot, x);
+    for (uint32_t k = 0; k < f->d && f->kernel->facts.diagonal_mass; k++) x[k] /= s->mass[k];
+}
+
+/* The mass matrix from B_v, which is the same wherever it is taken; false where it is singular. */
+static bool find_mass(Sweeps *s) {
+    Frame *f = s->frame;
+    uint32_t d = f->d;
+    double *BV = f->array[LAG_BV];
+    memset(BV, 0, (size_t)d * d * sizeof *BV); /* it held factors */
+    frame_run(f, LAG_POINT_JACOBIAN);
+    if (f->kernel->facts.diagonal_mass) {
+        bool regular = true;
+        for (uint32_t k = 0; k < d; k++) {
+            s->mass[k] = BV[(size_t)k * d + k];
+            regular = regular && isfinite(1 / s->mass[k]);
+        }
+        return regular;
+    }
+    memcpy(s->mass, BV, (size_t)d * d * sizeof *BV);
+    memcpy(s->factors, BV, (size_t)d * d * sizeof *BV);
+    if (!linear_finite(s->factors, (size_t)d * d) || linear_factor(s->factors, d, s->pivot, f->scale) != LAG_OK)
+        return false;
+    for (uint32_t l = 0; l < d; l++) {
+        memset(f->velocity, 0, d * sizeof *f->velocity);
+        f->velocity[l] = 1;
+        linear_solve(s->factors, d, s->pivot, f->velocity);
+        for (uint32_t k = 0; k < d; k++) f->array[LAG_INVERSE_MASS][(size_t)k * d + l] = f->velocity[k];
+    }
+    return linear_finite(f->array[LAG_INVERSE_MASS], (size_t)d * d);
+}
+
+/* h^2 b_i / m_k: nodes that mirror one another get the same bits, as b_i has them. */
+static bool find_shares(const Sweeps *s) {
+    const Frame *f = s->frame;
+    uint32_t lanes = lag_lanes(f->s);
+    const double *b = f->array[LAG_WEIGHT];
+    for (uint32_t k = 0; k < f->d; k++) {
+        double *share = f->array[LAG_SHARE] + (size_t)k * lanes, unit = s->h * s->h;
+        if (f->kernel->facts.diagonal_mass) unit /= s->mass[k];
+        for (uint32_t i = 0; i < f->s; i++) share[i] = unit * b[i];
+        if (!linear_finite(share, f->s)) return false;
+    }
+    return true;
+}
+
+/* ---- Beginning and end ---- */
+
+/* The force at the start, taken to be the same at all nodes: what is extrapolated from it is that force again. */
+static bool guess_impulses(const Sweeps *s) {
+    Frame *f = s->frame;
+    uint32_t lanes = lag_lanes(f->s);
+    double *A = f->array[LAG_A];
+    frame_run(f, LAG_POINT);
+    if (!linear_finite(A, f->d)) return false;
+    if (!f->kernel->facts.diagonal_mass) over_mass(s, A);
+    for (uint32_t k = 0; k < f->d; k++)
+        for (uint32_t i = 0; i < f->s; i++) {
+            size_t at = (size_t)k * lanes + i;
+            f->array[LAG_F][at] = f->array[LAG_SHARE][at] * A[k];
+        }
+    return true;
+}
+
+bool sweeps_begin(Sweeps *s, double t, double h) {
+    Frame *f = s->frame;
+    uint32_t d = f->d;
+    double *U = f->array[LAG_U], *V = f->array[LAG_V], *run = f->array[LAG_RUN];
+    f->array[LAG_TIME][0] = t;
+    f->array[LAG_TIME][1] = h;
+    if (!s->known || s->h != h) {
+        s->h = h;
+        s->known = find_mass(s) && find_shares(s);
+    }
+    if (!s->known) return false;
+    memcpy(V, f->array[LAG_PI], d * sizeof *V);
+    over_mass(s, V);
+    for (uint32_t k = 0; k < d; k++) U[k] = h * V[k];
+    run[LAG_RUN_THETA] = 1;
+    run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
+    return s->begun = linear_finite(U, d) && guess_impulses(s);
+}
+
+uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
+    Frame *f = s->frame;
+    double *run = f->array[LAG_RUN];
+    f->array[LAG_TIME][0] = t;
+    run[LAG_RUN_STEPS] = (double)steps;
+    run[LAG_RUN_BEFORE] = (double)before;
+    run[LAG_RUN_DONE] = run[LAG_RUN_SWEEPS] = 0;
+    frame_run(f, LAG_STEPS);
+    s->count += (uint64_t)run[LAG_RUN_SWEEPS];
+    uint64_t took = (uint64_t)run[LAG_RUN_DONE];
+    if (took == steps) return took;
+    sweeps_momentum(s);
+    s->begun = false; /* the impulses are those of a step that failed */
+    s->rest = s->patience;
+    s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
+    return took;
+}
+
+void sweeps_momentum(const Sweeps *s) {
+    const Frame *f = s->frame;
+    double *V = f->array[LAG_V], *PI = f->array[LAG_PI];
+    for (uint32_t k = 0; k < f->d; k++) PI[k] = V[k] = f->array[LAG_U][k] / s->h;
+    times_mass(s, PI);
+}

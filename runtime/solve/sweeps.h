@@ -1,0 +1,37 @@
+/* sweeps.h: steps by fixed-point iteration over the impulses, where B = M v with a constant mass matrix M. */
+#ifndef LAG_SOLVE_SWEEPS_H
+#define LAG_SOLVE_SWEEPS_H
+
+#include "point.h"
+
+/* The state is Q and U of the frame, U = h M^-1 pi, as long as `begun`. Zero-initialised is none. */
+typedef struct Sweeps {
+    Frame *frame; /* NULL: the kernel has no such steps */
+    double h;
+    bool known, begun;       /* SHARE and mass are those of h and the parameters; U is of the state */
+    double *block;           /* what mass and factors are cut from */
+    double *mass, *factors;  /* [d] the diagonal of M; or [d, d] both, M and its factors */
+    uint32_t *pivot;         /* [d] */
+    uint64_t count;          /* sweeps since the start */
+    uint32_t patience, rest; /* steps that Newton's method takes after the next failure; still has to take */
+} Sweeps;
+
+bool sweeps_fit(const LagKernel *kernel);
+
+LagStatus sweeps_init(Sweeps *sweeps, Frame *frame);
+void sweeps_free(Sweeps *sweeps);
+
+/* Another start, or other parameters. */
+void sweeps_forget(Sweeps *sweeps);
+
+/* U and the first impulses from Q and PI, which stand at time t; false where M is singular, or something is not finite. */
+bool sweeps_begin(Sweeps *sweeps, double t, double h);
+
+/* Takes so many steps, and gives back how many it took: fewer where the next does not converge, or is not finite. The state
+ * is `before` steps after time t. */
+uint64_t sweeps_take(Sweeps *sweeps, double t, uint64_t before, uint64_t steps);
+
+/* PI and V from U. */
+void sweeps_momentum(const Sweeps *sweeps);
+
+#endif

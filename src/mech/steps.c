@@ -1,0 +1,299 @@
+/* steps.c: whole steps by fixed-point iteration, where B = M v with a constant mass matrix M (lag_kernel.h has the
+ * formulas). The nodes of a step stand in lanes. Needs A; leaves the tape of LAG_STEPS.
+ *
+ * A step begins with positions and velocities at the nodes from impulses that the step before's are extrapolated to, and
+ * with the impulses there. A sweep then finds positions from impulses and new impulses from positions. What impulses change
+ * by in a sweep, times what such changes shrink by, theta, is what is still missing; it is measured from two sweeps, and
+ * taken for known for some steps after, so that where it is small a step takes one sweep. Both parts of the state are then
+ * made from the same impulses, each by one sum (so no error is of one sign: Hairer, McLachlan & Razakarivony, Achieving
+ * Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what lobatto.h says of the grid). */
+#include "mech/writer.h"
+
+#include <float.h>
+
+enum { SWEEPS_MOST = 40 };
+
+static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
+static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
+static const double steps_noise = 64;       /* changes up to that many roundings may stop shrinking */
+
+/* Pieces of LAG_WORK. */
+typedef struct Room {
+    uint32_t size;                     /* [d] of each coordinate */
+    uint32_t measure;                  /* [d] one over the change that is round-off */
+    uint32_t z, v;                     /* [d, l] at the nodes */
+    uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
+    uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
+    uint32_t q, u;                     /* [d] the next state */
+} Room;
+
+typedef struct Steps {
+    Writer *w;
+    uint32_t l;
+    bool moving; /* A depends on v */
+    TapeValue start;
+    Room room;
+} Steps;
+
+/* ---- References: outside lanes and in them, coordinate by coordinate ---- */
+
+static uint32_t coordinates_begin(Writer *w) {
+    if (w->looped) tape_loop(w->tape, w->d);
+    return w->looped ? 1 : w->d;
+}
+
+static void coordinates_end(Writer *w) {
+    if (w->looped) tape_end(w->tape);
+}
+
+/* What coordinate k has at `base` in rows of `row`. */
+static TapeRef of(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
+    TapeRef ref = at(array, base + k * row, 0, 0, 0);
+    if (w->looped) ref.stride[w->tape->depth - 1] = row;
+    return ref;
+}
+
+/* The same, at the node whose lane it is. */
+static TapeRef in_lane(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
+    TapeRef ref = of(w, array, base, k, row);
+    ref.stride[0] = 1;
+    return ref;
+}
+
+static TapeRef terms(const Writer *w, TapeRef ref, uint32_t stride) {
+    ref.stride[w->tape->depth] = stride;
+    return ref;
+}
+
+static TapeValue number(const Steps *s, double value) { return tape_constant(s->w->tape, value); }
+static TapeValue work(const Steps *s, uint32_t base) { return load(s->w, LAG_WORK, base); }
+
+static void keep(const Steps *s, LagArray array, uint32_t base, TapeValue value) {
+    tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
+}
+
+static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
+
+/* ---- A sweep ---- */
+
+/* How large a change of an impulse is round-off, coordinate by coordinate. */
+static void write_measure(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue q = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_Q, 0, k, 1)));
+        TapeValue u = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_U, 0, k, 1)));
+        TapeValue part = binary(w, TAPE_MUL, q, number(s, steps_small));
+        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), binary(w, TAPE_MAX, u, part));
+    }
+    coordinates_end(w);
+    TapeValue most = tape_most(tape, terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1), w->d);
+    TapeValue least =
+        binary(w, TAPE_MAX, binary(w, TAPE_MUL, most, number(s, steps_tiny)), number(s, DBL_MIN / DBL_EPSILON));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue size = binary(w, TAPE_MAX, tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1)), least);
+        TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), size);
+        tape_store(tape, of(w, LAG_WORK, s->room.measure, k, 1), measure);
+    }
+    coordinates_end(w);
+}
+
+/* z_i and h v_i from impulses, by the tables or by those that extrapolate. */
+static void write_places(const Steps *s, LagArray reach, LagArray rate) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    tape_lanes(tape, w->s);
+    TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue u = tape_load(tape, of(w, LAG_U, 0, k, 1));
+        TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
+        TapeValue sum = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k, s->l), tape_ternary(tape, TAPE_FMA, c, u, sum));
+        if (!s->moving) continue;
+        sum = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
+        TapeValue v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, sum), w->inverse_h);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k, s->l), v);
+    }
+    coordinates_end(w);
+    tape_end(tape);
+}
+
+/* Acceleration k, times m_k where M is diagonal. */
+static TapeValue acceleration(const Steps *s, uint32_t k) {
+    Writer *w = s->w;
+    const Mechanics *m = w->m;
+    if (m->facts.diagonal_mass) return emit_value(&w->emit, m->A[k]);
+    TapeValue sum = 0;
+    for (uint32_t l = 0; l < w->d; l++) {
+        TapeValue inverse = load(w, LAG_INVERSE_MASS, k * w->d + l), a = emit_value(&w->emit, m->A[l]);
+        sum = l ? tape_ternary(w->tape, TAPE_FMA, inverse, a, sum) : binary(w, TAPE_MUL, inverse, a);
+    }
+    return sum;
+}
+
+/* Impulses at the nodes; and, if asked, by how much they change. */
+static void write_impulses(const Steps *s, TapeValue t, bool compare) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    const Mechanics *m = w->m;
+    TapeValue begin = tape->count, most = 0;
+    tape_lanes(tape, w->s);
+    for (uint32_t k = 0; k < w->d; k++) {
+        TapeValue q = load(w, LAG_Q, k), z = tape_load(tape, at(LAG_WORK, s->room.z + k * s->l, 1, 0, 0));
+        emit_bind(&w->emit, m->coordinate[k].q, binary(w, TAPE_ADD, q, z));
+        if (s->moving) emit_bind(&w->emit, m->coordinate[k].v, tape_load(tape, at(LAG_WORK, s->room.v + k * s->l, 1, 0, 0)));
+    }
+    TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
+    emit_bind(&w->emit, m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
+    emit_roots(&w->emit, m->A, w->d, NULL, 0);
+    for (uint32_t k = 0; k < w->d; k++) {
+        TapeRef place = at(LAG_F, k * s->l, 1, 0, 0);
+        TapeValue share = tape_load(tape, at(LAG_SHARE, k * s->l, 1, 0, 0));
+        TapeValue f = binary(w, TAPE_MUL, share, acceleration(s, k));
+        if (compare) {
+            TapeValue change = tape_unary(tape, TAPE_ABS, binary(w, TAPE_SUB, f, tape_load(tape, place)));
+            change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
+            most = k ? binary(w, TAPE_MAX, change, most) : change;
+        }
+        tape_store(tape, place, f);
+    }
+    if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
+    tape_end(tape);
+    emit_forget(&w->emit, begin);
+}
+
+/* Whether the sweeps are at an end. */
+static TapeValue write_judgement(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    const Room *room = &s->room;
+    TapeValue one = number(s, 1), before = work(s, room->now);
+    TapeValue now = tape_most(tape, terms(w, at(LAG_WORK, room->change, 0, 0, 0), 1), w->s);
+    TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
+    TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
+    TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
+    TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, binary(w, TAPE_DIV, now, before));
+    TapeValue left = binary(w, TAPE_MUL, theta, now);
+    TapeValue small = either(s, binary(w, TAPE_LE, left, number(s, 0.5)), binary(w, TAPE_LE, now, number(s, 0.5)));
+    TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
+    TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
+    TapeValue good = either(s, small, ground);
+    keep(s, LAG_WORK, room->now, now);
+    keep(s, LAG_WORK, room->sweeps, sweeps);
+    keep(s, LAG_WORK, room->theta, theta);
+    keep(s, LAG_WORK, room->good, good);
+    return either(s, good, binary(w, TAPE_LE, number(s, SWEEPS_MOST), sweeps));
+}
+
+/* ---- A step ---- */
+
+/* What was measured of theta: kept if two sweeps or more were made, else older by a step. */
+static void write_memory(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    TapeValue one = number(s, 1), sweeps = work(s, s->room.sweeps), once = binary(w, TAPE_LE, sweeps, one);
+    TapeValue age = load(w, LAG_RUN, LAG_RUN_AGE), theta = load(w, LAG_RUN, LAG_RUN_THETA);
+    keep(s, LAG_RUN, LAG_RUN_AGE, tape_ternary(tape, TAPE_PICK, once, either(s, age, one), number(s, 0)));
+    keep(s, LAG_RUN, LAG_RUN_THETA, tape_ternary(tape, TAPE_PICK, once, theta, work(s, s->room.theta)));
+    keep(s, LAG_RUN, LAG_RUN_SWEEPS, either(s, load(w, LAG_RUN, LAG_RUN_SWEEPS), sweeps));
+}
+
+/* The next state, from impulses alone; the one before is kept. Gives back whether the next is finite. */
+static TapeValue write_next(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
+        TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
+        TapeValue pushed = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, 0, 0, 0, 0), 1), f, w->s);
+        TapeValue gone = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, w->s, 0, 0, 0), 1), f, w->s);
+        TapeValue next_q = binary(w, TAPE_ADD, q, binary(w, TAPE_ADD, u, gone)), next_u = binary(w, TAPE_ADD, u, pushed);
+        tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), q);
+        tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), u);
+        tape_store(tape, of(w, LAG_Q, 0, k, 1), next_q);
+        tape_store(tape, of(w, LAG_U, 0, k, 1), next_u);
+        TapeValue zero = either(s, binary(w, TAPE_SUB, next_q, next_q), binary(w, TAPE_SUB, next_u, next_u));
+        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero); /* or not a number */
+    }
+    coordinates_end(w);
+    TapeRef zeros = terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1);
+    return binary(w, TAPE_LE, tape_fused_dot(tape, zeros, zeros, w->d), number(s, 0));
+}
+
+/* Goes back to the state before where the step was not good. */
+static void write_return(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    TapeValue good = work(s, s->room.good);
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        const LagArray array[] = {LAG_Q, LAG_U};
+        const uint32_t before[] = {s->room.q, s->room.u};
+        for (int i = 0; i < 2; i++) {
+            TapeValue old = tape_load(tape, of(w, LAG_WORK, before[i], k, 1)),
+                      new = tape_load(tape, of(w, array[i], 0, k, 1));
+            tape_store(tape, of(w, array[i], 0, k, 1), tape_ternary(tape, TAPE_PICK, good, new, old));
+        }
+    }
+    coordinates_end(w);
+}
+
+/* Counts the step if it is good, and tells whether it is the last. */
+static TapeValue write_count(const Steps *s, TapeValue finite) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    TapeValue zero = number(s, 0), one = number(s, 1);
+    TapeValue good = tape_ternary(tape, TAPE_PICK, work(s, s->room.good), finite, zero);
+    TapeValue done = either(s, load(w, LAG_RUN, LAG_RUN_DONE), good);
+    keep(s, LAG_WORK, s->room.good, good);
+    keep(s, LAG_RUN, LAG_RUN_DONE, done);
+    TapeValue all = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_STEPS), done);
+    return tape_ternary(tape, TAPE_PICK, good, all, one);
+}
+
+/* The time of the step's start, by count: nothing is added up. */
+static TapeValue time_now(const Steps *s) {
+    Writer *w = s->w;
+    TapeValue count = binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_BEFORE), load(w, LAG_RUN, LAG_RUN_DONE));
+    return binary(w, TAPE_ADD, w->t, binary(w, TAPE_MUL, count, w->h));
+}
+
+static void make_room(Steps *s) {
+    Tape *tape = s->w->tape;
+    uint32_t d = s->w->d, line = s->l;
+    Room *room = &s->room;
+    room->z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
+    room->v = s->moving ? tape_work(tape, d * line) : 0;
+    room->change = tape_work(tape, line);
+    room->size = tape_work(tape, d);
+    room->measure = tape_work(tape, d);
+    room->q = tape_work(tape, d);
+    room->u = tape_work(tape, d);
+    room->sweeps = tape_work(tape, 4);
+    room->now = room->sweeps + 1;
+    room->theta = room->sweeps + 2;
+    room->good = room->sweeps + 3;
+}
+
+void steps_write(Writer *w) {
+    Steps s = {.w = w, .l = lag_lanes(w->s), .moving = !w->m->facts.forces_free_of_velocity};
+    Tape *tape = w->tape;
+    make_room(&s);
+    w->t = load(w, LAG_TIME, 0);
+    w->h = load(w, LAG_TIME, 1);
+    w->inverse_h = binary(w, TAPE_DIV, number(&s, 1), w->h);
+    emit_roots(&w->emit, w->m->A, w->d, w->m->state, 2 * w->d + 1); /* what depends on parameters alone */
+    tape_repeat(tape);
+    TapeValue t = time_now(&s);
+    write_measure(&s);
+    write_places(&s, LAG_REACH_AHEAD, LAG_RATE_AHEAD);
+    write_impulses(&s, t, false);
+    keep(&s, LAG_WORK, s.room.sweeps, number(&s, 0));
+    keep(&s, LAG_WORK, s.room.now, number(&s, 0));
+    tape_repeat(tape);
+    write_places(&s, LAG_REACH, LAG_RATE);
+    write_impulses(&s, t, true);
+    tape_until(tape, write_judgement(&s));
+    write_memory(&s);
+    tape_until(tape, write_count(&s, write_next(&s)));
+    write_return(&s); /* behind the loop: there nothing waits for it */
+}

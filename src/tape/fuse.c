@@ -1,0 +1,53 @@
+/* fuse.c: products and sums become fused multiply-adds: a b + c rounds once, and takes one instruction. Needs a finished
+ * tape; leaves one that computes the same, but for roundings. */
+#include "tape/emit.h"
+
+/* Of each operation: how often it is used, and which loop it stands in. */
+typedef struct Place {
+    uint32_t uses, loop;
+} Place;
+
+static void count_uses(const Tape *tape, Place *place) {
+    uint32_t open[TAPE_OPEN + 1] = {0}, depth = 0;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        TapeOp op = tape->op[i];
+        const uint32_t operand[] = {op.code == TAPE_STORE ? op.b : op.a, op.b, op.c};
+        for (uint32_t o = 0; o < tape_operands((TapeCode)op.code); o++) place[operand[o]].uses++;
+        bool begins = op.code == TAPE_LOOP || op.code == TAPE_LANES || op.code == TAPE_REPEAT;
+        if (begins && depth < TAPE_OPEN) open[++depth] = i + 1;
+        if ((op.code == TAPE_END || op.code == TAPE_UNTIL) && depth) depth--;
+        place[i].loop = open[depth];
+    }
+}
+
+/* Makes operation i, other + product p or other - product p, fused. The product's place takes its factor's negative. */
+static void fuse(Tape *tape, uint32_t i, uint32_t p, uint32_t other, bool minus) {
+    TapeOp product = tape->op[p];
+    if (minus) {
+        tape->op[p] = (TapeOp){TAPE_NEG, product.a, 0, 0};
+        product.a = p;
+    }
+    tape->op[i] = (TapeOp){TAPE_FMA, product.a, product.b, other};
+}
+
+void tape_fuse(Tape *tape) {
+    if (tape->failed) return;
+    Place *place = memory_new((tape->count + 1) * sizeof *place);
+    if (!place) {
+        tape->failed = true;
+        return;
+    }
+    count_uses(tape, place);
+    for (uint32_t i = 0; i < tape->count; i++) {
+        TapeOp op = tape->op[i];
+        if (op.code != TAPE_ADD && op.code != TAPE_SUB) continue;
+        const uint32_t operand[] = {op.b, op.a};
+        for (int o = 0; o < (op.code == TAPE_ADD ? 2 : 1); o++) { /* of a difference, the subtrahend alone */
+            uint32_t p = operand[o];
+            if (tape->op[p].code != TAPE_MUL || place[p].uses != 1 || place[p].loop != place[i].loop) continue;
+            fuse(tape, i, p, operand[1 - o], op.code == TAPE_SUB);
+            break;
+        }
+    }
+    memory_free(place);
+}
