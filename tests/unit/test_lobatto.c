@@ -1,15 +1,12 @@
 /* test_lobatto.c: the tables against 40-digit references, to the last bit, and against each other at every r. */
+#include "golden_numbers.h"
 #include "lag_kernel.h"
 #include "mech/lobatto.h"
 #include "suite.h"
 
 #include <math.h>
-#include <mpfr.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BITS = 200, LINE = 8192 };
 
 typedef struct Tables {
     size_t s;
@@ -30,31 +27,6 @@ static Tables tables_of(uint32_t r) {
 }
 
 /* ---- References ---- */
-
-/* All the numbers of a file of `columns` columns, [rows, columns]; NULL if there are not so many. Lines that do not begin
- * with a number are left out. */
-static mpfr_t *read_numbers(const char *name, uint32_t r, size_t rows, size_t columns) {
-    static char line[LINE];
-    char file[64];
-    snprintf(file, sizeof file, "golden/%s_r%u.csv", name, (unsigned)r);
-    FILE *in = fopen(suite_path(file), "r");
-    mpfr_t *number = calloc(rows * columns, sizeof *number);
-    size_t count = 0;
-    for (size_t i = 0; i < rows * columns; i++) mpfr_init2(number[i], BITS);
-    while (in && fgets(line, sizeof line, in)) {
-        if (line[0] == '#' || line[0] == 'x') continue;
-        for (char *c = line; *c && *c != '\n' && count < rows * columns; c += *c == ',')
-            mpfr_strtofr(number[count++], c, &c, 10, MPFR_RNDN);
-    }
-    if (in) fclose(in);
-    CU_ASSERT_EQUAL(count, rows * columns);
-    return number;
-}
-
-static void free_numbers(mpfr_t *number, size_t count) {
-    for (size_t i = 0; i < count; i++) mpfr_clear(number[i]);
-    free(number);
-}
 
 static double half(mpfr_t x) {
     mpfr_div_2ui(x, x, 1, MPFR_RNDN);
