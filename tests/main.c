@@ -70,6 +70,7 @@ int main(int argc, char **argv) {
     suite_graph();
     suite_tape();
     suite_lobatto();
+    suite_stages();
     suite_mechanics();
     suite_discrete();
     suite_native();

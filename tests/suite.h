@@ -41,6 +41,7 @@ void suite_table(void);
 void suite_graph(void);
 void suite_tape(void);
 void suite_lobatto(void);
+void suite_stages(void);
 void suite_mechanics(void);
 void suite_discrete(void);
 void suite_native(void);

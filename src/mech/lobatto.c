@@ -22,6 +22,7 @@
 
 #include <gmp.h>
 #include <math.h>
+#include <string.h>
 
 enum { LOBATTO_BITS = 128, QUICK = 90 };
 
@@ -312,4 +313,184 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
         for (uint32_t j = i + 1; i + j <= l.N; j++) fill_pair(&l, i, j, &out);
     lobatto_free(&l);
     return true;
+}
+
+/* ---- The fixed-point form ----
+ *
+ * In Legendre polynomials, whose integrals from -1 are Q_k / (2k + 1) with Q_k = P_{k+1} - P_{k-1}, the matrices of IIIA and
+ * IIIB and their product become, with c_i = (1 + x_i) / 2 and k = 1 .. N - 1,
+ *
+ *     a_ij / b_j = c_i + sum_k P_k(x_j) Q_k(x_i) / 2                  (that of k = N is 0: Q_N is 0 at the nodes)
+ *     J_ij = 1 - a_ji / b_i = 1 - c_j - sum_k P_k(x_i) Q_k(x_j) / 2
+ *     H_ij = sum_k a_ik (1 - a_jk / b_k) = c_i - c_i c_j - sum_k Q_k(x_i) Q_k(x_j) / (4 (2k + 1))
+ *
+ * the last because the P_k of k < N are orthogonal in the Lobatto rule too. P_k and Q_k are even or odd, so that the two
+ * sums over the even k and over the odd ones serve a pair of nodes and its mirror images. Pairs of doubles give H and J to
+ * 2^-95, and at no r up to LAG_R_MAX is one of them so near to the middle of two numbers, unless it is the middle, that this
+ * would not tell the nearest. */
+
+enum { GRID = 53, AHEAD_DEGREE = 8 }; /* c and H are integers / 2^GRID; the polynomial that forces are carried on by */
+
+/* What the tables of the fixed-point form are made of, and where they go. */
+typedef struct Stages {
+    const Lobatto *l;
+    uint32_t s, half, degree, lanes;
+    Pair *P, *Q, *share;        /* [half, s] P_k(x_i), Q_k(x_i), Q_k(x_i) / (2k + 1) */
+    double *near, *far, *along; /* [degree + 1, s] P_m(x_j), e_kj = sum_m far_mk near_mj; [s] */
+    double *node, *reach, *rate;
+} Stages;
+
+static bool stages_init(Stages *g, const Lobatto *l, uint32_t lanes) {
+    uint32_t s = l->N + 1, half = l->N / 2 + 1, degree = l->N < AHEAD_DEGREE ? l->N : AHEAD_DEGREE;
+    size_t pairs = (size_t)half * s, numbers = (size_t)(degree + 1) * s;
+    *g = (Stages){.l = l, .s = s, .half = half, .degree = degree, .lanes = lanes};
+    g->P = memory_new(3 * pairs * sizeof *g->P);
+    g->near = memory_new((2 * numbers + s) * sizeof *g->near);
+    if (!g->P || !g->near) return false;
+    g->Q = g->P + pairs, g->share = g->P + 2 * pairs;
+    g->far = g->near + numbers, g->along = g->near + 2 * numbers;
+    return true;
+}
+
+static void stages_free(Stages *g) {
+    memory_free(g->P);
+    memory_free(g->near);
+}
+
+/* By P_k = x P_{k-1} + (1 - 1/k) (x P_{k-1} - P_{k-2}), which leaves no rounding at x = -1, nor in the odd ones at 0. */
+static void find_legendre(Stages *g) {
+    uint32_t N = g->l->N, s = g->s;
+    const Pair one = {1, 0}, minus_one = {-1, 0};
+    for (uint32_t i = 0; i < g->half; i++) {
+        g->P[i * s] = one;
+        g->P[i * s + 1] = plus(g->l->y[i], minus_one);
+    }
+    for (uint32_t k = 2; k <= N; k++) {
+        Pair ratio = over(k - 1, (Pair){k, 0}), part = over(1, (Pair){2 * k - 1, 0});
+        for (uint32_t i = 0; i < g->half; i++) {
+            Pair *P = g->P + i * s + k, *Q = g->Q + i * s + k - 1, x = g->P[i * s + 1], first = times(x, P[-1]);
+            *P = plus(first, times(ratio, plus(first, scaled(P[-2], -1))));
+            *Q = plus(*P, scaled(P[-2], -1));
+            g->share[i * s + k - 1] = times(*Q, part);
+        }
+    }
+}
+
+/* sum_k a_k b_k of k = first, first + 2, .. < N. */
+static Pair dot(const Pair *a, const Pair *b, uint32_t first, uint32_t N) {
+    double sum = 0, rest = 0;
+    for (uint32_t k = first; k < N; k += 2) {
+        double hi = a[k].hi * b[k].hi, lo = fma(a[k].hi, b[k].hi, -hi) + (a[k].hi * b[k].lo + a[k].lo * b[k].hi);
+        Pair next = exact_sum(sum, hi);
+        sum = next.hi;
+        rest += next.lo + lo;
+    }
+    return quick_sum(sum, rest);
+}
+
+/* The multiple of 2^-GRID nearest to x. */
+static double on_grid(Pair x) {
+    double hi = ldexp(x.hi, GRID), whole = rint(hi);
+    return ldexp(whole + rint(hi - whole + ldexp(x.lo, GRID)), -GRID);
+}
+
+/* H_ij = value, i <= j, and the three that it decides. Numbers of the grid that are at most 1: nothing is rounded. */
+static void put_reach(Stages *g, uint32_t i, uint32_t j, double value) {
+    uint32_t last = g->s - 1;
+    size_t lanes = g->lanes;
+    double across = value + (g->node[j] - g->node[i]);
+    g->reach[j * lanes + i] = g->reach[(last - i) * lanes + (last - j)] = value;
+    g->reach[i * lanes + j] = g->reach[(last - j) * lanes + (last - i)] = across;
+}
+
+/* H at the nodes i <= j of the first half, at i and the mirror image of j, and what follows from them. */
+static void fill_reach(Stages *g, uint32_t i, uint32_t j) {
+    uint32_t N = g->l->N;
+    const Pair *Q = g->Q + i * g->s, *share = g->share + j * g->s;
+    Pair ci = scaled(g->l->y[i], 0.5), cc = times(ci, scaled(g->l->y[j], 0.5));
+    Pair odd = scaled(dot(Q, share, 1, N), -0.25), even = scaled(dot(Q, share, 2, N), -0.25);
+    put_reach(g, i, j, on_grid(plus(plus(ci, scaled(cc, -1)), plus(even, odd))));
+    put_reach(g, i, N - j, on_grid(plus(cc, plus(scaled(even, -1), odd))));
+}
+
+/* J at the nodes i and j of the first half and at their mirror images. */
+static void fill_rate(Stages *g, uint32_t i, uint32_t j) {
+    uint32_t N = g->l->N;
+    size_t lanes = g->lanes;
+    const Pair *P = g->P + i * g->s, *Q = g->Q + j * g->s, one = {1, 0};
+    Pair odd = scaled(dot(P, Q, 1, N), -0.5), even = scaled(dot(P, Q, 2, N), -0.5);
+    Pair rest = plus(plus(one, scaled(g->l->y[j], -0.5)), even), same = plus(rest, odd), other = plus(rest, scaled(odd, -1));
+    g->rate[j * lanes + i] = same.hi;
+    g->rate[j * lanes + (N - i)] = other.hi;
+    g->rate[(N - j) * lanes + i] = plus(one, scaled(other, -1)).hi;
+    g->rate[(N - j) * lanes + (N - i)] = plus(one, scaled(same, -1)).hi;
+}
+
+/* e_kj = b_k sum_m g_m P_m(x_k + 2) P_m(x_j), as the factors far and near. g_m = 2m + 1, the inverse of what the rule makes
+ * of P_m^2, but N for m = N. */
+static void find_ahead(Stages *g) {
+    uint32_t N = g->l->N, s = g->s;
+    for (uint32_t k = 0; k < s; k++) {
+        uint32_t i = 2 * k > N ? N - k : k;
+        double x = k == i ? g->l->y[i].hi + 1 : 3 - g->l->y[i].hi, P = 1, before = 0;
+        double weight = g->l->v.hi * g->l->q[i].hi * g->l->q[i].hi / 2;
+        for (uint32_t m = 0; m <= g->degree; m++) {
+            double next = ((2 * m + 1) * x * P - m * before) / (m + 1);
+            g->near[m * s + k] = k != i && m % 2 ? -g->P[i * s + m].hi : g->P[i * s + m].hi;
+            g->far[m * s + k] = (m == N ? N : 2 * m + 1) * weight * P;
+            before = P;
+            P = next;
+        }
+    }
+}
+
+/* ahead_ij = sum_k table_ik e_kj */
+static void fill_ahead(Stages *g, const double *table, double *ahead) {
+    uint32_t s = g->s;
+    size_t lanes = g->lanes;
+    for (uint32_t m = 0; m <= g->degree; m++) {
+        memset(g->along, 0, s * sizeof *g->along);
+        for (uint32_t k = 0; k < s; k++)
+            for (uint32_t i = 0; i < s; i++) g->along[i] += table[k * lanes + i] * g->far[m * s + k];
+        for (uint32_t j = 0; j < s; j++)
+            for (uint32_t i = 0; i < s; i++) ahead[j * lanes + i] += g->along[i] * g->near[m * s + j];
+    }
+}
+
+/* c, 1 - c, H and J. */
+static void fill_stages(Stages *g, double *end) {
+    uint32_t N = g->l->N;
+    for (uint32_t i = 0; i < g->half; i++) {
+        g->node[i] = end[N - i] = on_grid(scaled(g->l->y[i], 0.5));
+        g->node[N - i] = end[i] = 1 - g->node[i];
+    }
+    for (uint32_t i = 0; i < g->half; i++)
+        for (uint32_t j = 0; j < g->half; j++) {
+            if (i <= j) fill_reach(g, i, j);
+            fill_rate(g, i, j);
+        }
+}
+
+bool lobatto_stage_tables(uint32_t r, uint32_t lanes, double *node, double *end, double *reach, double *rate,
+                          double *reach_ahead, double *rate_ahead) {
+    double *const table[] = {reach, rate, reach_ahead, rate_ahead};
+    size_t size = ((size_t)r + 2) * lanes * sizeof *reach;
+    Lobatto l;
+    Stages g;
+    if (r > LAG_R_MAX || lanes < r + 2 || !lobatto_init(&l, r + 1)) return false;
+    bool good = stages_init(&g, &l, lanes);
+    if (good) {
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++) memset(table[i], 0, size);
+        memset(node, 0, lanes * sizeof *node);
+        g.node = node, g.reach = reach, g.rate = rate;
+        find_nodes(&l);
+        find_legendre(&g);
+        fill_stages(&g, end);
+        find_ahead(&g);
+        fill_ahead(&g, reach, reach_ahead);
+        fill_ahead(&g, rate, rate_ahead);
+    }
+    stages_free(&g);
+    lobatto_free(&l);
+    return good;
 }

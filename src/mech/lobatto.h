@@ -1,4 +1,4 @@
-/* lobatto.h: the tables of the Gauss-Lobatto step. */
+/* lobatto.h: the tables of the Gauss-Lobatto step, in its variational form and as a pair of Runge-Kutta methods. */
 #ifndef LAG_MECH_LOBATTO_H
 #define LAG_MECH_LOBATTO_H
 
@@ -9,5 +9,37 @@
  * gather and stiffness [s, s], on the unit interval. Every entry is the double nearest to the exact number. False, with the
  * tables untouched, when r is out of range or there is no memory. */
 bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, double *gather, double *stiffness);
+
+/* The same step where the mass matrix M is constant, as fixed-point iteration wants it: the pair Lobatto IIIA (matrix a, for
+ * q) and IIIB (a^, for the momentum),  b_i a^_ij + b_j a_ji = b_i b_j  (Hairer, Lubich & Wanner, Geometric Numerical
+ * Integration, II.2.2 and VI.4). With u = h M^-1 p and f_j = h^2 b_j M^-1 A_j, and h nowhere else,
+ *
+ *     z_i = c_i u + sum_j H_ij f_j                H_ij = (a a^)_ij / b_j
+ *     h v_i = u + sum_j J_ij f_j                  J_ij = a^_ij / b_j = 1 - a_ji / b_i
+ *     q' = q + u + sum_j (1 - c_j) f_j            u' = u + sum_j f_j
+ *
+ * What makes the step symplectic and what makes it symmetric in time (i' = s - 1 - i) is linear in this form,
+ *
+ *     H_ij - H_ji = c_i - c_j      c_i' = 1 - c_i      H_i'j' = H_ji
+ *
+ * and holds exactly in the tables, whose c and H are integers / 2^53: a step that broke it in the last bit would change the
+ * energy by as much every step, always the same way. c is the nearest such number, so is H_ij for i <= j, and the other half
+ * of H follows: at most 1.5 / 2^53 from the exact number, at every r. H_0j = 0, H_ij = 1 - c_j for i = s - 1 and 0 for
+ * j = s - 1. J is the nearest double, J_ij = 0 for j = s - 1.
+ *
+ * The forces of one step, carried on to the nodes of the next, start its iteration: f'_k = sum_j e_kj f_j. The polynomial is
+ * the one of degree p = min(r + 1, 8) nearest to the forces at the nodes in the norm of the Lobatto rule, its discrete
+ * Legendre series cut off after P_p:
+ *
+ *     e_kj = b_k sum_m g_m P_m(2 c_k + 1) P_m(2 c_j - 1), m <= p      g_m = 2 m + 1, but r + 1 for m = r + 1
+ *     HE_ij = sum_k H_ik e_kj                      JE_ij = sum_k J_ik e_kj
+ *
+ * in a few units in the last place of the largest.
+ *
+ * node [lanes] is c_i, end [s] is 1 - c_j; reach (H), rate (J), reach_ahead (HE) and rate_ahead (JE) are [s, lanes],
+ * transposed: i, j stands at [j * lanes + i], and the entries of all stages for one force lie side by side. Those of i >= s
+ * are 0. False, with the tables untouched, when r is out of range, lanes < s, or there is no memory. */
+bool lobatto_stage_tables(uint32_t r, uint32_t lanes, double *node, double *end, double *reach, double *rate,
+                          double *reach_ahead, double *rate_ahead);
 
 #endif
