@@ -140,6 +140,7 @@ static void print_graph(LagModel *model, Buffer *out) {
 
 static void print_tapes(const ModelKernel *k, LagRoutine first, LagRoutine last, Buffer *out) {
     for (int i = (int)first; i <= (int)last; i++) {
+        if (!k->tape[i].count) continue;
         buffer_print(out, "%s:\n", compile_routine_name[i]);
         tape_print(&k->tape[i], out);
     }
@@ -173,7 +174,7 @@ static LagStatus print_kernel_view(const LagModel *model, LagView view, uint32_t
         print_kernels(m, out);
         print_timings(&timings, out);
         break;
-    case LAG_VIEW_DISCRETE: print_tapes(k, LAG_STEP_RESIDUAL, LAG_STEP_JACOBIAN, out); break;
+    case LAG_VIEW_DISCRETE: print_tapes(k, LAG_STEP_RESIDUAL, LAG_STEPS, out); break;
     case LAG_VIEW_TAPE: print_tapes(k, LAG_POINT, LAG_POINT_ENERGY, out); break;
     default: status = print_native(k, view, m->reason, sizeof m->reason, out);
     }

@@ -223,7 +223,7 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     if (roots_of(m, routine, &roots)) {
         bind_parameters(&w);
         if (routine == LAG_STEPS)
-            steps_write(&w), tape_fuse(tape);
+            steps_write(&w), tape_trim(tape), tape_fuse(tape);
         else if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
             write_step(&w, routine, &roots);
         else

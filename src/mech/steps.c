@@ -11,7 +11,10 @@
 
 #include <float.h>
 
-enum { SWEEPS_MOST = 40 };
+enum {
+    SWEEPS_MOST = 40,
+    PLACES = 4, /* sums side by side */
+};
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
@@ -84,38 +87,49 @@ static void write_measure(const Steps *s) {
         TapeValue q = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_Q, 0, k, 1)));
         TapeValue u = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_U, 0, k, 1)));
         TapeValue part = binary(w, TAPE_MUL, q, number(s, steps_small));
-        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), binary(w, TAPE_MAX, u, part));
+        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), binary(w, TAPE_LARGER, u, part));
     }
     coordinates_end(w);
     TapeValue most = tape_most(tape, terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1), w->d);
     TapeValue least =
-        binary(w, TAPE_MAX, binary(w, TAPE_MUL, most, number(s, steps_tiny)), number(s, DBL_MIN / DBL_EPSILON));
+        binary(w, TAPE_LARGER, binary(w, TAPE_MUL, most, number(s, steps_tiny)), number(s, DBL_MIN / DBL_EPSILON));
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeValue size = binary(w, TAPE_MAX, tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1)), least);
+        TapeValue size = binary(w, TAPE_LARGER, tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1)), least);
         TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), size);
         tape_store(tape, of(w, LAG_WORK, s->room.measure, k, 1), measure);
     }
     coordinates_end(w);
 }
 
-/* z_i and h v_i from impulses, by the tables or by those that extrapolate. */
-static void write_places(const Steps *s, LagArray reach, LagArray rate) {
+/* z_i and h v_i of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
+static void write_place(const Steps *s, LagArray reach, LagArray rate, TapeValue c, uint32_t k, uint32_t count) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    tape_lanes(tape, w->s);
-    TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
-    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeValue u = tape_load(tape, of(w, LAG_U, 0, k, 1));
-        TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
-        TapeValue sum = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k, s->l), tape_ternary(tape, TAPE_FMA, c, u, sum));
-        if (!s->moving) continue;
-        sum = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
-        TapeValue v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, sum), w->inverse_h);
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k, s->l), v);
+    TapeValue gone[PLACES], pushed[PLACES];
+    for (uint32_t i = 0; i < count; i++) {
+        TapeRef f = terms(w, of(w, LAG_F, 0, k + i, s->l), 1);
+        gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
+        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        TapeValue u = tape_load(tape, of(w, LAG_U, 0, k + i, 1));
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k + i, s->l), tape_ternary(tape, TAPE_FMA, c, u, gone[i]));
+        if (!s->moving) continue;
+        TapeValue v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, pushed[i]), w->inverse_h);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k + i, s->l), v);
+    }
+}
+
+/* The same of all, by the tables or by those that extrapolate. */
+static void write_places(const Steps *s, LagArray reach, LagArray rate) {
+    Writer *w = s->w;
+    tape_lanes(w->tape, w->s);
+    TapeValue c = tape_load(w->tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
+    uint32_t bodies = coordinates_begin(w), together = s->moving ? PLACES / 2 : PLACES;
+    for (uint32_t k = 0; k < bodies; k += together)
+        write_place(s, reach, rate, c, k, bodies - k < together ? bodies - k : together);
     coordinates_end(w);
-    tape_end(tape);
+    tape_end(w->tape);
 }
 
 /* Acceleration k, times m_k where M is diagonal. */
@@ -153,7 +167,7 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
         if (compare) {
             TapeValue change = tape_unary(tape, TAPE_ABS, binary(w, TAPE_SUB, f, tape_load(tape, place)));
             change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
-            most = k ? binary(w, TAPE_MAX, change, most) : change;
+            most = k ? binary(w, TAPE_LARGER, change, most) : change;
         }
         tape_store(tape, place, f);
     }

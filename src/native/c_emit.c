@@ -155,6 +155,12 @@ static void most(Emitting *e, uint32_t i) {
     buffer_text(e->out, " = *x");
 }
 
+static void larger(Emitting *e, TapeOp op) {
+    infix(e, " > ", op);
+    buffer_text(e->out, " ? ");
+    infix(e, " : ", op);
+}
+
 static void pick(Emitting *e, TapeOp op) {
     value(e, op.a);
     buffer_text(e->out, " != 0 ? ");
@@ -175,6 +181,7 @@ static void assign(Emitting *e, uint32_t i) {
     case TAPE_FUSED_DOT: fused_dot(e, op); break;
     case TAPE_MOST: most(e, i); break;
     case TAPE_LE: infix(e, " <= ", op); break;
+    case TAPE_LARGER: larger(e, op); break;
     case TAPE_PICK: pick(e, op); break;
     case TAPE_ADD: infix(e, " + ", op); break;
     case TAPE_SUB: infix(e, " - ", op); break;

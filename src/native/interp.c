@@ -117,6 +117,7 @@ void interp_run(const void *program, double *const *array) {
         case TAPE_NEG: value[i] = -value[op.a]; break;
         case TAPE_FMA: value[i] = in->fused(value[op.a], value[op.b], value[op.c]); break;
         case TAPE_LE: value[i] = value[op.a] <= value[op.b]; break;
+        case TAPE_LARGER: value[i] = value[op.a] > value[op.b] ? value[op.a] : value[op.b]; break;
         case TAPE_PICK: value[i] = value[op.a] != 0 ? value[op.b] : value[op.c]; break;
         case TAPE_SQRT: value[i] = sqrt(value[op.a]); break;
         case TAPE_ABS: value[i] = fabs(value[op.a]); break;

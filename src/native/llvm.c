@@ -45,8 +45,7 @@ static LLVMTargetMachineRef machine_new(bool optimise, char *why, size_t why_siz
     LLVMTargetMachineRef machine = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &error) == 0)
         machine = machine_for(target, triple, optimise ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone);
-    if (!machine)
-        snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
+    if (!machine) snprintf(why, why_size, "LLVM has no code generator for this machine: %s", error ? error : triple);
     if (error) LLVMDisposeMessage(error);
     LLVMDisposeMessage(triple);
     return machine;

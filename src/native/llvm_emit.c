@@ -16,10 +16,12 @@
 #include <string.h>
 
 enum {
-    SERIES_MOST = 8,  /* terms of a sum to a round of its loop, where it has one: even */
-    CHUNKS_MOST = 4,  /* vectors of lanes that are written out; more are gone through in a loop */
-    BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
-    POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
+    SERIES_MOST = 8,   /* terms of a sum to a round of its loop, where it has one: even */
+    WRITTEN_MOST = 40, /* terms of fused sums that are written out */
+    GROUP_MOST = 4,    /* of these, side by side: what they share is loaded once */
+    CHUNKS_MOST = 4,   /* vectors of lanes that are written out; more are gone through in a loop */
+    BLOCK_MOST = 500,  /* operations of a straight line in one block, where there are more */
+    POOL_MOST = 1000,  /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
 
 /* Where an array's references of the same strides stand in this round of the loops: they differ by a known distance, which
@@ -392,16 +394,35 @@ static LLVMValueRef most_of_lanes(Emitting *e, const Series *s, uint32_t count) 
     return most;
 }
 
-static LLVMValueRef series(Emitting *e, TapeOp op) {
+static Series series_of(Emitting *e, TapeOp op) {
     Series s = {.code = op.code, .refs = op.code == TAPE_MOST ? 1 : 2, .ref = {&e->tape->ref[op.a], &e->tape->ref[op.b]}};
     for (uint32_t i = 0; i < s.refs && !e->unrolled; i++) {
         s.begin[i] = cursor(e, s.ref[i]);
         s.stride[i] = s.ref[i]->stride[e->depth];
     }
+    return s;
+}
+
+static LLVMValueRef series(Emitting *e, TapeOp op) {
+    Series s = series_of(e, op);
     if (op.code == TAPE_MOST && !e->unrolled && e->systems == 1 && e->width <= 1 && s.stride[0] == 1)
         return most_of_lanes(e, &s, op.c);
     if (e->unrolled || op.c <= 2 * SERIES_MOST) return total(e, &s, add_terms(e, &s, (Parts){{NULL, NULL}}, 0, op.c));
     return long_series(e, &s, op.c);
+}
+
+/* Fused sums of as many terms, one after another on the tape, go on term by term together. Gives back how many they are. */
+static uint32_t group(Emitting *e, uint32_t first) {
+    const TapeOp *op = e->tape->op + first;
+    Series s[GROUP_MOST];
+    Parts sum[GROUP_MOST] = {{{NULL, NULL}}};
+    uint32_t count = 0;
+    for (; count < GROUP_MOST && op[count].code == TAPE_FUSED_DOT && op[count].c == op->c; count++)
+        s[count] = series_of(e, op[count]);
+    for (uint32_t j = 0; j < op->c; j++)
+        for (uint32_t i = 0; i < count; i++) sum[i] = add_terms(e, &s[i], sum[i], j, j + 1);
+    for (uint32_t i = 0; i < count; i++) e->value[first + i] = total(e, &s[i], sum[i]);
+    return count;
 }
 
 /* ---- Operations ---- */
@@ -420,6 +441,7 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     case TAPE_NEG: return LLVMBuildFNeg(b, x[0], "");
     case TAPE_FMA: return fused(e, x[0], x[1], x[2]);
     case TAPE_LE: return choose(e, LLVMRealOLE, x[0], x[1], constant(e, 1), zero);
+    case TAPE_LARGER: return larger(e, x[0], x[1]);
     case TAPE_PICK: return choose(e, LLVMRealUNE, x[0], zero, x[1], x[2]);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
@@ -549,6 +571,10 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
 static void emit_range(Emitting *e, uint32_t begin, uint32_t end) {
     for (uint32_t i = begin; i < end; i++) {
         uint32_t code = e->tape->op[i].code;
+        if (code == TAPE_FUSED_DOT && e->tape->op[i].c <= WRITTEN_MOST) {
+            i += group(e, i) - 1;
+            continue;
+        }
         if (code != TAPE_LOOP && code != TAPE_LANES && code != TAPE_REPEAT) {
             emit_op(e, i);
             continue;

@@ -130,8 +130,11 @@ static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inve
     if (n == 1 && !inverse) return emit_value(e, base);
     NodeId node = graph_node(e->graph, GRAPH_POW, base, graph_integer(e->graph, inverse ? -(long)n : (long)n));
     if (!room_for(e, node)) return 0;
-    if (n == 1) return operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base));
     if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
+    if (n == 1) {
+        set(e, node, operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base)));
+        return emit_value(e, node);
+    }
     TapeValue half = whole_power(e, base, n / 2, inverse); /* at most log2 LARGEST_POWER deep */
     TapeValue value = operation(e, TAPE_MUL, half, half);
     if (n % 2) value = operation(e, TAPE_MUL, value, whole_power(e, base, 1, inverse));
