@@ -514,6 +514,7 @@ static uint32_t end_of(const Tape *tape, uint32_t i) {
 /* The body of a loop that counts, once, for this value of its counter. */
 static void emit_body(Emitting *e, uint32_t begin, uint32_t end, LLVMValueRef counter) {
     uint32_t cursors = e->cursors;
+    if (e->width) cut_block(e);
     e->index[e->depth++] = counter;
     emit_range(e, begin + 1, end);
     e->depth--;
