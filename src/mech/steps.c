@@ -18,6 +18,8 @@ enum {
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
+static const double steps_left = 0.125;     /* of a rounding may be missing */
+static const double steps_least = 0.0625;   /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;       /* changes up to that many roundings may stop shrinking */
 
 /* Pieces of LAG_WORK. */
@@ -27,14 +29,15 @@ typedef struct Room {
     uint32_t z, v;                     /* [d, l] at the nodes */
     uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
     uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
+    uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
     uint32_t q, u;                     /* [d] the next state */
 } Room;
 
 typedef struct Steps {
     Writer *w;
     uint32_t l;
-    bool moving; /* A depends on v */
-    TapeValue start;
+    bool moving;  /* A depends on v */
+    bool several; /* systems run side by side: each keeps what it has come to while others go on */
     Room room;
 } Steps;
 
@@ -73,6 +76,11 @@ static TapeValue work(const Steps *s, uint32_t base) { return load(s->w, LAG_WOR
 
 static void keep(const Steps *s, LagArray array, uint32_t base, TapeValue value) {
     tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
+}
+
+/* Of systems side by side, those keep a value for which `mask` is 0. */
+static TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef ref) {
+    return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
 }
 
 static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
@@ -150,7 +158,7 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     const Mechanics *m = w->m;
-    TapeValue begin = tape->count, most = 0;
+    TapeValue begin = tape->count, most = 0, active = s->several ? work(s, s->room.active) : 0;
     tape_lanes(tape, w->s);
     for (uint32_t k = 0; k < w->d; k++) {
         TapeValue q = load(w, LAG_Q, k), z = tape_load(tape, at(LAG_WORK, s->room.z + k * s->l, 1, 0, 0));
@@ -169,14 +177,14 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
             change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
             most = k ? binary(w, TAPE_LARGER, change, most) : change;
         }
-        tape_store(tape, place, f);
+        tape_store(tape, place, compare ? masked(s, active, f, place) : f);
     }
     if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
     tape_end(tape);
     emit_forget(&w->emit, begin);
 }
 
-/* Whether the sweeps are at an end. */
+/* Whether the sweeps are at an end. What changes shrink by is known from two of them, to no less than round-off. */
 static TapeValue write_judgement(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
@@ -186,17 +194,22 @@ static TapeValue write_judgement(const Steps *s) {
     TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
     TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
     TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
-    TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, binary(w, TAPE_DIV, now, before));
+    TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, steps_least)), before);
+    TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
     TapeValue left = binary(w, TAPE_MUL, theta, now);
-    TapeValue small = either(s, binary(w, TAPE_LE, left, number(s, 0.5)), binary(w, TAPE_LE, now, number(s, 0.5)));
+    TapeValue small = binary(w, TAPE_LE, left, number(s, steps_left));
     TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
     TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
     TapeValue good = either(s, small, ground);
-    keep(s, LAG_WORK, room->now, now);
-    keep(s, LAG_WORK, room->sweeps, sweeps);
-    keep(s, LAG_WORK, room->theta, theta);
-    keep(s, LAG_WORK, room->good, good);
-    return either(s, good, binary(w, TAPE_LE, number(s, SWEEPS_MOST), sweeps));
+    TapeValue stop = either(s, good, binary(w, TAPE_LE, number(s, SWEEPS_MOST), sweeps));
+    TapeValue active = s->several ? work(s, room->active) : 0;
+    const TapeValue value[] = {now, sweeps, theta, good};
+    const uint32_t place[] = {room->now, room->sweeps, room->theta, room->good};
+    for (int i = 0; i < 4; i++) keep(s, LAG_WORK, place[i], masked(s, active, value[i], at(LAG_WORK, place[i], 0, 0, 0)));
+    if (!s->several) return stop;
+    TapeValue on = tape_ternary(tape, TAPE_PICK, stop, number(s, 0), active);
+    keep(s, LAG_WORK, room->active, on);
+    return binary(w, TAPE_LE, on, number(s, 0));
 }
 
 /* ---- A step ---- */
@@ -218,9 +231,9 @@ static TapeValue write_next(const Steps *s) {
     Tape *tape = w->tape;
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
         TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
-        TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
         TapeValue pushed = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, 0, 0, 0, 0), 1), f, w->s);
         TapeValue gone = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, w->s, 0, 0, 0), 1), f, w->s);
+        TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
         TapeValue next_q = binary(w, TAPE_ADD, q, binary(w, TAPE_ADD, u, gone)), next_u = binary(w, TAPE_ADD, u, pushed);
         tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), q);
         tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), u);
@@ -238,7 +251,7 @@ static TapeValue write_next(const Steps *s) {
 static void write_return(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue good = work(s, s->room.good);
+    TapeValue good = work(s, s->several ? s->room.alive : s->room.good);
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
         const LagArray array[] = {LAG_Q, LAG_U};
         const uint32_t before[] = {s->room.q, s->room.u};
@@ -257,8 +270,9 @@ static TapeValue write_count(const Steps *s, TapeValue finite) {
     Tape *tape = w->tape;
     TapeValue zero = number(s, 0), one = number(s, 1);
     TapeValue good = tape_ternary(tape, TAPE_PICK, work(s, s->room.good), finite, zero);
+    if (s->several) good = tape_ternary(tape, TAPE_PICK, work(s, s->room.alive), good, zero);
     TapeValue done = either(s, load(w, LAG_RUN, LAG_RUN_DONE), good);
-    keep(s, LAG_WORK, s->room.good, good);
+    keep(s, LAG_WORK, s->several ? s->room.alive : s->room.good, good);
     keep(s, LAG_RUN, LAG_RUN_DONE, done);
     TapeValue all = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_STEPS), done);
     return tape_ternary(tape, TAPE_PICK, good, all, one);
@@ -282,20 +296,23 @@ static void make_room(Steps *s) {
     room->measure = tape_work(tape, d);
     room->q = tape_work(tape, d);
     room->u = tape_work(tape, d);
-    room->sweeps = tape_work(tape, 4);
+    room->sweeps = tape_work(tape, 6);
     room->now = room->sweeps + 1;
     room->theta = room->sweeps + 2;
     room->good = room->sweeps + 3;
+    room->alive = room->sweeps + 4;
+    room->active = room->sweeps + 5;
 }
 
 void steps_write(Writer *w) {
-    Steps s = {.w = w, .l = lag_lanes(w->s), .moving = !w->m->facts.forces_free_of_velocity};
     Tape *tape = w->tape;
+    Steps s = {.w = w, .l = lag_lanes(w->s), .moving = !w->m->facts.forces_free_of_velocity, .several = tape->systems > 1};
     make_room(&s);
     w->t = load(w, LAG_TIME, 0);
     w->h = load(w, LAG_TIME, 1);
     w->inverse_h = binary(w, TAPE_DIV, number(&s, 1), w->h);
     emit_roots(&w->emit, w->m->A, w->d, w->m->state, 2 * w->d + 1); /* what depends on parameters alone */
+    if (s.several) keep(&s, LAG_WORK, s.room.alive, number(&s, 1));
     tape_repeat(tape);
     TapeValue t = time_now(&s);
     write_measure(&s);
@@ -303,11 +320,14 @@ void steps_write(Writer *w) {
     write_impulses(&s, t, false);
     keep(&s, LAG_WORK, s.room.sweeps, number(&s, 0));
     keep(&s, LAG_WORK, s.room.now, number(&s, 0));
+    if (s.several) keep(&s, LAG_WORK, s.room.active, work(&s, s.room.alive));
     tape_repeat(tape);
     write_places(&s, LAG_REACH, LAG_RATE);
     write_impulses(&s, t, true);
     tape_until(tape, write_judgement(&s));
     write_memory(&s);
-    tape_until(tape, write_count(&s, write_next(&s)));
-    write_return(&s); /* behind the loop: there nothing waits for it */
+    TapeValue last = write_count(&s, write_next(&s));
+    if (s.several) write_return(&s);
+    tape_until(tape, last);
+    if (!s.several) write_return(&s); /* behind the loop: there nothing waits for it */
 }

@@ -186,10 +186,13 @@ static TapeValue power(Emitter *e, NodeId id) {
     return operation(e, TAPE_DIV, tape_constant(e->tape, 1), pieces);
 }
 
-/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. */
+/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. What is divided by a mere name is divided: it
+ * may be that name, and then the quotient is 1, which it had better be in acos. */
 static TapeValue quotient(Emitter *e, NodeId a, NodeId b) {
     NodeId base = divisor(e->graph, b);
-    if (base == NODE_NONE || is_inverted(e, base)) return TAPE_NO_VALUE;
+    if (base == NODE_NONE) return TAPE_NO_VALUE;
+    bool plain = e->graph->node[base].code == GRAPH_NAME && mpq_cmp_si(graph_value(e->graph, e->graph->node[b].b), -1, 1) == 0;
+    if (is_inverted(e, base) && !plain) return TAPE_NO_VALUE;
     TapeValue below = power_pieces(e, base, graph_value(e->graph, e->graph->node[b].b));
     return operation(e, TAPE_DIV, emit_value(e, a), below);
 }
