@@ -1,0 +1,17 @@
+#!/bin/sh
+# figures.sh [BUILD]: measures anew what figures 4, 5 and 6 of Roberts, "A Lagrangian mechanics oriented approach to neural
+# networks", show, and draws them. A figure whose values are wrong stays as it was, and the exit status is 1.
+set -eu
+cd "$(dirname "$0")/.."
+build=$(cd "${1:-build}" && pwd)
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+
+LAG_CACHE=off "$build/embed" 1e8 "$new/figure4.csv" > "$new/embed.txt"
+(cd "$new" && gnuplot "$OLDPWD/examples/figure4.gp")
+mv "$new/figure4.svg" examples/
+for figure in 5 6; do
+    "$build/benchmarks/figures" $figure > "$new/figure$figure.csv"
+    cp "$new/figure$figure.csv" benchmarks/
+    (cd benchmarks && gnuplot figure$figure.gp)
+done
