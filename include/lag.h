@@ -395,6 +395,49 @@ LAG_API void lag_integrator_watch(LagIntegrator *integrator, uint64_t every, Lag
 LAG_API void lag_integrator_state(const LagIntegrator *integrator, LagRows *rows);
 LAG_API void lag_integrator_report(const LagIntegrator *integrator, LagReport *report);
 
+/* ---- Batches ----
+ *
+ * Many systems of one kernel, which differ in parameters and starts, and take the same steps. Where the kernel's road is
+ * LAG_ROAD_SWEEPS and its backend is LLVM's (or LAG_BACKEND_AUTO, and the work is worth it), LAG_SYSTEMS of them run side by
+ * side in the lanes of vectors; and groups of them run on threads. Each system has the bits that an integrator alone gives
+ * it, whatever the others, their number, the lanes and the threads. A batch is for one thread at a time. */
+
+typedef struct LagBatch LagBatch;
+
+/* Room for rows, [system, row, coordinate]. `count` rows are there already, of each system; NULL columns are left out. */
+typedef struct LagBatchRows {
+    size_t capacity, count;
+    double *t;  /* [capacity] */
+    double *q;  /* [systems, capacity, d] */
+    double *pi; /* [systems, capacity, d] */
+} LagBatchRows;
+
+/* A batch of 1 or more systems, on so many threads (0: one for each CPU), which are started here and wait between calls.
+ * The kernel must outlive it. Caller frees it with lag_batch_free (NULL allowed). */
+LAG_API LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t systems, uint32_t threads,
+                                LagBatch **batch);
+LAG_API void lag_batch_free(LagBatch *batch);
+
+/* Parameters c[systems, m] of all, copied. Before the first call they are all 0. A change holds from the next step on. */
+LAG_API void lag_batch_parameters(LagBatch *batch, const double *c);
+
+/* The start of all at time t: coordinates q[systems, d], and momenta pi[systems, d] or velocities v. As for integrators; a
+ * system whose start is refused has that as its status, and takes no steps. */
+LAG_API LagStatus lag_batch_start(LagBatch *batch, double t, const double *q, const double *pi);
+LAG_API LagStatus lag_batch_start_velocity(LagBatch *batch, double t, const double *q, const double *v);
+
+/* Takes `steps` steps of h of each system, and keeps each `every`-th as a row while there is room (rows may be NULL). A
+ * system whose step fails stays where it is, and its rows from there on are NaN; the others go on. LAG_OK if all is well,
+ * else the first status that is not, in the systems' order; LAG_INTERRUPTED after lag_batch_cancel, systems then have come
+ * to different steps, and the batch has to be started anew. */
+LAG_API LagStatus lag_batch_advance(LagBatch *batch, double h, uint64_t steps, uint64_t every, LagBatchRows *rows);
+
+/* Cancels the advance under way, or else the next: from any thread or from a signal's handler. */
+LAG_API void lag_batch_cancel(LagBatch *batch);
+
+/* The state of all: q[systems, d], pi[systems, d], status[systems]; each may be NULL. */
+LAG_API void lag_batch_state(const LagBatch *batch, double *q, double *pi, LagStatus *status);
+
 #ifdef __cplusplus
 }
 #endif

@@ -103,6 +103,16 @@ typedef enum LagRun {
 
 #define LAG_RUN_AGE_MOST 16
 
+/* Forms of LAG_STEPS. */
+typedef enum LagForm {
+    LAG_FORM_LANES = 1, /* LAG_SYSTEMS systems side by side: where LAG_STEPS has a double, each array but the tables has
+                           LAG_SYSTEMS. Each system has the bits that it has alone; one whose step fails stays as it is,
+                           while the others go on */
+    LAG_FORMS = 2
+} LagForm;
+
+#define LAG_SYSTEMS 8
+
 /* l: nodes s of a step, rounded up to whole vectors. */
 static inline uint32_t lag_lanes(uint32_t s) { return (s + 7) / 8 * 8; }
 
@@ -160,6 +170,10 @@ struct LagKernel {
      * that `steps` more steps are about to be taken (0: only asking) it may have better ones made meanwhile. Thread-safe,
      * and quick when only asking. NULL: `procedure` is all there is. */
     const LagProcedure *(*improve)(const LagKernel *kernel, uint64_t steps);
+    /* LAG_STEPS in another form (of LagForm, or-ed together), made when it is first asked for, if that pays for so many
+     * steps of so many systems; `run` is NULL where there is none. Thread-safe; the first call takes as long as a compiler
+     * does. NULL: there is no other form. */
+    LagProcedure (*form)(const LagKernel *kernel, uint32_t form, uint64_t steps);
 };
 
 #ifdef __cplusplus

@@ -157,8 +157,12 @@ static ModelKernel *kernel_new(LagModel *model, uint32_t r, LagBackend backend) 
     k->model = model;
     k->backend = backend;
     k->stop = -1;
-    k->kernel =
-        (LagKernel){.abi = LAG_KERNEL_ABI, .dof = m->dof, .parameter_count = m->parameter_count, .r = r, .facts = m->facts};
+    k->kernel = (LagKernel){.abi = LAG_KERNEL_ABI,
+                            .dof = m->dof,
+                            .parameter_count = m->parameter_count,
+                            .r = r,
+                            .facts = m->facts,
+                            .form = tiers_form};
     atomic_init(&k->best, k->code[LAG_BACKEND_INTERPRETER].procedure);
     atomic_init(&k->running, LAG_BACKEND_INTERPRETER);
     atomic_init(&k->asked, 0);

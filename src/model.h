@@ -16,6 +16,14 @@ typedef struct ModelCode {
     bool cached; /* it came from the cache */
 } ModelCode;
 
+/* LAG_STEPS in another form: tried once, then constant. */
+typedef struct ModelForm {
+    bool tried;
+    Tape tape;
+    NativeCode *native;
+    LagProcedure procedure;
+} ModelForm;
+
 /* A kernel of a model, and what it stands on. */
 typedef struct ModelKernel {
     struct ModelKernel *next;
@@ -25,6 +33,7 @@ typedef struct ModelKernel {
     double *tables; /* all five, one block */
     Tape tape[LAG_ROUTINE_COUNT];
     InterpCode *interp[LAG_ROUTINE_COUNT];
+    ModelForm form[LAG_FORMS]; /* by LagForm, the first unused; the model's lock is over them */
     /* What runs: tiers.c. */
     _Atomic(const LagProcedure *) best;
     atomic_int running;           /* a LagBackend: whose `best` is */

@@ -8,6 +8,7 @@
 #include "tiers.h"
 
 #include "compile.h"
+#include "mech/discrete.h"
 
 #include <math.h>
 #include <signal.h>
@@ -18,12 +19,12 @@
  * 2023, on the systems of benchmarks/step. Their ratios matter, and differ little from one CPU to another. An operation is
  * anything from an addition in a dot product to a call of a sine, so that an estimate may be wrong by a factor of two. */
 static const struct {
-    double start, make, run;
+    double start, make, run, sweep; /* the last: an operation of LAG_STEPS, much of which is sums and lanes */
 } tier_cost[LAG_BACKENDS] = {
-    [LAG_BACKEND_INTERPRETER] = {0, 0, 1.8e-9},
-    [LAG_BACKEND_TCC] = {1.0e-3, 0.6e-6, 0.8e-9},
-    [LAG_BACKEND_LLVM_QUICK] = {3.4e-3, 1.0e-6, 0.20e-9},
-    [LAG_BACKEND_LLVM] = {4.0e-3, 5.0e-6, 0.19e-9},
+    [LAG_BACKEND_INTERPRETER] = {0, 0, 1.8e-9, 1.8e-9},
+    [LAG_BACKEND_TCC] = {1.0e-3, 0.6e-6, 0.8e-9, 0.40e-9},
+    [LAG_BACKEND_LLVM_QUICK] = {3.4e-3, 1.0e-6, 0.20e-9, 0.06e-9},
+    [LAG_BACKEND_LLVM] = {4.0e-3, 5.0e-6, 0.19e-9, 0.05e-9},
 };
 
 static const double tier_recall = 0.3e-3; /* seconds of interpreting that are worth a look into the cache */
@@ -44,10 +45,13 @@ static Costs costs_of(const ModelKernel *k) {
     const double operations[LAG_BACKENDS] = {[LAG_BACKEND_TCC] = (double)job_operations(&job),
                                              [LAG_BACKEND_LLVM_QUICK] = (double)job_straight(&job, false),
                                              [LAG_BACKEND_LLVM] = (double)job_straight(&job, true)};
-    double executed = RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]);
+    const Tape *whole = &k->tape[LAG_STEPS];
+    bool sweeps = whole->count > 0;
+    double executed =
+        sweeps ? (double)tape_unrolled(whole) : RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]);
     for (int road = 0; road < LAG_BACKENDS; road++) {
         costs.make[road] = tier_cost[road].start + operations[road] * tier_cost[road].make;
-        costs.step[road] = executed * tier_cost[road].run;
+        costs.step[road] = executed * (sweeps ? tier_cost[road].sweep : tier_cost[road].run);
     }
     return costs;
 }
@@ -194,12 +198,59 @@ const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps) {
     return atomic_load_explicit(&k->best, memory_order_acquire);
 }
 
+/* ---- Other forms of LAG_STEPS ---- */
+
+/* By which road a form is made for so many steps, each of which takes `executed` operations: LAG_BACKEND_AUTO is none. */
+static LagBackend road_of_form(const ModelKernel *k, double steps) {
+    if (k->backend == LAG_BACKEND_LLVM || k->backend == LAG_BACKEND_LLVM_QUICK) return k->backend;
+    if (k->backend != LAG_BACKEND_AUTO || !compile_fits_native(k)) return LAG_BACKEND_AUTO;
+    const Costs costs = costs_of(k);
+    LagBackend best = best_for(&costs, LAG_BACKEND_INTERPRETER, steps);
+    return best < LAG_BACKEND_LLVM_QUICK ? LAG_BACKEND_AUTO : best;
+}
+
+static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
+    LagModel *model = model_changeable(k->model);
+    ModelForm *f = &k->form[form];
+    const Tape *tape = &f->tape;
+    static const char *const name = "steps";
+    LagTimings timings = {0};
+    LagNative *run;
+    bool cached;
+    f->tried = true;
+    discrete_steps_tape(&model->mech, k->kernel.r, form, &f->tape);
+    NativeJob job = {&tape, &name, 1, k->kernel.table, k->kernel.size};
+    LagStatus status =
+        native_compile(&job, road, -1, &timings, &f->native, &run, &cached, model->reason, sizeof model->reason);
+    if (status == LAG_OK) f->procedure = (LagProcedure){run, NULL};
+    model_recover(model);
+    pthread_mutex_lock(&k->lock);
+    model_timings_add(&k->timings, &timings);
+    pthread_mutex_unlock(&k->lock);
+}
+
+LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps) {
+    ModelKernel *k = model_kernel_of(kernel);
+    LagModel *model = model_changeable(k->model);
+    if (form == 0 || form >= LAG_FORMS || !kernel->facts.iterates) return (LagProcedure){NULL, NULL};
+    pthread_mutex_lock(&model->lock);
+    LagBackend road = k->form[form].tried ? LAG_BACKEND_AUTO : road_of_form(k, (double)steps);
+    if (road != LAG_BACKEND_AUTO) make_form(k, form, road);
+    LagProcedure procedure = k->form[form].procedure;
+    pthread_mutex_unlock(&model->lock);
+    return procedure;
+}
+
 void tiers_free(ModelKernel *k) {
     pthread_mutex_lock(&k->lock);
     if (k->working) eventfd_write(k->stop, 1);
     pthread_mutex_unlock(&k->lock);
     if (k->worker_started) pthread_join(k->worker, NULL);
     for (int road = 0; road < LAG_BACKENDS; road++) native_free(k->code[road].native);
+    for (int form = 0; form < LAG_FORMS; form++) {
+        native_free(k->form[form].native);
+        tape_free(&k->form[form].tape);
+    }
     pthread_mutex_destroy(&k->lock);
 }
 

@@ -10,6 +10,9 @@ LagStatus tiers_make(ModelKernel *kernel, LagBackend road, int stop, char *why, 
 /* LagKernel.improve of the kernels of LAG_BACKEND_AUTO. */
 const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps);
 
+/* LagKernel.form. */
+LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps);
+
 /* Ends whatever work is under way, and frees the kernel's code. */
 void tiers_free(ModelKernel *kernel);
 

@@ -2,7 +2,10 @@
  *
  * The state is what the frame's LAG_Q and LAG_PI hold; rk2 and rk4 keep q and v and let pi follow. The time of a step is the
  * start's plus so many h, rounded once: nothing is added up. */
+#include "integrate.h"
+
 #include "affine.h"
+#include "flush.h"
 #include "linear.h"
 #include "runge_kutta.h"
 #include "step.h"
@@ -13,9 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
 
 struct LagIntegrator {
     Frame frame;
@@ -286,33 +286,6 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Numbers too small to have all their bits count as 0 while steps are taken: to the CPU they cost a hundred times the
- * others, and to a state that has decayed so far they mean nothing. What was set before is given back. */
-static unsigned long long flush_small(void) {
-#if defined(__x86_64__)
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040); /* flush to zero, denormals are zero */
-    return before;
-#elif defined(__aarch64__)
-    unsigned long long before;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1ull << 24));
-    return before;
-#else
-    return 0;
-#endif
-}
-
-static void flush_as(unsigned long long before) {
-#if defined(__x86_64__)
-    _mm_setcsr((unsigned)before);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(before));
-#else
-    (void)before;
-#endif
-}
-
 enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for */
 
 /* Whether the next step is taken by the map. */
@@ -415,6 +388,17 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     it->status = status;
     it->seconds += seconds_now() - before;
     return status;
+}
+
+LagStatus integrator_continue(LagIntegrator *it, const Stop *stop) {
+    LagStatus status = lag_integrator_start(it, stop->t_start, stop->q, stop->u);
+    if (status != LAG_OK) return status;
+    it->h = stop->h;
+    it->count = it->steps = stop->count;
+    it->t = stop->t_start + (double)stop->count * stop->h;
+    sweeps_resume(&it->sweeps, stop->h, stop->q, stop->u);
+    hand_over(it);
+    return LAG_OK;
 }
 
 void lag_integrator_report(const LagIntegrator *it, LagReport *report) {

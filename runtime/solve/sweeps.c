@@ -138,6 +138,14 @@ bool sweeps_begin(Sweeps *s, double t, double h) {
     return s->begun = linear_finite(U, d) && guess_impulses(s);
 }
 
+/* After a step that failed: its impulses are of no use. */
+static void give_up(Sweeps *s) {
+    sweeps_momentum(s);
+    s->begun = false;
+    s->rest = s->patience;
+    s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
+}
+
 uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
     Frame *f = s->frame;
     double *run = f->array[LAG_RUN];
@@ -148,12 +156,17 @@ uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
     frame_run(f, LAG_STEPS);
     s->count += (uint64_t)run[LAG_RUN_SWEEPS];
     uint64_t took = (uint64_t)run[LAG_RUN_DONE];
-    if (took == steps) return took;
-    sweeps_momentum(s);
-    s->begun = false; /* the impulses are those of a step that failed */
-    s->rest = s->patience;
-    s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
+    if (took < steps) give_up(s);
     return took;
+}
+
+void sweeps_resume(Sweeps *s, double h, const double *q, const double *u) {
+    const Frame *f = s->frame;
+    s->h = h;
+    s->known = find_mass(s) && find_shares(s);
+    memcpy(f->array[LAG_Q], q, f->d * sizeof *q);
+    memcpy(f->array[LAG_U], u, f->d * sizeof *u);
+    give_up(s);
 }
 
 void sweeps_momentum(const Sweeps *s) {

@@ -31,6 +31,9 @@ bool sweeps_begin(Sweeps *sweeps, double t, double h);
  * is `before` steps after time t. */
 uint64_t sweeps_take(Sweeps *sweeps, double t, uint64_t before, uint64_t steps);
 
+/* As after a step that failed, at this state. */
+void sweeps_resume(Sweeps *sweeps, double h, const double *q, const double *u);
+
 /* PI and V from U. */
 void sweeps_momentum(const Sweeps *sweeps);
 

@@ -50,7 +50,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
         roots->node[roots->count++] = m->energy;
         return true;
     }
-    roots->count = (jacobian ? 3 : routine == LAG_STEPS ? 1 : 2) * m->dof; /* A B BT lie side by side */
+    roots->count = (jacobian ? 3 : 2) * m->dof; /* A B BT lie side by side */
     memcpy(roots->node, m->A, roots->count * sizeof *roots->node);
     for (uint32_t i = 0; jacobian && i < m->filled_count; i++)
         for (int b = 0; b < BLOCK_COUNT; b++)
@@ -215,16 +215,31 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
     if (routine == LAG_STEP_JACOBIAN) jacobian_write(w);
 }
 
+void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
+    Writer w;
+    if (!m->facts.iterates) return;
+    if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
+    writer_new(&w, m, tape, r);
+    bind_parameters(&w);
+    steps_write(&w);
+    tape_trim(tape); /* what is not used must not be taken for a use */
+    tape_fuse(tape);
+    tape_trim(tape);
+    tape->failed |= m->graph->failed;
+    writer_free(&w);
+}
+
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     Writer w;
-    if (routine == LAG_STEPS && !m->facts.iterates) return;
     Roots roots = {0};
+    if (routine == LAG_STEPS) {
+        discrete_steps_tape(m, r, 0, tape);
+        return;
+    }
     writer_new(&w, m, tape, r);
     if (roots_of(m, routine, &roots)) {
         bind_parameters(&w);
-        if (routine == LAG_STEPS)
-            steps_write(&w), tape_trim(tape), tape_fuse(tape);
-        else if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
+        if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
             write_step(&w, routine, &roots);
         else
             write_point(&w, routine, &roots);

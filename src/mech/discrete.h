@@ -10,6 +10,9 @@
  * the tape. */
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape);
 
+/* The tape of LAG_STEPS in a form of LagForm. */
+void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape);
+
 /* Doubles in each array of a kernel; LAG_WORK is 0 here, it depends on the tapes. */
 void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]);
 
