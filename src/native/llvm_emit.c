@@ -34,6 +34,15 @@ typedef struct Cursor {
 
 enum { CURSORS = 32 }; /* remembered at a time; there is seldom need for more than ten */
 
+/* What was stored into LAG_WORK by straight code: whoever loads it again need not wait for memory. */
+typedef struct Stored {
+    size_t at;
+    uint32_t lanes;
+    LLVMValueRef value;
+} Stored;
+
+enum { STORED = 64 }; /* remembered at a time: the latest */
+
 typedef struct Types {
     LLVMTypeRef f64, i64, i32, pointer, function;
 } Types;
@@ -57,6 +66,8 @@ typedef struct Emitting {
     uint32_t cursors;
     uint32_t systems;     /* that run side by side */
     uint32_t width, lane; /* in TAPE_LANES: rounds that run at once, else 0; its place among the loops that count */
+    Stored stored[STORED];
+    uint32_t stored_count; /* since the last loop began or ended; in a ring */
     bool unrolled, fma;
 } Emitting;
 
@@ -183,8 +194,42 @@ static LLVMValueRef load_known(Emitting *e, const TapeRef *ref, uint32_t extra) 
     return *element;
 }
 
+/* Where in LAG_WORK a reference stands, if that is known here. */
+static bool known_place(const Emitting *e, const TapeRef *ref, size_t *at) {
+    *at = ref->base;
+    for (uint32_t l = 0; l < e->depth && ref->array == LAG_WORK; l++) {
+        if (ref->stride[l] && !LLVMIsAConstantInt(e->index[l])) return false;
+        if (ref->stride[l]) *at += ref->stride[l] * (size_t)LLVMConstIntGetZExtValue(e->index[l]);
+    }
+    return ref->array == LAG_WORK;
+}
+
+static void remember(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
+    size_t at;
+    if (ref->array != LAG_WORK) return;
+    if (!known_place(e, ref, &at))
+        e->stored_count = 0; /* it may be any of them */
+    else
+        e->stored[e->stored_count++ % STORED] = (Stored){at, lanes_of(value), value};
+}
+
+/* What was stored there last, if that is remembered: the latest store that touches those lanes. */
+static LLVMValueRef recall(const Emitting *e, const TapeRef *ref, uint32_t lanes) {
+    size_t at;
+    if (!known_place(e, ref, &at)) return NULL;
+    uint32_t oldest = e->stored_count < STORED ? 0 : e->stored_count - STORED;
+    for (uint32_t i = e->stored_count; i-- > oldest;) {
+        const Stored *s = &e->stored[i % STORED];
+        if (e->systems > 1 ? s->at != at : (s->at + s->lanes <= at || at + lanes <= s->at)) continue;
+        return s->at == at && (e->systems > 1 || s->lanes == lanes) ? s->value : NULL;
+    }
+    return NULL;
+}
+
 static LLVMValueRef load(Emitting *e, const TapeRef *ref) {
-    return e->unrolled ? load_known(e, ref, 0) : load_from(e, ref, cursor(e, ref), ref->base);
+    if (e->unrolled) return load_known(e, ref, 0);
+    LLVMValueRef value = recall(e, ref, in_lanes(e, ref) ? e->width : 1);
+    return value ? value : load_from(e, ref, cursor(e, ref), ref->base);
 }
 
 static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
@@ -193,6 +238,7 @@ static void store(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
         LLVMValueRef stored =
             LLVMBuildStore(e->builder, value, displaced(e, ref->array, cursor(e, ref), whole(e, ref->base)));
         LLVMSetAlignment(stored, sizeof(double));
+        remember(e, ref, value);
         return;
     }
     size_t at = known_index(e, ref, 0);
@@ -427,6 +473,17 @@ static uint32_t group(Emitting *e, uint32_t first) {
 
 /* ---- Operations ---- */
 
+static LLVMValueRef rough(Emitting *e, LLVMValueRef x) {
+    uint32_t lanes = lanes_of(x);
+    LLVMTypeRef type = LLVMTypeOf(x), bits = lanes > 1 ? LLVMVectorType(e->type.i64, lanes) : e->type.i64;
+    LLVMValueRef one[TAPE_LANES_MOST], magic[TAPE_LANES_MOST];
+    for (uint32_t i = 0; i < lanes; i++) one[i] = whole(e, 1), magic[i] = whole(e, NATIVE_ROUGH);
+    LLVMValueRef by = lanes > 1 ? LLVMConstVector(one, lanes) : one[0],
+                 from = lanes > 1 ? LLVMConstVector(magic, lanes) : magic[0];
+    LLVMValueRef half = LLVMBuildLShr(e->builder, LLVMBuildBitCast(e->builder, x, bits, ""), by, "");
+    return LLVMBuildBitCast(e->builder, LLVMBuildSub(e->builder, from, half, ""), type, "");
+}
+
 static LLVMValueRef operation(Emitting *e, TapeOp op) {
     LLVMBuilderRef b = e->builder;
     uint32_t operands = tape_operands((TapeCode)op.code), number[3] = {op.a, op.b, op.c};
@@ -443,6 +500,7 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     case TAPE_LE: return choose(e, LLVMRealOLE, x[0], x[1], constant(e, 1), zero);
     case TAPE_LARGER: return larger(e, x[0], x[1]);
     case TAPE_PICK: return choose(e, LLVMRealUNE, x[0], zero, x[1], x[2]);
+    case TAPE_ROUGH: return rough(e, x[0]);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
     case TAPE_SIGN:
@@ -524,7 +582,9 @@ static void emit_body(Emitting *e, uint32_t begin, uint32_t end, LLVMValueRef co
 static void emit_loop(Emitting *e, uint32_t begin, uint32_t end) {
     LLVMBasicBlockRef header;
     LLVMValueRef counter = loop_open(e, 0, &header);
+    e->stored_count = 0;
     emit_body(e, begin, end, counter);
+    e->stored_count = 0;
     loop_close(e, counter, header, e->tape->op[begin].a);
 }
 
@@ -536,7 +596,9 @@ static void emit_lanes(Emitting *e, uint32_t begin, uint32_t end) {
     if (chunks > CHUNKS_MOST) {
         LLVMBasicBlockRef header;
         LLVMValueRef round = loop_open(e, 0, &header);
+        e->stored_count = 0;
         emit_body(e, begin, end, LLVMBuildMul(e->builder, round, whole(e, TAPE_LANES_MOST), ""));
+        e->stored_count = 0;
         loop_close(e, round, header, chunks);
         at = chunks * TAPE_LANES_MOST;
     }
@@ -553,6 +615,7 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
     LLVMBasicBlockRef header = LLVMAppendBasicBlockInContext(e->context, e->self, "repeat");
     LLVMBuildBr(e->builder, header);
     LLVMPositionBuilderAtEnd(e->builder, header);
+    e->stored_count = 0;
     emit_range(e, begin + 1, end);
     LLVMValueRef done = e->value[e->tape->op[end].a];
     uint32_t lanes = lanes_of(done);
@@ -566,6 +629,7 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->context, e->self, "after");
     LLVMBuildCondBr(e->builder, unfinished, header, after);
     LLVMPositionBuilderAtEnd(e->builder, after);
+    e->stored_count = 0;
     e->cursors = cursors;
 }
 

@@ -125,6 +125,43 @@ static bool has_pieces(mpq_srcptr exponent) {
     return halves && mpz_cmpabs_ui(mpq_numref(exponent), LARGEST_POWER) <= 0;
 }
 
+static bool is_inverted(const Emitter *e, NodeId base) {
+    return base < e->inverted_capacity && (e->inverted[base] & EMIT_INVERTED);
+}
+
+/* 1 / sqrt(x) by products and sums alone, where a root and a division take as long as twenty: two steps of fourth order,
+ * y (1 + e / 2 + 3/8 e^2 + 5/16 e^3) with e = 1 - x y^2, from 3.5 % to a rounding or two. Not finite where x is not
+ * positive. */
+static TapeValue inverse_root(Emitter *e, NodeId base) {
+    mpq_t half;
+    mpq_init(half);
+    mpq_set_si(half, -1, 2);
+    NodeId node = graph_node(e->graph, GRAPH_POW, base, graph_rational(e->graph, half));
+    mpq_clear(half);
+    if (!room_for(e, node)) return 0;
+    if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
+    Tape *tape = e->tape;
+    TapeValue x = emit_value(e, base), y = unary(e, TAPE_ROUGH, x), one = tape_constant(tape, 1);
+    TapeValue a = tape_constant(tape, 0.5), b = tape_constant(tape, 0.375), c = tape_constant(tape, 0.3125);
+    for (int step = 0; step < 2; step++) {
+        TapeValue error = tape_ternary(tape, TAPE_FMA, unary(e, TAPE_NEG, operation(e, TAPE_MUL, x, y)), y, one);
+        TapeValue part = tape_ternary(tape, TAPE_FMA, error, c, b);
+        part = tape_ternary(tape, TAPE_FMA, error, part, a);
+        y = tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, y, error), part, y);
+    }
+    set(e, node, y);
+    return y;
+}
+
+static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inverse);
+
+/* 1 / x, by its root where that is there. */
+static TapeValue inverse_of(Emitter *e, NodeId base) {
+    if (!(e->inverted[base] & EMIT_ROOTED)) return operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base));
+    TapeValue root = inverse_root(e, base);
+    return operation(e, TAPE_MUL, root, root);
+}
+
 /* x^n for a whole n >= 1, or x^-n by the inverse: by the node of each power so that powers share their parts. */
 static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inverse) {
     if (n == 1 && !inverse) return emit_value(e, base);
@@ -132,7 +169,7 @@ static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inve
     if (!room_for(e, node)) return 0;
     if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
     if (n == 1) {
-        set(e, node, operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base)));
+        set(e, node, inverse_of(e, base));
         return emit_value(e, node);
     }
     TapeValue half = whole_power(e, base, n / 2, inverse); /* at most log2 LARGEST_POWER deep */
@@ -152,12 +189,12 @@ static TapeValue power_pieces(Emitter *e, NodeId base, mpq_srcptr exponent) {
     return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, false), root);
 }
 
-/* base^exponent for a negative exponent by 1 / base: x^-n, x^-(n+1) sqrt(x). */
+/* base^exponent for a negative exponent, by 1 / base and 1 / sqrt(base). */
 static TapeValue inverse_power(Emitter *e, NodeId base, mpq_srcptr exponent) {
     unsigned long halves = mpz_get_ui(mpq_numref(exponent));
     if (mpz_cmp_ui(mpq_denref(exponent), 2) != 0) return whole_power(e, base, halves, true);
-    TapeValue root = unary(e, TAPE_SQRT, emit_value(e, base));
-    return operation(e, TAPE_MUL, whole_power(e, base, halves / 2 + 1, true), root);
+    TapeValue root = inverse_root(e, base);
+    return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, true), root);
 }
 
 static bool is_constant_power(const Graph *g, NodeId node) {
@@ -170,8 +207,6 @@ static NodeId divisor(const Graph *g, NodeId node) {
     mpq_srcptr exponent = graph_value(g, g->node[node].b);
     return mpq_sgn(exponent) < 0 && has_pieces(exponent) ? g->node[node].a : NODE_NONE;
 }
-
-static bool is_inverted(const Emitter *e, NodeId base) { return base < e->inverted_capacity && e->inverted[base]; }
 
 static TapeValue power(Emitter *e, NodeId id) {
     Graph *g = e->graph;
@@ -186,12 +221,13 @@ static TapeValue power(Emitter *e, NodeId id) {
     return operation(e, TAPE_DIV, tape_constant(e->tape, 1), pieces);
 }
 
-/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. What is divided by a mere name is divided: it
- * may be that name, and then the quotient is 1, which it had better be in acos. */
+/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. What is divided by a mere name is divided:
+ * it may be that name, and then the quotient is 1, which it had better be in acos. */
 static TapeValue quotient(Emitter *e, NodeId a, NodeId b) {
     NodeId base = divisor(e->graph, b);
     if (base == NODE_NONE) return TAPE_NO_VALUE;
-    bool plain = e->graph->node[base].code == GRAPH_NAME && mpq_cmp_si(graph_value(e->graph, e->graph->node[b].b), -1, 1) == 0;
+    bool plain =
+        e->graph->node[base].code == GRAPH_NAME && mpq_cmp_si(graph_value(e->graph, e->graph->node[b].b), -1, 1) == 0;
     if (is_inverted(e, base) && !plain) return TAPE_NO_VALUE;
     TapeValue below = power_pieces(e, base, graph_value(e->graph, e->graph->node[b].b));
     return operation(e, TAPE_DIV, emit_value(e, a), below);
@@ -244,11 +280,7 @@ static bool find_inverted(Emitter *e, const NodeId *node, uint32_t count) {
     const Graph *g = e->graph;
     uint32_t before = e->inverted_capacity;
     void *data = e->inverted;
-    bool *once = memory_new(g->count + 1);
-    if (!once || !memory_grow(&data, &e->inverted_capacity, g->count, sizeof *e->inverted)) {
-        memory_free(once);
-        return false;
-    }
+    if (!memory_grow(&data, &e->inverted_capacity, g->count, sizeof *e->inverted)) return false;
     e->inverted = data;
     memset(e->inverted + before, 0, (e->inverted_capacity - before) * sizeof *e->inverted);
     for (uint32_t i = 0; i < count; i++) {
@@ -257,11 +289,11 @@ static bool find_inverted(Emitter *e, const NodeId *node, uint32_t count) {
         for (uint32_t o = 0; o < graph_operands((GraphCode)user.code); o++) {
             NodeId base = divisor(g, operand[o]);
             if (base == NODE_NONE) continue;
-            e->inverted[base] = e->inverted[base] || once[base];
-            once[base] = true;
+            e->inverted[base] |= e->inverted[base] ? EMIT_INVERTED : EMIT_ONCE;
+            bool half = mpz_cmp_ui(mpq_denref(graph_value(g, g->node[operand[o]].b)), 2) == 0;
+            if (half) e->inverted[base] |= EMIT_ROOTED;
         }
     }
-    memory_free(once);
     return true;
 }
 
