@@ -169,6 +169,9 @@ NodeId graph_power(Graph *graph, NodeId base, NodeId exponent) {
         NodeId scale = fold_power(graph, node.a, n);
         if (scale != NODE_NONE) return graph_multiply(graph, scale, graph_power(graph, node.b, exponent));
     }
+    if (node.code == GRAPH_MUL && whole && graph->node[node.a].code != GRAPH_MUL && graph->node[node.b].code != GRAPH_MUL)
+        return graph_multiply(graph, graph_power(graph, node.a, exponent),
+                              graph_power(graph, node.b, exponent));                                /* of two */
     if (node.code == GRAPH_ABS && whole && n % 2 == 0) return graph_power(graph, node.a, exponent); /* |x|^2 = x^2 */
     if (node.code == GRAPH_EXP) return graph_call(graph, GRAPH_EXP, graph_multiply(graph, exponent, node.a), 0);
     return graph_node(graph, GRAPH_POW, base, exponent);

@@ -18,8 +18,8 @@ enum {
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
-static const double steps_left = 0.125;     /* of a rounding may be missing */
-static const double steps_least = 0.0625;   /* changes of less of a rounding tell nothing */
+static const double steps_left = 0.5;     /* of a rounding may be missing */
+static const double steps_least = 0.25;   /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;       /* changes up to that many roundings may stop shrinking */
 
 /* Pieces of LAG_WORK. */
