@@ -22,7 +22,7 @@ enum { UNROLL_MOST = 1000, UNROLL_OPTIMISED_MOST = 2000 };
 
 bool job_unrolls(const Tape *tape, bool optimised) {
     uint64_t unrolled = tape_unrolled(tape);
-    if (tape_repeats(tape)) return false;
+    if (tape_repeats(tape) || tape->systems > 1) return false;
     return unrolled <= (optimised ? UNROLL_OPTIMISED_MOST : UNROLL_MOST) ||
            unrolled <= tape->count; /* or there is no loop */
 }
@@ -154,7 +154,6 @@ static void get_tape(Reader *in, Tape *tape, const char **name) {
     tape->constant_count = get32(in);
     tape->work = get32(in);
     tape->systems = get32(in);
-    in->good &= tape->systems <= TAPE_LANES_MOST;
     tape->op = room(in, tape->count, sizeof *tape->op);
     for (uint32_t i = 0; i < tape->count && in->good; i++) get_op(in, i, &tape->op[i]);
     tape->ref = room(in, tape->ref_count, sizeof *tape->ref);
@@ -166,6 +165,13 @@ static void get_tape(Reader *in, Tape *tape, const char **name) {
     tape->constant = (double *)(uintptr_t)take(in, tape->constant_count, sizeof *tape->constant);
 }
 
+/* Whether a tape writes to what is said to be known. */
+static bool writes_tables(const Tape *tape, const double *const *table) {
+    for (uint32_t i = 0; i < tape->count; i++)
+        if (tape->op[i].code == TAPE_STORE && table[tape->ref[tape->op[i].a].array]) return true;
+    return false;
+}
+
 bool job_read(const char *bytes, size_t size, JobCopy *copy) {
     *copy = (JobCopy){0};
     Reader in = {bytes, bytes + size, &copy->arena, true};
@@ -175,6 +181,7 @@ bool job_read(const char *bytes, size_t size, JobCopy *copy) {
     bool known[LAG_ARRAY_COUNT] = {false};
     for (int a = 0; a < LAG_ARRAY_COUNT && sizes; a++) {
         uint64_t number = get(&in);
+        in.good &= number >> 1 <= UINT32_MAX; /* what references reach */
         sizes[a] = (size_t)(number >> 1), known[a] = number & 1;
     }
     copy->tape = room(&in, count, sizeof *copy->tape);
@@ -189,7 +196,8 @@ bool job_read(const char *bytes, size_t size, JobCopy *copy) {
         if (known[a]) table[a] = take(&in, sizes[a], sizeof **table);
     copy->job = (NativeJob){tape, name, count, table, sizes};
     in.good &= sizes && table && in.at == in.end;
-    for (uint32_t i = 0; i < count && in.good; i++) in.good &= !tape[i] || !tape_check(tape[i], sizes);
+    for (uint32_t i = 0; i < count && in.good; i++)
+        in.good &= !tape[i] || (!tape_check(tape[i], sizes) && !writes_tables(tape[i], table));
     return in.good;
 }
 

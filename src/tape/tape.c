@@ -140,7 +140,7 @@ uint64_t tape_unrolled(const Tape *tape) {
             depth--;
         } else if (op.code != TAPE_REPEAT) {
             uint64_t ops = is_dot(op.code) ? 2 * (uint64_t)op.c - 1 : op.code == TAPE_MOST ? op.c : 1;
-            if (times[depth] > (UINT64_MAX - total) / ops) return UINT64_MAX;
+            if (ops && times[depth] > (UINT64_MAX - total) / ops) return UINT64_MAX;
             total += times[depth] * ops;
         }
     }
@@ -157,7 +157,6 @@ typedef struct Scope {
 static const char *check_ref(const Tape *tape, uint32_t index, const Scope *scope, bool store, const size_t *size) {
     if (index >= tape->ref_count) return "a reference that is not there";
     const TapeRef *ref = &tape->ref[index];
-    if ((unsigned)ref->array >= LAG_ARRAY_COUNT) return "an array that is not there";
     for (uint32_t l = scope->depth; l < TAPE_DEPTH; l++)
         if (ref->stride[l]) return "a stride without its loop";
     uint64_t room = ref->array == LAG_WORK ? tape->work : size[ref->array], last = ref->base;
@@ -171,7 +170,7 @@ static const char *check_ref(const Tape *tape, uint32_t index, const Scope *scop
 }
 
 static const char *check_series(const Tape *tape, TapeOp op, Scope scope, const size_t *size) {
-    if (op.c == 0) return "a sum of no terms";
+    if (op.c == 0) return "a series of no terms";
     if (scope.depth == TAPE_DEPTH) return "loops nested too deeply";
     scope.count[scope.depth++] = op.c;
     const char *wrong = check_ref(tape, op.a, &scope, false, size);
@@ -181,6 +180,7 @@ static const char *check_series(const Tape *tape, TapeOp op, Scope scope, const 
 static const char *check_begin(TapeOp op, uint32_t i, Scope *scope) {
     if (scope->open == TAPE_OPEN || (counts(op.code) && scope->depth == TAPE_DEPTH)) return "loops nested too deeply";
     if (counts(op.code) && op.a == 0) return "a loop of no rounds";
+    if (op.code == TAPE_LANES && op.a > UINT32_MAX - TAPE_LANES_MOST) return "lanes too many to count";
     if (scope->lanes && op.code != TAPE_LOOP) return "lanes, or repetition, in lanes";
     scope->begin[scope->open++] = i;
     if (counts(op.code)) scope->count[scope->depth++] = op.a;
@@ -233,11 +233,20 @@ static const char *check_op(const Tape *tape, uint32_t i, Scope *scope, bool *in
     }
 }
 
-const char *tape_check(const Tape *tape, const size_t size[LAG_ARRAY_COUNT]) {
+/* What holds of the tape as a whole: of references that no operation uses, too. */
+static const char *check_whole(const Tape *tape) {
     if (tape->failed) return "the tape has failed";
+    if (tape->systems > TAPE_LANES_MOST || (tape->systems & (tape->systems - 1))) return "systems that do not fill lanes";
+    for (uint32_t i = 0; i < tape->ref_count; i++)
+        if ((unsigned)tape->ref[i].array >= LAG_ARRAY_COUNT) return "an array that is not there";
+    return NULL;
+}
+
+const char *tape_check(const Tape *tape, const size_t size[LAG_ARRAY_COUNT]) {
+    const char *wrong = check_whole(tape);
+    if (wrong) return wrong;
     Scope scope = {0};
     bool *in_scope = memory_new(tape->count + 1);
-    const char *wrong = NULL;
     if (!in_scope) return NULL; /* no memory to look with: nothing is known to be wrong */
     for (uint32_t i = 0; !wrong && i < tape->count; i++) wrong = check_op(tape, i, &scope, in_scope, size);
     memory_free(in_scope);

@@ -20,9 +20,9 @@ typedef enum TapeCode {
     TAPE_LOAD,  /* value of reference a */
     TAPE_STORE, /* reference a becomes operand b */
     TAPE_LOOP,  /* the operations up to the matching TAPE_END, a times, with counter 0, 1 .. a - 1 (a >= 1) */
-    TAPE_LANES, /* the same, where no round reads what another writes, and references go along with the counter by 0 or 1,
-                   those of stores by 1. Up to TAPE_LANES_MOST - 1 rounds more may be run: what they write lies between the
-                   last round's and the next multiple of TAPE_LANES_MOST, and means nothing */
+    TAPE_LANES, /* the same, where no round reads or writes what another writes, and references go along with the counter by
+                   0 or 1, those of stores by 1. Up to TAPE_LANES_MOST - 1 rounds more may be run: what they write lies
+                   between the last round's and the next multiple of TAPE_LANES_MOST, and means nothing */
     TAPE_END,
     TAPE_REPEAT, /* the operations up to the matching TAPE_UNTIL, once and again until its operand a is not 0 */
     TAPE_UNTIL,
@@ -65,7 +65,8 @@ typedef struct Tape {
     uint32_t op_capacity, ref_capacity, constant_capacity;
     uint32_t depth;   /* of loops, while being written */
     uint32_t work;    /* doubles of LAG_WORK in use */
-    uint32_t systems; /* that run side by side: every array but the tables then has so many doubles for each. 0 or 1: one */
+    uint32_t systems; /* that run side by side, each in a lane, 2, 4 or 8: every array then has so many doubles for each
+                         element, but those that are tables of the job. 0 or 1: one system */
     bool failed;      /* out of memory or too long: sticky, values are then meaningless */
     bool too_long;    /* why it failed: TAPE_LONGEST */
 } Tape;

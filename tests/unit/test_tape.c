@@ -43,6 +43,24 @@ static void write_sample(Tape *tape) {
     tape_end(tape);
 }
 
+/* The largest of Z, halved until it is at most 1, kept in LAG_WORK; A[i] = it or Z[i] Q[0] + 1, whichever is larger. */
+static void write_sample_in_lanes(Tape *tape) {
+    uint32_t kept = tape_work(tape, 1);
+    TapeValue half = tape_constant(tape, 0.5), one = tape_constant(tape, 1);
+    tape_store(tape, at(LAG_WORK, kept, 0, 0), tape_most(tape, at(LAG_Z, 0, 1, 0), 12));
+    tape_repeat(tape);
+    TapeValue smaller = tape_binary(tape, TAPE_MUL, tape_load(tape, at(LAG_WORK, kept, 0, 0)), half);
+    tape_store(tape, at(LAG_WORK, kept, 0, 0), smaller);
+    tape_until(tape, tape_binary(tape, TAPE_LE, smaller, one));
+    TapeValue most = tape_load(tape, at(LAG_WORK, kept, 0, 0));
+    tape_lanes(tape, 3);
+    TapeValue q = tape_load(tape, at(LAG_Q, 0, 0, 0)), z = tape_load(tape, at(LAG_Z, 0, 1, 0));
+    TapeValue sum = tape_ternary(tape, TAPE_FMA, z, q, one), less = tape_binary(tape, TAPE_LE, sum, most);
+    tape_store(tape, at(LAG_DERIVE, 0, 1, 0), tape_ternary(tape, TAPE_PICK, less, most, sum));
+    tape_end(tape);
+    tape_store(tape, at(LAG_A, 0, 0, 0), tape_fused_dot(tape, at(LAG_DERIVE, 0, 1, 0), at(LAG_Z, 3, 2, 0), 3));
+}
+
 static void test_writing(void) {
     Tape tape = {0};
     CU_ASSERT_EQUAL(tape_constant(&tape, 0.1), 0);
@@ -59,9 +77,18 @@ static void test_writing(void) {
     CU_ASSERT_EQUAL(tape_work(&tape, 5), 0);
     CU_ASSERT_EQUAL(tape_work(&tape, 7), 5);
     CU_ASSERT_EQUAL(tape.work, 12);
-    CU_ASSERT_FALSE(tape.failed);
+    CU_ASSERT_FALSE(tape.failed || tape_repeats(&tape));
     expect_check(&tape, NULL);
     CU_ASSERT(!tape.op && !tape.count && !tape.work);
+    write_sample_in_lanes(&tape);
+    CU_ASSERT_EQUAL(tape.count, 21);
+    CU_ASSERT(tape.op[2].code == TAPE_MOST && tape.op[2].a == 0 && tape.op[2].c == 12);
+    CU_ASSERT(tape.op[4].code == TAPE_REPEAT && tape.op[9].code == TAPE_UNTIL && tape.op[9].a == 8);
+    CU_ASSERT(tape.op[11].code == TAPE_LANES && tape.op[11].a == 3);
+    CU_ASSERT(tape.op[14].code == TAPE_FMA && tape.op[14].a == 13 && tape.op[14].b == 12 && tape.op[14].c == 1);
+    CU_ASSERT(tape.op[19].code == TAPE_FUSED_DOT && tape.op[19].a == 8 && tape.op[19].b == 9 && tape.op[19].c == 3);
+    CU_ASSERT(tape_repeats(&tape) && tape.depth == 0);
+    expect_check(&tape, NULL);
 }
 
 /* Nothing is written after a failure, and nothing that was asked for then is anything but 0. */
@@ -71,10 +98,17 @@ static void expect_failed(Tape *tape) {
     CU_ASSERT_EQUAL(tape_constant(tape, 1), 0);
     CU_ASSERT_EQUAL(tape_load(tape, at(LAG_Q, 0, 0, 0)), 0);
     CU_ASSERT_EQUAL(tape_unary(tape, TAPE_NEG, 0), 0);
+    CU_ASSERT_EQUAL(tape_ternary(tape, TAPE_FMA, 0, 0, 0), 0);
     CU_ASSERT_EQUAL(tape_dot(tape, at(LAG_Q, 0, 1, 0), at(LAG_Q, 0, 1, 0), 2), 0);
+    CU_ASSERT_EQUAL(tape_fused_dot(tape, at(LAG_Q, 0, 1, 0), at(LAG_Q, 0, 1, 0), 2), 0);
+    CU_ASSERT_EQUAL(tape_most(tape, at(LAG_Q, 0, 1, 0), 2), 0);
     tape_store(tape, at(LAG_A, 0, 0, 0), 0);
     tape_loop(tape, 2);
     tape_end(tape);
+    tape_lanes(tape, 2);
+    tape_end(tape);
+    tape_repeat(tape);
+    tape_until(tape, 0);
     CU_ASSERT_EQUAL(tape->count, count);
     CU_ASSERT(tape->failed);
     expect_check(tape, "the tape has failed");
@@ -99,12 +133,18 @@ static void test_codes(void) {
         TapeCode code;
         const char *text;
         uint32_t operands;
-    } fact[] = {{TAPE_CONST, "const", 0}, {TAPE_LOAD, "load", 0}, {TAPE_STORE, "store", 1}, {TAPE_LOOP, "loop", 0},
-                {TAPE_END, "end", 0},     {TAPE_DOT, "dot", 0},   {TAPE_SUB, "sub", 2},     {TAPE_SQRT, "sqrt", 1},
-                {TAPE_SIGN, "sign", 1},   {TAPE_MAX, "max", 2},   {TAPE_ERF, "erf", 1},     {TAPE_HYPOT, "hypot", 2}};
+        bool value;
+    } fact[] = {{TAPE_CONST, "const", 0, true},    {TAPE_LOAD, "load", 0, true},    {TAPE_STORE, "store", 1, false},
+                {TAPE_LOOP, "loop", 0, false},     {TAPE_LANES, "lanes", 0, false}, {TAPE_END, "end", 0, false},
+                {TAPE_REPEAT, "repeat", 0, false}, {TAPE_UNTIL, "until", 1, false}, {TAPE_DOT, "dot", 0, true},
+                {TAPE_FUSED_DOT, "fdot", 0, true}, {TAPE_MOST, "most", 0, true},    {TAPE_SUB, "sub", 2, true},
+                {TAPE_SQRT, "sqrt", 1, true},      {TAPE_FMA, "fma", 3, true},      {TAPE_LE, "le", 2, true},
+                {TAPE_PICK, "pick", 3, true},      {TAPE_SIGN, "sign", 1, true},    {TAPE_MAX, "max", 2, true},
+                {TAPE_ERF, "erf", 1, true},        {TAPE_HYPOT, "hypot", 2, true}};
     for (size_t i = 0; i < sizeof fact / sizeof *fact; i++) {
         CU_ASSERT_STRING_EQUAL(tape_code_text(fact[i].code), fact[i].text);
         CU_ASSERT_EQUAL(tape_operands(fact[i].code), fact[i].operands);
+        CU_ASSERT_EQUAL(tape_makes_value(fact[i].code), fact[i].value);
     }
     for (int a = 0; a < TAPE_CODE_COUNT; a++)
         for (int b = 0; b < a; b++) CU_ASSERT_STRING_NOT_EQUAL(tape_code_text((TapeCode)a), tape_code_text((TapeCode)b));
@@ -115,6 +155,9 @@ static void test_unrolled(void) {
     CU_ASSERT_EQUAL(tape_unrolled(&tape), 0);
     write_sample(&tape);
     CU_ASSERT_EQUAL(tape_unrolled(&tape), 1 + 3 * (7 + 2 + 3)); /* a dot product of 4 terms is 7 operations */
+    tape_free(&tape);
+    write_sample_in_lanes(&tape);
+    CU_ASSERT_EQUAL(tape_unrolled(&tape), 3 + 11 + 1 + 5 + 1 + 3 * 6 + 5 + 1); /* of 12 elements the largest; one round */
     tape_free(&tape);
     for (int l = 0; l < TAPE_DEPTH; l++) tape_loop(&tape, 40000);
     for (int i = 0; i < 8; i++) tape_constant(&tape, 0);
@@ -163,12 +206,18 @@ static void test_scopes(void) {
     for (int l = 0; l <= TAPE_DEPTH; l++) tape_loop(&tape, 1);
     expect_check(&tape, "loops nested too deeply");
 
+    for (int l = 0; l <= TAPE_OPEN; l++) tape_repeat(&tape);
+    expect_check(&tape, "loops nested too deeply");
+
     for (int l = 0; l < TAPE_DEPTH; l++) tape_loop(&tape, 1);
     tape_dot(&tape, at(LAG_Q, 0, 0, 0), at(LAG_Q, 0, 0, 0), 1);
     expect_check(&tape, "loops nested too deeply");
 
     tape_dot(&tape, at(LAG_Q, 0, 0, 0), at(LAG_Q, 0, 0, 0), 0);
-    expect_check(&tape, "a dot product of no terms");
+    expect_check(&tape, "a series of no terms");
+
+    tape_most(&tape, at(LAG_Q, 0, 0, 0), 0);
+    expect_check(&tape, "a series of no terms");
 
     tape_constant(&tape, 1);
     tape.op[0].code = TAPE_CODE_COUNT;
@@ -177,6 +226,120 @@ static void test_scopes(void) {
     tape_constant(&tape, 1);
     tape.op[0].a = 1;
     expect_check(&tape, "a constant that is not there");
+}
+
+/* Loops that count end with an end, those that repeat with an until; and lanes have neither lanes nor repetition in them. */
+static void test_pairs(void) {
+    Tape tape = {0};
+    for (int l = 0; l < TAPE_OPEN - TAPE_DEPTH; l++) tape_repeat(&tape);
+    for (int l = 0; l < TAPE_DEPTH - 1; l++) tape_loop(&tape, 1);
+    tape_lanes(&tape, 1);
+    for (int l = 0; l < TAPE_DEPTH; l++) tape_end(&tape);
+    for (int l = 0; l < TAPE_OPEN - TAPE_DEPTH; l++) tape_until(&tape, tape_constant(&tape, 1));
+    expect_check(&tape, NULL);
+
+    tape_repeat(&tape);
+    tape_end(&tape);
+    expect_check(&tape, "an end without its loop");
+
+    tape_until(&tape, tape_constant(&tape, 1));
+    expect_check(&tape, "an end without its loop");
+
+    tape_lanes(&tape, 2);
+    tape_until(&tape, tape_constant(&tape, 1));
+    expect_check(&tape, "an end without its loop");
+
+    tape_loop(&tape, 2);
+    tape_repeat(&tape);
+    tape_constant(&tape, 1);
+    tape_end(&tape);
+    tape_until(&tape, 2);
+    expect_check(&tape, "an end without its loop");
+
+    tape_repeat(&tape);
+    expect_check(&tape, "a loop without its end");
+
+    tape_repeat(&tape);
+    tape_until(&tape, 0); /* makes no value */
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_repeat(&tape);
+    TapeValue inside = tape_constant(&tape, 1);
+    tape_until(&tape, inside);
+    tape_store(&tape, at(LAG_A, 0, 0, 0), inside);
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_ternary(&tape, TAPE_PICK, tape_constant(&tape, 1), 0, 2);
+    expect_check(&tape, "an operand that is not there yet, or no longer");
+
+    tape_lanes(&tape, 2);
+    tape_loop(&tape, 2);
+    tape_lanes(&tape, 2);
+    expect_check(&tape, "lanes, or repetition, in lanes");
+
+    tape_lanes(&tape, 2);
+    tape_repeat(&tape);
+    expect_check(&tape, "lanes, or repetition, in lanes");
+
+    tape_lanes(&tape, 0);
+    expect_check(&tape, "a loop of no rounds");
+
+    tape_lanes(&tape, UINT32_MAX); /* rounded up to whole vectors there would be none */
+    tape_load(&tape, at(LAG_Q, 1, 1, 0));
+    tape_end(&tape);
+    expect_check(&tape, "lanes too many to count");
+
+    for (uint32_t systems = 0; systems < 40; systems++) {
+        tape.systems = systems;
+        bool good = systems < 3 || systems == 4 || systems == TAPE_LANES_MOST;
+        expect_check(&tape, good ? NULL : "systems that do not fill lanes");
+    }
+}
+
+/* References go along with lanes or stand still, and there is room up to the next multiple of what runs at once. */
+static void test_lanes(void) {
+    Tape tape = {0};
+    CU_ASSERT(tape_lane_room(1) == 8 && tape_lane_room(8) == 8 && tape_lane_room(9) == 16);
+    write_sample_in_lanes(&tape);
+    expect_check(&tape, NULL);
+
+    tape_lanes(&tape, 3); /* of 12 elements 8 are touched from the first on, however few rounds there are */
+    tape_load(&tape, at(LAG_Z, 4, 1, 0));
+    tape_end(&tape);
+    CU_ASSERT_PTR_NULL(tape_check(&tape, size));
+    tape.ref[0].base = 5;
+    CU_ASSERT_PTR_NOT_NULL(tape_check(&tape, size));
+    tape.ref[0] = at(LAG_Z, 11, 0, 0);
+    CU_ASSERT_PTR_NULL(tape_check(&tape, size));
+    tape.ref[0] = at(LAG_Z, 0, 2, 0);
+    expect_check(&tape, "a stride that lanes cannot take");
+
+    tape_lanes(&tape, 2);
+    tape_store(&tape, at(LAG_DERIVE, 8, 1, 0), tape_constant(&tape, 1));
+    tape_end(&tape);
+    CU_ASSERT_PTR_NULL(tape_check(&tape, size));
+    tape.ref[0] = at(LAG_DERIVE, 0, 0, 0);
+    expect_check(&tape, "a stride that lanes cannot take");
+
+    tape_loop(&tape, 2); /* the outer one's stride and that of a sum are free */
+    tape_lanes(&tape, 2);
+    tape_dot(&tape, (TapeRef){LAG_DERIVE, 0, {0, 1, 4}}, (TapeRef){LAG_DERIVE, 0, {8, 0, 2}}, 3);
+    tape_most(&tape, (TapeRef){LAG_DERIVE, 0, {2, 1, 3}}, 3);
+    tape_end(&tape);
+    tape_load(&tape, at(LAG_DERIVE, 0, 15, 0));
+    tape_end(&tape);
+    CU_ASSERT_PTR_NULL(tape_check(&tape, size));
+    tape.ref[2].stride[2] = 4;
+    expect_check(&tape, "a reference past its array"); /* 2 + 7 + 2 * 4 = 17 of 16 */
+
+    tape_lanes(&tape, 2); /* what is closed leaves nothing behind */
+    tape_end(&tape);
+    tape_loop(&tape, 2);
+    tape_load(&tape, at(LAG_Q, 0, 3, 0));
+    tape_repeat(&tape);
+    tape_until(&tape, 3);
+    tape_end(&tape);
+    expect_check(&tape, NULL);
 }
 
 static void test_references(void) {
@@ -217,6 +380,8 @@ static void test_references(void) {
     tape_load(&tape, at(LAG_Q, 0, 1, 0));
     expect_check(&tape, "a stride without its loop");
     tape_load(&tape, at(LAG_ARRAY_COUNT, 0, 0, 0));
+    CU_ASSERT_PTR_NOT_NULL(tape_check(&tape, size));
+    tape.count = 0; /* used by no operation */
     expect_check(&tape, "an array that is not there");
     tape_load(&tape, at(LAG_Q, 0, 0, 0));
     tape.op[0].a = 1;
@@ -238,6 +403,29 @@ static void test_printing(void) {
                        "            A[1 + i + 2*j] = %7\n"
                        "        end\n"
                        "    end\n");
+    tape_free(&tape);
+    write_sample_in_lanes(&tape);
+    expect_text(&tape, "    %0 = const 0.5\n"
+                       "    %1 = const 1\n"
+                       "    %2 = most Z[0 + i], 12 terms\n"
+                       "    WORK[0] = %2\n"
+                       "    repeat\n"
+                       "        %5 = load WORK[0]\n"
+                       "        %6 = mul %5, %0\n"
+                       "        WORK[0] = %6\n"
+                       "        %8 = le %6, %1\n"
+                       "    until %8\n"
+                       "    %10 = load WORK[0]\n"
+                       "    lanes i < 3\n"
+                       "        %12 = load Q[0]\n"
+                       "        %13 = load Z[0 + i]\n"
+                       "        %14 = fma %13, %12, %1\n"
+                       "        %15 = le %14, %10\n"
+                       "        %16 = pick %15, %10, %14\n"
+                       "        DERIVE[0 + i] = %16\n"
+                       "    end\n"
+                       "    %19 = fdot DERIVE[0 + i] . Z[3 + 2*i], 3 terms\n"
+                       "    A[0] = %19\n");
     tape_free(&tape);
     tape_constant(&tape, 0.1);
     tape_constant(&tape, -0.0);
@@ -264,6 +452,26 @@ static void test_trimming(void) {
                        "        A[0 + i] = %3\n"
                        "    end\n");
     expect_check(&tape, NULL);
+
+    tape_most(&tape, at(LAG_Q, 0, 1, 0), 2);
+    tape_repeat(&tape);
+    TapeValue b = tape_load(&tape, at(LAG_Q, 1, 0, 0)), none = tape_unary(&tape, TAPE_SIN, b);
+    TapeValue a = tape_load(&tape, at(LAG_Q, 0, 0, 0)), c = tape_load(&tape, at(LAG_Q, 2, 0, 0));
+    tape_ternary(&tape, TAPE_FMA, a, none, c);
+    tape_store(&tape, at(LAG_A, 0, 0, 0), tape_ternary(&tape, TAPE_PICK, a, b, c));
+    TapeValue done = tape_constant(&tape, 1);
+    tape_fused_dot(&tape, at(LAG_Q, 0, 1, 0), at(LAG_Q, 0, 1, 0), 2);
+    tape_until(&tape, done);
+    tape_trim(&tape);
+    expect_text(&tape, "    repeat\n"
+                       "        %1 = load Q[1]\n"
+                       "        %2 = load Q[0]\n"
+                       "        %3 = load Q[2]\n"
+                       "        %4 = pick %2, %1, %3\n"
+                       "        A[0] = %4\n"
+                       "        %6 = const 1\n"
+                       "    until %6\n");
+    expect_check(&tape, NULL);
 }
 
 void suite_tape(void) {
@@ -272,7 +480,9 @@ void suite_tape(void) {
                                     {"codes", test_codes},
                                     {"unrolled length", test_unrolled},
                                     {"checker: scopes", test_scopes},
+                                    {"checker: pairs", test_pairs},
                                     {"checker: references", test_references},
+                                    {"checker: lanes", test_lanes},
                                     {"printing", test_printing},
                                     {"trimming", test_trimming},
                                     {0}});
