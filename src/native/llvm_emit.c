@@ -427,23 +427,44 @@ static LLVMValueRef long_series(Emitting *e, Series *s, uint32_t terms) {
     return total(e, s, next);
 }
 
+static LLVMValueRef larger_half(Emitting *e, LLVMValueRef x) { return larger(e, half_of(e, x, false), half_of(e, x, true)); }
+
+/* The largest in each lane of so many whole vectors, in a loop. */
+static LLVMValueRef most_of_chunks(Emitting *e, LagArray array, LLVMValueRef first, uint32_t chunks) {
+    LLVMTypeRef type = lanes_type(e, TAPE_LANES_MOST);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), header;
+    LLVMValueRef round = loop_open(e, 0, &header), so_far = LLVMBuildPhi(e->builder, type, ""), none = LLVMConstNull(type);
+    LLVMValueRef at = LLVMBuildMul(e->builder, round, whole(e, TAPE_LANES_MOST), "");
+    LLVMValueRef most = larger(e, load_as(e, type, displaced(e, array, first, at)), so_far);
+    LLVMAddIncoming(so_far, &none, &before, 1);
+    LLVMAddIncoming(so_far, &most, &header, 1);
+    loop_close(e, round, header, chunks);
+    return most;
+}
+
 /* The largest of elements side by side. */
 static LLVMValueRef most_of_lanes(Emitting *e, const Series *s, uint32_t count) {
-    LLVMValueRef most = constant(e, 0);
-    for (uint32_t at = 0, lanes = TAPE_LANES_MOST; at < count; at += lanes) {
-        while (lanes > count - at) lanes /= 2;
-        LLVMValueRef pointer = displaced(e, s->ref[0]->array, s->begin[0], whole(e, s->ref[0]->base + at));
-        while (lanes_of(most) > lanes) most = larger(e, half_of(e, most, false), half_of(e, most, true));
-        most = larger(e, load_as(e, lanes_type(e, lanes), pointer), most);
+    LagArray array = s->ref[0]->array;
+    LLVMValueRef first = displaced(e, array, s->begin[0], whole(e, s->ref[0]->base)), most = constant(e, 0);
+    uint32_t at = 0, lanes = TAPE_LANES_MOST, chunks = count / TAPE_LANES_MOST;
+    if (chunks > CHUNKS_MOST) {
+        most = most_of_chunks(e, array, first, chunks);
+        at = chunks * TAPE_LANES_MOST;
     }
-    while (lanes_of(most) > 1) most = larger(e, half_of(e, most, false), half_of(e, most, true));
+    for (; at < count; at += lanes) {
+        while (lanes > count - at) lanes /= 2;
+        while (lanes_of(most) > lanes) most = larger_half(e, most);
+        most = larger(e, load_as(e, lanes_type(e, lanes), displaced(e, array, first, whole(e, at))), most);
+    }
+    while (lanes_of(most) > 1) most = larger_half(e, most);
     return most;
 }
 
 static Series series_of(Emitting *e, TapeOp op) {
-    Series s = {.code = op.code, .refs = op.code == TAPE_MOST ? 1 : 2, .ref = {&e->tape->ref[op.a], &e->tape->ref[op.b]}};
-    for (uint32_t i = 0; i < s.refs && !e->unrolled; i++) {
-        s.begin[i] = cursor(e, s.ref[i]);
+    Series s = {.code = op.code, .refs = op.code == TAPE_MOST ? 1 : 2};
+    for (uint32_t i = 0; i < s.refs; i++) {
+        s.ref[i] = &e->tape->ref[i ? op.b : op.a];
+        s.begin[i] = e->unrolled ? NULL : cursor(e, s.ref[i]);
         s.stride[i] = s.ref[i]->stride[e->depth];
     }
     return s;
@@ -686,7 +707,7 @@ static bool elements_new(Emitting *e) {
 
 static bool emit_tape(Emitting *e, const char *name, bool optimised) {
     e->systems = e->tape->systems ? e->tape->systems : 1;
-    e->unrolled = e->systems == 1 && job_unrolls(e->tape, optimised);
+    e->unrolled = job_unrolls(e->tape, optimised);
     e->fma = cpu_has(CPU_FMA);
     e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
     bool good = !e->tape->failed && e->value && elements_new(e);
