@@ -5,6 +5,7 @@
 #include "native/backend.h"
 #include "native/object.h"
 #include "suite.h"
+#include "tape_writing.h"
 
 #include <elf.h>
 #include <libtcc.h>
@@ -138,7 +139,7 @@ static inline void write_all_codes(Tape *tape) {
     for (int i = 0; i < 200; i++) sum = tape_binary(tape, TAPE_MUL, sum, tape_constant(tape, 1 + 1e-5 * i));
     for (int i = TAPE_ADD; i < TAPE_CODE_COUNT; i++) {
         TapeCode code = (TapeCode)i;
-        TapeValue value = tape_operands(code) == 1 ? tape_unary(tape, code, y) : tape_binary(tape, code, sum, y);
+        TapeValue value = write_operation(tape, code, (TapeValue[]){tape_operands(code) == 1 ? y : sum, y, sum});
         tape_store(tape, (TapeRef){LAG_JACOBIAN, (uint32_t)i, {0}}, value);
     }
 }

@@ -26,7 +26,7 @@ static const size_t size[LAG_ARRAY_COUNT] = {
 
 static const double special[] = {0.0,  -0.0,    0x1p-1074, -0x1p-1074, 0x1p-1022, 0.5,      -0.5,      1,   -1,  2,    3.25,
                                  1e-8, 0x1p-27, DBL_MAX,   -DBL_MAX,   1e300,     INFINITY, -INFINITY, NAN, 700, -700, M_PI};
-enum { SPECIALS = sizeof special / sizeof *special };
+enum { SPECIALS = sizeof special / sizeof *special, PAIRS = SPECIALS * SPECIALS };
 
 static TapeRef at(LagArray array, uint32_t base, uint32_t i, uint32_t j) { return (TapeRef){array, base, {i, j}}; }
 

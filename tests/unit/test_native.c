@@ -1,6 +1,7 @@
 /* test_native.c: the interpreter against values worked out by hand, and the code of every road against the interpreter, bit
  * for bit. */
 #include "native/backend.h"
+#include "native/cpu.h"
 #include "random_tape.h"
 #include "tape_runs.h"
 
@@ -10,7 +11,13 @@
 
 /* ---- Codes ---- */
 
-static double expected(TapeCode code, double a, double b) {
+/* A product and a sum: rounded once where the CPU can. */
+static double fused(double a, double b, double c) {
+    volatile double product = a * b;
+    return cpu_has(CPU_FMA) ? fma(a, b, c) : product + c;
+}
+
+static double expected(TapeCode code, double a, double b, double c) {
     switch (code) {
     case TAPE_ADD: return a + b;
     case TAPE_SUB: return a - b;
@@ -18,6 +25,9 @@ static double expected(TapeCode code, double a, double b) {
     case TAPE_DIV: return a / b;
     case TAPE_NEG: return -a;
     case TAPE_SQRT: return sqrt(a);
+    case TAPE_FMA: return fused(a, b, c);
+    case TAPE_LE: return isnan(a) || isnan(b) || a > b ? 0 : 1;
+    case TAPE_PICK: return a == 0 ? c : b;
     case TAPE_ABS: return copysign(a, 1);
     case TAPE_SIGN: return native_sign(a);
     case TAPE_MIN: return native_min(a, b);
@@ -26,31 +36,43 @@ static double expected(TapeCode code, double a, double b) {
     }
 }
 
-/* Every code at every pair of special values, as an operation of its own. */
-static void test_codes(void) {
+/* One operation at every tuple of special values, interpreted and by its code of each road. */
+static unsigned differing(TapeCode code, const Tape *tape, LagNative *const run[ROADS]) {
     static Memory memory, interpreted, native;
+    uint32_t operands = tape_operands(code), tuples = operands == 1 ? SPECIALS : operands == 2 ? PAIRS : PAIRS * SPECIALS;
+    unsigned wrong = 0;
+    for (uint32_t i = 0; i < tuples; i++) {
+        double *q = memory.q;
+        q[0] = special[i % SPECIALS], q[1] = special[i / SPECIALS % SPECIALS], q[2] = special[i / PAIRS];
+        interpreted = memory;
+        interpret(tape, &interpreted);
+        double value = expected(code, q[0], q[1], q[2]);
+        for (int road = 0; road < ROADS; road++) {
+            native = memory;
+            execute(tape, run[road], &native);
+            if (same(&value, interpreted.a, 1) && same(&value, native.a, 1)) continue;
+            wrong++;
+            printf("\n    %s(%a, %a, %a): expected %a, interpreter %a, %s %a", tape_code_text(code), q[0], q[1], q[2], value,
+                   interpreted.a[0], lag_backend_name(roads[road]), native.a[0]);
+        }
+    }
+    return wrong;
+}
+
+/* Every code at all special values, as an operation of its own. */
+static void test_codes(void) {
     static Tape tape[TAPES];
     uint32_t count = 0, wrong = 0;
     for (int code = TAPE_ADD; code < TAPE_CODE_COUNT; code++, count++) {
-        TapeValue a = tape_load(&tape[count], at(LAG_Q, 0, 0, 0)), b = tape_load(&tape[count], at(LAG_Q, 1, 0, 0));
-        TapeValue value = tape_operands((TapeCode)code) == 1 ? tape_unary(&tape[count], (TapeCode)code, a)
-                                                             : tape_binary(&tape[count], (TapeCode)code, a, b);
-        tape_store(&tape[count], at(LAG_A, 0, 0, 0), value);
+        TapeValue operand[3];
+        for (uint32_t i = 0; i < 3; i++) operand[i] = tape_load(&tape[count], at(LAG_Q, i, 0, 0));
+        tape_store(&tape[count], at(LAG_A, 0, 0, 0), write_operation(&tape[count], (TapeCode)code, operand));
     }
     Native made[ROADS];
     for (int road = 0; road < ROADS; road++) made[road] = compile(tape, count, NULL, roads[road]);
-    for (uint32_t i = 0; i < ROADS * count * SPECIALS * SPECIALS; i++) {
-        uint32_t c = i / (SPECIALS * SPECIALS) % count, road = i / (SPECIALS * SPECIALS) / count;
-        memory.q[0] = special[i / SPECIALS % SPECIALS];
-        memory.q[1] = special[i % SPECIALS];
-        interpreted = native = memory;
-        interpret(&tape[c], &interpreted);
-        execute(&tape[c], made[road].run[c], &native);
-        double value = expected((TapeCode)(TAPE_ADD + (int)c), memory.q[0], memory.q[1]);
-        if (same(&value, interpreted.a, 1) && same(&value, native.a, 1)) continue;
-        wrong++;
-        printf("\n    %s(%a, %a): expected %a, interpreter %a, %s %a", tape_code_text((TapeCode)(TAPE_ADD + (int)c)),
-               memory.q[0], memory.q[1], value, interpreted.a[0], lag_backend_name(roads[road]), native.a[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        LagNative *const run[ROADS] = {made[0].run[i], made[1].run[i], made[2].run[i]};
+        wrong += differing((TapeCode)(TAPE_ADD + (int)i), &tape[i], run);
     }
     CU_ASSERT_EQUAL(wrong, 0);
     for (int road = 0; road < ROADS; road++) native_free(made[road].code);
@@ -107,22 +129,50 @@ static void test_elementary(void) {
     }
 }
 
-/* The square root and the SELECTION functions have functions too, and operators have none. */
+/* The square root, what fuses and the SELECTION functions have functions too, and other operators have none. */
 static void test_exact(void) {
     for (int i = 0; i < TAPE_CBRT; i++) {
         TapeCode code = (TapeCode)i;
-        bool has = i >= TAPE_SQRT, one = has && tape_operands(code) == 1;
-        CU_ASSERT(!native_symbol(code) == !has && !native_function1(code) == !one);
-        CU_ASSERT(!native_function2(code) == !(has && !one));
-        char name[32];
-        snprintf(name, sizeof name, "lag_%s", tape_code_text(code));
-        if (has) CU_ASSERT_STRING_EQUAL(native_symbol(code), name);
-        for (int k = 0; has && k < SPECIALS * SPECIALS; k++) {
-            double a = special[k / SPECIALS], b = special[k % SPECIALS], exact = expected(code, a, b);
-            double value = one ? native_function1(code)(a) : native_function2(code)(a, b);
+        bool fuses = code == TAPE_FMA || code == TAPE_FUSED_DOT, chosen = code >= TAPE_ABS || code == TAPE_SQRT;
+        uint32_t operands = chosen ? tape_operands(code) : 0;
+        CU_ASSERT_EQUAL(!native_symbol(code), !(fuses || chosen));
+        CU_ASSERT(!native_function1(code) == (operands != 1) && !native_function2(code) == (operands != 2));
+        for (int k = 0; chosen && k < PAIRS; k++) {
+            double a = special[k / SPECIALS], b = special[k % SPECIALS], exact = expected(code, a, b, 0);
+            double value = operands == 1 ? native_function1(code)(a) : native_function2(code)(a, b);
             CU_ASSERT(same(&value, &exact, 1));
         }
     }
+    for (int k = 0; k < PAIRS * SPECIALS; k++) {
+        double a = special[k % SPECIALS], b = special[k / SPECIALS % SPECIALS], c = special[k / PAIRS];
+        double exact = fused(a, b, c), value = native_fused()(a, b, c);
+        CU_ASSERT(same(&value, &exact, 1));
+    }
+}
+
+/* What generated code may call has an address; and in lanes, where the CPU has such, the elementary functions alone. */
+static void test_addresses(void) {
+    for (int i = 0; i < TAPE_CODE_COUNT; i++) {
+        const char *symbol = native_symbol((TapeCode)i);
+        if (!symbol) continue;
+        char name[32];
+        if (i != TAPE_FUSED_DOT) {
+            snprintf(name, sizeof name, "lag_%s", tape_code_text((TapeCode)i));
+            CU_ASSERT_STRING_EQUAL(symbol, name);
+        }
+        CU_ASSERT_NOT_EQUAL(native_address(symbol), 0);
+        for (uint32_t lanes = 1; lanes <= 2 * TAPE_LANES_MOST; lanes++) {
+            snprintf(name, sizeof name, "%s_%u", symbol, lanes);
+            bool vector = lanes == 2 || lanes == 4 || lanes == 8;
+            CU_ASSERT_EQUAL(native_address(name) != 0, i >= TAPE_CBRT && vector && lanes <= cpu_lanes());
+        }
+    }
+    CU_ASSERT_EQUAL(native_address("lag_sin"), (uintptr_t)native_function1(TAPE_SIN));
+    CU_ASSERT_EQUAL(native_address("lag_atan2"), (uintptr_t)native_function2(TAPE_ATAN2));
+    CU_ASSERT_EQUAL(native_address("lag_fma"), (uintptr_t)native_fused());
+    CU_ASSERT_EQUAL(native_address("lag_fused_dot"), (uintptr_t)native_fused_dot());
+    CU_ASSERT(!native_address("") && !native_address("lag_") && !native_address("lag_si") && !native_address("lag_sin_"));
+    CU_ASSERT(!native_address("lag_sin_42") && !native_address("sin") && !native_address("lag_add"));
 }
 
 /* ---- Loops and dot products ---- */
@@ -305,12 +355,13 @@ static LagStatus print(const NativeJob *job, bool assembly, Buffer *out) {
     return native_print(job, assembly, out, why, sizeof why);
 }
 
-/* A loop that stays a loop does what the same one unrolled does; and which is which is to be seen. */
+/* A loop that stays a loop does what the same one unrolled does, if it can be; and which is which is to be seen. */
 static void test_forms(void) {
     static Memory before, looped, unrolled;
     const char *name = "form";
     const double *table[LAG_ARRAY_COUNT] = {0};
     SuiteRandom random = {7};
+    int straight = 0;
     for (int i = 0; i < 20; i++) {
         Tape tape[2] = {0};
         SuiteRandom again = random;
@@ -321,16 +372,20 @@ static void test_forms(void) {
         unrolled = all(&tape[0], &before);
         looped = all(&tape[1], &before);
         CU_ASSERT(same((double *)&unrolled, (double *)&looped, sizeof looped / sizeof(double)));
+        CU_ASSERT_FALSE(job_unrolls(&tape[1], true));
+        straight += job_unrolls(&tape[0], true);
         for (int form = 0; form < 2; form++) {
             const Tape *one = &tape[form];
             Buffer out = {0};
             CU_ASSERT_EQUAL(print(&(NativeJob){&one, &name, 1, table, size}, false, &out), LAG_OK);
-            CU_ASSERT_EQUAL(strstr(out.bytes, " phi ") != NULL, form == 1);
+            CU_ASSERT_EQUAL(strstr(out.bytes, " br ") == NULL, job_unrolls(one, true));
+            CU_ASSERT(form == 0 || strstr(out.bytes, " phi "));
             CU_ASSERT(!strstr(out.bytes, " fast ") && !strstr(out.bytes, " contract ") && !strstr(out.bytes, " reassoc "));
             buffer_free(&out);
             tape_free(&tape[form]);
         }
     }
+    CU_ASSERT(straight > 5);
 }
 
 static void test_long(void) {
@@ -471,6 +526,7 @@ void suite_native(void) {
                                       {"selection", test_selection},
                                       {"elementary functions", test_elementary},
                                       {"exact functions", test_exact},
+                                      {"addresses", test_addresses},
                                       {"loops", test_loops},
                                       {"dot products", test_dots},
                                       {"constants", test_constants},
