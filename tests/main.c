@@ -74,6 +74,7 @@ int main(int argc, char **argv) {
     suite_mechanics();
     suite_discrete();
     suite_native();
+    suite_lanes();
     suite_object();
     suite_object_bad();
     suite_cache();

@@ -99,23 +99,38 @@ static void execute(const Tape *tape, LagNative *run, Memory *memory) {
     free(work);
 }
 
-/* All ways of running one tape leave the same memory, which is given back. */
-static Memory all(const Tape *tape, const Memory *before) {
-    static Memory one, other;
-    one = *before;
-    interpret(tape, &one);
+/* Sets to 0 what means nothing of what a tape leaves. */
+typedef void Unsure(uint32_t tape, Memory *memory);
+
+/* Tapes compiled together leave the same memory by each road as by the interpreter; after[i] is what tape i leaves. */
+static void all_of(const Tape *tape, uint32_t count, const Memory *before, Unsure *unsure, Memory *after) {
+    static Memory other;
+    for (uint32_t i = 0; i < count; i++) {
+        after[i] = *before;
+        interpret(&tape[i], &after[i]);
+        if (unsure) unsure(i, &after[i]);
+    }
     for (int road = 0; road < ROADS; road++) {
-        other = *before;
-        Native native = compile(tape, 1, before->derive, roads[road]);
-        execute(tape, native.run[0], &other);
-        CU_ASSERT(same((double *)&one, (double *)&other, sizeof one / sizeof(double)));
+        Native native = compile(tape, count, before->derive, roads[road]);
+        for (uint32_t i = 0; i < count; i++) {
+            other = *before;
+            execute(&tape[i], native.run[i], &other);
+            if (unsure) unsure(i, &other);
+            CU_ASSERT(same((double *)&after[i], (double *)&other, sizeof other / sizeof(double)));
+        }
         native_free(native.code);
     }
-    return one;
+}
+
+/* All ways of running one tape leave the same memory, which is given back. */
+static Memory all(const Tape *tape, const Memory *before) {
+    static Memory after;
+    all_of(tape, 1, before, NULL, &after);
+    return after;
 }
 
 /* Rounds enough for the tape's loops to stay loops. They leave a piece of LAG_WORK filled. */
-static void write_padding(Tape *tape) {
+static inline void write_padding(Tape *tape) {
     uint32_t padding = tape_work(tape, LONG_ENOUGH);
     TapeValue one = tape_constant(tape, 1);
     tape_loop(tape, LONG_ENOUGH);
