@@ -75,6 +75,7 @@ int main(int argc, char **argv) {
     suite_discrete();
     suite_native();
     suite_lanes();
+    suite_systems();
     suite_object();
     suite_object_bad();
     suite_cache();

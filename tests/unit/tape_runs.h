@@ -123,7 +123,7 @@ static void all_of(const Tape *tape, uint32_t count, const Memory *before, Unsur
 }
 
 /* All ways of running one tape leave the same memory, which is given back. */
-static Memory all(const Tape *tape, const Memory *before) {
+static inline Memory all(const Tape *tape, const Memory *before) {
     static Memory after;
     all_of(tape, 1, before, NULL, &after);
     return after;
