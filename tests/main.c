@@ -76,6 +76,7 @@ int main(int argc, char **argv) {
     suite_native();
     suite_lanes();
     suite_systems();
+    suite_job();
     suite_object();
     suite_object_bad();
     suite_cache();

@@ -47,6 +47,7 @@ void suite_discrete(void);
 void suite_native(void);
 void suite_lanes(void);
 void suite_systems(void);
+void suite_job(void);
 void suite_object(void);
 void suite_object_bad(void);
 void suite_cache(void);

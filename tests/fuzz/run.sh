@@ -6,7 +6,7 @@ seconds=${1:-120}
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 root=$(cd "$here/../.." && pwd)
 build=$root/build-fuzz
-targets='text table object'
+targets='text table object job'
 
 if [ -z "$CC" ]; then
     CC=clang
@@ -15,7 +15,7 @@ fi
 export CC
 [ -d "$build" ] || meson setup "$build" "$root" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
     -Dbuildtype=debugoptimized || exit 2
-meson compile -C "$build" fuzz-text fuzz-table fuzz-object || exit 2
+meson compile -C "$build" fuzz-text fuzz-table fuzz-object fuzz-job || exit 2
 
 # What is freed is kept back by the address sanitizer: little of it, so that the limit is one of what the target holds.
 ASAN_OPTIONS=quarantine_size_mb=16:malloc_context_size=8
