@@ -342,7 +342,7 @@ static LLVMValueRef elementary(Emitting *e, const char *symbol, LLVMValueRef *ar
     return joined(e, half[0], half[1]);
 }
 
-/* x[0] if it compares so with x[1], else otherwise. */
+/* In each lane `then` where x compares so with y, else `otherwise`. */
 static LLVMValueRef choose(Emitting *e, LLVMRealPredicate how, LLVMValueRef x, LLVMValueRef y, LLVMValueRef then,
                            LLVMValueRef otherwise) {
     LLVMValueRef value[] = {x, y, then, otherwise};
@@ -609,7 +609,7 @@ static void emit_loop(Emitting *e, uint32_t begin, uint32_t end) {
     loop_close(e, counter, header, e->tape->op[begin].a);
 }
 
-/* Vectors of 8 rounds, as long as more than 4 are left; then of 4, 2 or 1. */
+/* Vectors of 8 rounds, as long as more than 4 are left; then one of 4, 2 or 1. */
 static void emit_lanes(Emitting *e, uint32_t begin, uint32_t end) {
     uint32_t count = e->tape->op[begin].a, at = 0, chunks = count / TAPE_LANES_MOST;
     e->lane = e->depth;
