@@ -83,6 +83,7 @@ int main(int argc, char **argv) {
     suite_cache_places();
     suite_solve();
     suite_affine();
+    suite_sweeps();
     suite_session();
     suite_tiers();
     suite_golden();
