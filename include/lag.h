@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 2 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 3 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -341,6 +341,7 @@ typedef struct LagReport {
     double t;            /* reached */
     double residual;     /* of the step that failed, max norm; 0 on success */
     uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4; for LAG_ROAD_AFFINE those of first steps) */
+    uint64_t sweeps;     /* of LAG_ROAD_SWEEPS, over all steps: evaluations of the forces at all nodes, less one a step */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
     double energy;
     double seconds; /* spent in advance */

@@ -122,8 +122,15 @@ static void print_kernels(LagModel *model, Buffer *out) {
         buffer_print(out, ", %llu operations a residual, %llu with its Jacobian\n",
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
-        if (lag_kernel_road(kernel) == LAG_ROAD_AFFINE)
+        LagRoad road = lag_kernel_road(kernel);
+        if (road == LAG_ROAD_AFFINE)
             buffer_text(out, "  an affine map, made once for each dt; method = newton solves each step instead\n");
+        else if (road == LAG_ROAD_SWEEPS)
+            buffer_print(
+                out,
+                "  by fixed-point iteration over the nodes, %llu operations a step of one sweep, and by Newton where "
+                "that does not converge; method = newton solves each step instead\n",
+                (unsigned long long)tape_unrolled(&k->tape[LAG_STEPS]));
         print_code(k, out);
     }
 }

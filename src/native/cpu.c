@@ -2,6 +2,7 @@
  * microseconds. */
 #include "native/cpu.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -38,15 +39,13 @@ static const struct {
     {CPUID_INDEX_80000001, cpuid_register_index_ecx}, {CPUID_INDEX_80000001, cpuid_register_index_edx},
 };
 
-size_t cpu_identity(uint8_t *bytes, size_t most) {
-    Words out = {bytes, 0, most};
+static void identify(Words *out) {
     for (unsigned leaf = CPUID_INDEX_1; leaf <= CPUID_INDEX_14_ECX_0; leaf++) {
         const struct cpuid_feature *feature = __x86_get_cpuid_feature_leaf(leaf);
-        add(&out, feature->active_array, sizeof feature->active_array);
+        add(out, feature->active_array, sizeof feature->active_array);
     }
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        add(&out, &__x86_get_cpuid_feature_leaf(told[i].leaf)->cpuid_array[told[i].number], sizeof(unsigned));
-    return out.size;
+        add(out, &__x86_get_cpuid_feature_leaf(told[i].leaf)->cpuid_array[told[i].number], sizeof(unsigned));
 }
 
 /* As CPU_FEATURE_ACTIVE, which shifts a 1 into the sign. */
@@ -56,7 +55,7 @@ static bool is_active(unsigned index) {
     return leaf->active_array[index / BITS % REGISTERS] >> index % BITS & 1;
 }
 
-bool cpu_has(CpuFeature feature) {
+static bool has(CpuFeature feature) {
     switch (feature) {
     case CPU_AVX: return is_active(x86_cpu_AVX);
     case CPU_AVX2: return is_active(x86_cpu_AVX2);
@@ -67,7 +66,7 @@ bool cpu_has(CpuFeature feature) {
 
 #else
 
-bool cpu_has(CpuFeature feature) {
+static bool has(CpuFeature feature) {
 #if defined(__x86_64__)
     switch (feature) {
     case CPU_AVX: return __builtin_cpu_supports("avx");
@@ -80,16 +79,31 @@ bool cpu_has(CpuFeature feature) {
 #endif
 }
 
-size_t cpu_identity(uint8_t *bytes, size_t most) {
-    Words out = {bytes, 0, most};
+static void identify(Words *out) {
     unsigned long features[2] = {getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
     const char *platform = (const char *)getauxval(AT_PLATFORM);
-    add(&out, features, sizeof features);
-    if (platform) add(&out, platform, strlen(platform));
-    return out.size;
+    add(out, features, sizeof features);
+    if (platform) add(out, platform, strlen(platform));
 }
 
 #endif
+
+/* LAG_CPU names a lesser CPU than there is, to be content with: sse2, or avx2, which has fused multiply-add. */
+static bool is_allowed(CpuFeature feature) {
+    const char *named = getenv("LAG_CPU");
+    if (!named) return true;
+    return strcmp(named, "sse2") != 0 && (strcmp(named, "avx2") != 0 || feature != CPU_AVX512);
+}
+
+bool cpu_has(CpuFeature feature) { return has(feature) && is_allowed(feature); }
+
+size_t cpu_identity(uint8_t *bytes, size_t most) {
+    const uint8_t allowed = (uint8_t)(cpu_has(CPU_AVX512) << 2 | cpu_has(CPU_AVX2) << 1 | cpu_has(CPU_FMA));
+    Words out = {bytes, 0, most};
+    add(&out, &allowed, sizeof allowed);
+    identify(&out);
+    return out.size;
+}
 
 uint32_t cpu_lanes(void) {
 #if defined(__x86_64__)

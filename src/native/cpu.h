@@ -9,6 +9,7 @@
 /* What is looked for on x86, where not every CPU has it; elsewhere there is fused multiply-add, and nothing else here. */
 typedef enum CpuFeature { CPU_AVX, CPU_AVX2, CPU_FMA, CPU_AVX512 /* VL and DQ */ } CpuFeature;
 
+/* What there is and LAG_CPU allows. */
 bool cpu_has(CpuFeature feature);
 
 /* Lanes of the widest vectors of doubles that the elementary functions come in: 8, 4 or 2; 1 where they come in none. */

@@ -101,6 +101,8 @@ static void json_run(const Tool *tool, const LagReport *report, LagStatus status
     json_numbers(stdout, tool->rate, d);
     fputs(",\"iterations\":", stdout);
     json_number(stdout, report->steps ? (double)report->iterations / (double)report->steps : 0);
+    fputs(",\"sweeps\":", stdout);
+    json_number(stdout, report->steps ? (double)report->sweeps / (double)report->steps : 0);
     fputs(",\"energy\":", stdout);
     json_number(stdout, report->energy);
     fputs(",\"energy_drift\":", stdout);
@@ -156,7 +158,8 @@ static void say_run(const Tool *tool, const LagReport *report) {
     if (isfinite(report->energy))
         fprintf(tool->say, "  energy %.10g, from %.10g: drift %.2g\n", report->energy, report->energy_start, drift(report));
     fputs("  ", tool->say);
-    if (ggl && !newton && report->steps) fputs("an affine map, ", tool->say);
+    if (ggl && !newton && !report->sweeps && report->steps) fputs("an affine map, ", tool->say);
+    if (report->sweeps) fprintf(tool->say, "%.3g sweeps a step, ", (double)report->sweeps / (double)report->steps);
     if (newton) fprintf(tool->say, "%.3g Newton iterations a step, ", (double)report->iterations / (double)report->steps);
     say_seconds(tool->say, report->seconds);
     if (report->steps) {

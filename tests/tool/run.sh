@@ -324,7 +324,7 @@ first = rows[0]
 assert [r["do"] for r in rows] == ["integrate", "save", "show", "show", "integrate", "integrate", "integrate"]
 assert first["steps"] == 20 and first["t"] == 2
 assert abs(first["q"][0] - math.cos(2)) < 1e-8 and abs(first["pi"][0] + math.sin(2)) < 1e-8
-assert 0 < first["iterations"] < 1 and 0 < abs(first["energy_drift"]) < 1e-8 and "status" not in first
+assert 0 < first["iterations"] < 1 and first["sweeps"] == 0 and 0 < abs(first["energy_drift"]) < 1e-8 and "status" not in first
 assert list(first["seconds"]) == "parse differentiate emit optimise codegen link integrate".split()
 assert rows[4]["t"] == 4 and rows[4]["seconds"]["parse"] == 0
 assert rows[5]["energy_drift"] is None and -1 < rows[6]["energy_drift"] < 0 and rows[6]["energy"] < 1
