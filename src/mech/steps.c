@@ -18,8 +18,8 @@ enum {
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
-static const double steps_left = 0.5;     /* of a rounding may be missing */
-static const double steps_least = 0.25;   /* changes of less of a rounding tell nothing */
+static const double steps_left = 0.5;       /* of a rounding may be missing */
+static const double steps_least = 0.25;     /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;       /* changes up to that many roundings may stop shrinking */
 
 /* Pieces of LAG_WORK. */
@@ -30,7 +30,8 @@ typedef struct Room {
     uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
     uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
     uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
-    uint32_t q, u;                     /* [d] the next state */
+    uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
+    uint32_t f;                        /* [d, l] of several systems: the impulses under way */
 } Room;
 
 typedef struct Steps {
@@ -78,6 +79,12 @@ static void keep(const Steps *s, LagArray array, uint32_t base, TapeValue value)
     tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
 }
 
+/* Where the sweeps have their impulses. Of several systems those that are at rest go on to be computed, for the others'
+ * sake, and what they had come to is kept beside: nothing of a sweep waits for the judgement of the one before. */
+static TapeRef under_way(const Steps *s, uint32_t k) {
+    return of(s->w, s->several ? LAG_WORK : LAG_F, s->several ? s->room.f : 0, k, s->l);
+}
+
 /* Of systems side by side, those keep a value for which `mask` is 0. */
 static TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef ref) {
     return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
@@ -110,12 +117,13 @@ static void write_measure(const Steps *s) {
 }
 
 /* z_i and h v_i of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
-static void write_place(const Steps *s, LagArray reach, LagArray rate, TapeValue c, uint32_t k, uint32_t count) {
+static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count) {
     Writer *w = s->w;
+    LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, rate = ahead ? LAG_RATE_AHEAD : LAG_RATE;
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
     for (uint32_t i = 0; i < count; i++) {
-        TapeRef f = terms(w, of(w, LAG_F, 0, k + i, s->l), 1);
+        TapeRef f = terms(w, ahead ? of(w, LAG_F, 0, k + i, s->l) : under_way(s, k + i), 1);
         gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
         if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
     }
@@ -128,14 +136,14 @@ static void write_place(const Steps *s, LagArray reach, LagArray rate, TapeValue
     }
 }
 
-/* The same of all, by the tables or by those that extrapolate. */
-static void write_places(const Steps *s, LagArray reach, LagArray rate) {
+/* The same of all, from the impulses under way; or ahead, from those of the step before. */
+static void write_places(const Steps *s, bool ahead) {
     Writer *w = s->w;
     tape_lanes(w->tape, w->s);
     TapeValue c = tape_load(w->tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
     uint32_t bodies = coordinates_begin(w), together = s->moving ? PLACES / 2 : PLACES;
     for (uint32_t k = 0; k < bodies; k += together)
-        write_place(s, reach, rate, c, k, bodies - k < together ? bodies - k : together);
+        write_place(s, ahead, c, k, bodies - k < together ? bodies - k : together);
     coordinates_end(w);
     tape_end(w->tape);
 }
@@ -169,7 +177,7 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
     emit_bind(&w->emit, m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
     emit_roots(&w->emit, m->A, w->d, NULL, 0);
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeRef place = at(LAG_F, k * s->l, 1, 0, 0);
+        TapeRef kept = at(LAG_F, k * s->l, 1, 0, 0), place = s->several ? at(LAG_WORK, s->room.f + k * s->l, 1, 0, 0) : kept;
         TapeValue share = tape_load(tape, at(LAG_SHARE, k * s->l, 1, 0, 0));
         TapeValue f = binary(w, TAPE_MUL, share, acceleration(s, k));
         if (compare) {
@@ -177,7 +185,8 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
             change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
             most = k ? binary(w, TAPE_LARGER, change, most) : change;
         }
-        tape_store(tape, place, compare ? masked(s, active, f, place) : f);
+        tape_store(tape, place, f);
+        if (s->several && compare) tape_store(tape, kept, masked(s, active, f, kept));
     }
     if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
     tape_end(tape);
@@ -235,8 +244,10 @@ static TapeValue write_next(const Steps *s) {
         TapeValue gone = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, w->s, 0, 0, 0), 1), f, w->s);
         TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
         TapeValue next_q = binary(w, TAPE_ADD, q, binary(w, TAPE_ADD, u, gone)), next_u = binary(w, TAPE_ADD, u, pushed);
-        tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), q);
-        tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), u);
+        if (!s->several) {
+            tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), q);
+            tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), u);
+        }
         tape_store(tape, of(w, LAG_Q, 0, k, 1), next_q);
         tape_store(tape, of(w, LAG_U, 0, k, 1), next_u);
         TapeValue zero = either(s, binary(w, TAPE_SUB, next_q, next_q), binary(w, TAPE_SUB, next_u, next_u));
@@ -247,18 +258,16 @@ static TapeValue write_next(const Steps *s) {
     return binary(w, TAPE_LE, tape_fused_dot(tape, zeros, zeros, w->d), number(s, 0));
 }
 
-/* Goes back to the state before where the step was not good. */
-static void write_return(const Steps *s) {
+/* from[i] to to[i], or what stands there where `mask` is 0. */
+static void copy_state(const Steps *s, bool back, TapeValue mask) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue good = work(s, s->several ? s->room.alive : s->room.good);
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        const LagArray array[] = {LAG_Q, LAG_U};
-        const uint32_t before[] = {s->room.q, s->room.u};
+        const TapeRef state[] = {of(w, LAG_Q, 0, k, 1), of(w, LAG_U, 0, k, 1)};
+        const TapeRef kept[] = {of(w, LAG_WORK, s->room.q, k, 1), of(w, LAG_WORK, s->room.u, k, 1)};
         for (int i = 0; i < 2; i++) {
-            TapeValue old = tape_load(tape, of(w, LAG_WORK, before[i], k, 1)),
-                      new = tape_load(tape, of(w, array[i], 0, k, 1));
-            tape_store(tape, of(w, array[i], 0, k, 1), tape_ternary(tape, TAPE_PICK, good, new, old));
+            TapeRef from = back ? kept[i] : state[i], to = back ? state[i] : kept[i];
+            tape_store(tape, to, tape_ternary(tape, TAPE_PICK, mask, tape_load(tape, from), tape_load(tape, to)));
         }
     }
     coordinates_end(w);
@@ -291,6 +300,7 @@ static void make_room(Steps *s) {
     Room *room = &s->room;
     room->z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
     room->v = s->moving ? tape_work(tape, d * line) : 0;
+    room->f = s->several ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
     room->size = tape_work(tape, d);
     room->measure = tape_work(tape, d);
@@ -312,22 +322,26 @@ void steps_write(Writer *w) {
     w->h = load(w, LAG_TIME, 1);
     w->inverse_h = binary(w, TAPE_DIV, number(&s, 1), w->h);
     emit_roots(&w->emit, w->m->A, w->d, w->m->state, 2 * w->d + 1); /* what depends on parameters alone */
-    if (s.several) keep(&s, LAG_WORK, s.room.alive, number(&s, 1));
+    if (s.several) {
+        keep(&s, LAG_WORK, s.room.alive, number(&s, 1));
+        copy_state(&s, false, number(&s, 1));
+    }
     tape_repeat(tape);
     TapeValue t = time_now(&s);
     write_measure(&s);
-    write_places(&s, LAG_REACH_AHEAD, LAG_RATE_AHEAD);
+    write_places(&s, true);
     write_impulses(&s, t, false);
     keep(&s, LAG_WORK, s.room.sweeps, number(&s, 0));
     keep(&s, LAG_WORK, s.room.now, number(&s, 0));
     if (s.several) keep(&s, LAG_WORK, s.room.active, work(&s, s.room.alive));
     tape_repeat(tape);
-    write_places(&s, LAG_REACH, LAG_RATE);
+    write_places(&s, false);
     write_impulses(&s, t, true);
     tape_until(tape, write_judgement(&s));
     write_memory(&s);
     TapeValue last = write_count(&s, write_next(&s));
-    if (s.several) write_return(&s);
+    if (s.several) copy_state(&s, false, work(&s, s.room.alive));
     tape_until(tape, last);
-    if (!s.several) write_return(&s); /* behind the loop: there nothing waits for it */
+    TapeValue failed = binary(w, TAPE_LE, work(&s, s.room.good), number(&s, 0));
+    copy_state(&s, true, s.several ? number(&s, 1) : failed); /* behind the loop: there nothing waits for it */
 }

@@ -129,9 +129,21 @@ static bool is_inverted(const Emitter *e, NodeId base) {
     return base < e->inverted_capacity && (e->inverted[base] & EMIT_INVERTED);
 }
 
-/* 1 / sqrt(x) by products and sums alone, where a root and a division take as long as twenty: two steps of fourth order,
- * y (1 + e / 2 + 3/8 e^2 + 5/16 e^3) with e = 1 - x y^2, from 3.5 % to a rounding or two. Not finite where x is not
- * positive. */
+/* What makes y nearer to 1 / sqrt(x): y (1 + e / 2 + 3/8 e^2 + ..) with e = 1 - x y^2. */
+static TapeValue nearer_root(Emitter *e, TapeValue x, TapeValue y, bool far) {
+    Tape *tape = e->tape;
+    TapeValue product = unary(e, TAPE_NEG, operation(e, TAPE_MUL, x, y));
+    TapeValue error = tape_ternary(tape, TAPE_FMA, product, y, tape_constant(tape, 1));
+    TapeValue sum = tape_ternary(tape, TAPE_FMA, error, tape_constant(tape, 3.0 / 8), tape_constant(tape, 1.0 / 2));
+    if (far) {
+        TapeValue more = tape_ternary(tape, TAPE_FMA, error, tape_constant(tape, 35.0 / 128), tape_constant(tape, 5.0 / 16));
+        sum = tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, error, error), more, sum);
+    }
+    return tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, y, error), sum, y);
+}
+
+/* 1 / sqrt(x) by products and sums alone, where a root and a division take as long as twenty: from 3.5 % by a step of fifth
+ * order and one of third to a rounding or two. Not finite where x is not positive. */
 static TapeValue inverse_root(Emitter *e, NodeId base) {
     mpq_t half;
     mpq_init(half);
@@ -140,15 +152,8 @@ static TapeValue inverse_root(Emitter *e, NodeId base) {
     mpq_clear(half);
     if (!room_for(e, node)) return 0;
     if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
-    Tape *tape = e->tape;
-    TapeValue x = emit_value(e, base), y = unary(e, TAPE_ROUGH, x), one = tape_constant(tape, 1);
-    TapeValue a = tape_constant(tape, 0.5), b = tape_constant(tape, 0.375), c = tape_constant(tape, 0.3125);
-    for (int step = 0; step < 2; step++) {
-        TapeValue error = tape_ternary(tape, TAPE_FMA, unary(e, TAPE_NEG, operation(e, TAPE_MUL, x, y)), y, one);
-        TapeValue part = tape_ternary(tape, TAPE_FMA, error, c, b);
-        part = tape_ternary(tape, TAPE_FMA, error, part, a);
-        y = tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, y, error), part, y);
-    }
+    TapeValue x = emit_value(e, base);
+    TapeValue y = nearer_root(e, x, nearer_root(e, x, unary(e, TAPE_ROUGH, x), true), false);
     set(e, node, y);
     return y;
 }
