@@ -226,11 +226,17 @@ static TapeValue power(Emitter *e, NodeId id) {
     return operation(e, TAPE_DIV, tape_constant(e->tape, 1), pieces);
 }
 
-/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted. What is divided by a mere name is divided:
- * it may be that name, and then the quotient is 1, which it had better be in acos. */
+/* Whether a node's value was there before the loop at hand. */
+static bool is_from_before(const Emitter *e, NodeId node) {
+    return node < e->capacity && e->value[node] != TAPE_NO_VALUE && e->value[node] < e->inside;
+}
+
+/* a * x^(-n) = a / x^n; TAPE_NO_VALUE where b is no such power, or x is inverted, or x^(-n) is known from before the loop.
+ * What is divided by a mere name is divided: it may be that name, and then the quotient is 1, which it had better be in
+ * acos. */
 static TapeValue quotient(Emitter *e, NodeId a, NodeId b) {
     NodeId base = divisor(e->graph, b);
-    if (base == NODE_NONE) return TAPE_NO_VALUE;
+    if (base == NODE_NONE || is_from_before(e, b)) return TAPE_NO_VALUE;
     bool plain =
         e->graph->node[base].code == GRAPH_NAME && mpq_cmp_si(graph_value(e->graph, e->graph->node[b].b), -1, 1) == 0;
     if (is_inverted(e, base) && !plain) return TAPE_NO_VALUE;
@@ -309,6 +315,7 @@ void emit_roots(Emitter *e, const NodeId *root, uint32_t roots, const NodeId *va
         return;
     }
     uint32_t needed_count = g->list_count;
+    e->inside = e->tape->count;
     if (!e->slots && !slots_reserve(e, needed_count)) e->tape->failed = true; /* about as many as there will be */
     NodeId *needed = memory_new((needed_count + 1) * sizeof *needed);
     bool *varies = memory_new(g->count + 1);

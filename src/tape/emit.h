@@ -18,6 +18,7 @@ typedef struct Emitter {
     uint8_t *inverted; /* by node, EMIT_INVERTED and EMIT_ROOTED: it is divided by more than once, and so once, by its
                           inverse; and its square root is divided by too */
     uint32_t inverted_capacity;
+    TapeValue inside; /* the first operation of the loop at hand: what was written before is at hand in all its rounds */
     struct EmitterSlot *slot; /* operations by (code, operands), so that equal ones are written once */
     uint32_t slots, used;
 } Emitter;
