@@ -94,23 +94,32 @@ static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binar
 
 /* ---- A sweep ---- */
 
-/* How large a change of an impulse is round-off, coordinate by coordinate. */
+/* What coordinate k is measured by: its motion in a step, or a part of its place. */
+static TapeValue size_of(const Steps *s, uint32_t k) {
+    Writer *w = s->w;
+    TapeValue q = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, LAG_Q, 0, k, 1)));
+    TapeValue u = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, LAG_U, 0, k, 1)));
+    return binary(w, TAPE_LARGER, u, binary(w, TAPE_MUL, q, number(s, steps_small)));
+}
+
+/* How large a change of an impulse is round-off, coordinate by coordinate. The largest of few sizes is found on the way: to
+ * read what has just been written takes long. */
 static void write_measure(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
+    TapeValue most = 0, size[LOOPED_LEAST];
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeValue q = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_Q, 0, k, 1)));
-        TapeValue u = tape_unary(tape, TAPE_ABS, tape_load(tape, of(w, LAG_U, 0, k, 1)));
-        TapeValue part = binary(w, TAPE_MUL, q, number(s, steps_small));
-        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), binary(w, TAPE_LARGER, u, part));
+        size[k] = size_of(s, k);
+        most = k ? binary(w, TAPE_LARGER, size[k], most) : size[k];
+        if (w->looped) tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), size[k]);
     }
     coordinates_end(w);
-    TapeValue most = tape_most(tape, terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1), w->d);
+    if (w->looped) most = tape_most(tape, terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1), w->d);
     TapeValue least =
         binary(w, TAPE_LARGER, binary(w, TAPE_MUL, most, number(s, steps_tiny)), number(s, DBL_MIN / DBL_EPSILON));
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeValue size = binary(w, TAPE_LARGER, tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1)), least);
-        TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), size);
+        if (w->looped) size[k] = tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1));
+        TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), binary(w, TAPE_LARGER, size[k], least));
         tape_store(tape, of(w, LAG_WORK, s->room.measure, k, 1), measure);
     }
     coordinates_end(w);
@@ -238,6 +247,7 @@ static void write_memory(const Steps *s) {
 static TapeValue write_next(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
+    TapeValue zeros = 0;
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
         TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
         TapeValue pushed = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, 0, 0, 0, 0), 1), f, w->s);
@@ -250,12 +260,14 @@ static TapeValue write_next(const Steps *s) {
         }
         tape_store(tape, of(w, LAG_Q, 0, k, 1), next_q);
         tape_store(tape, of(w, LAG_U, 0, k, 1), next_u);
-        TapeValue zero = either(s, binary(w, TAPE_SUB, next_q, next_q), binary(w, TAPE_SUB, next_u, next_u));
-        tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero); /* or not a number */
+        TapeValue zero = either(s, binary(w, TAPE_SUB, next_q, next_q), binary(w, TAPE_SUB, next_u, next_u)); /* or NaN */
+        zeros = k ? either(s, zeros, zero) : zero;
+        if (w->looped) tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero);
     }
     coordinates_end(w);
-    TapeRef zeros = terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1);
-    return binary(w, TAPE_LE, tape_fused_dot(tape, zeros, zeros, w->d), number(s, 0));
+    TapeRef all = terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1);
+    if (w->looped) zeros = tape_fused_dot(tape, all, all, w->d);
+    return binary(w, TAPE_LE, zeros, number(s, 0));
 }
 
 /* from[i] to to[i], or what stands there where `mask` is 0. */
