@@ -16,6 +16,8 @@ uint64_t job_operations(const NativeJob *job) {
     return operations;
 }
 
+/* ---- How long code is ---- */
+
 /* Operations up to which loops are unrolled. More run no faster without optimisation, and with it by a fifth at most; either
  * takes longer to compile. */
 enum { UNROLL_MOST = 1000, UNROLL_OPTIMISED_MOST = 2000 };
@@ -27,8 +29,34 @@ bool job_unrolls(const Tape *tape, bool optimised) {
            unrolled <= tape->count; /* or there is no loop */
 }
 
+/* How often LLVM's code has the body of lanes, and about how long a sum is in it (llvm_emit.c). */
+static uint64_t copies(uint32_t rounds) {
+    enum { CHUNKS_MOST = 4 };
+    uint32_t whole = rounds / TAPE_LANES_MOST;
+    return (whole > CHUNKS_MOST ? 1 : whole) + (rounds % TAPE_LANES_MOST != 0);
+}
+
+static uint64_t written(TapeOp op) {
+    enum { WRITTEN_MOST = 40 };
+    return op.code == TAPE_FUSED_DOT && op.c <= WRITTEN_MOST ? op.c : 1;
+}
+
+/* Operations of code that keeps its loops. */
+static uint64_t looped_length(const Tape *tape) {
+    uint64_t length = 0, times = 1;
+    uint32_t open = 0, lanes = 0; /* loops, and how many there were before the lanes */
+    for (uint32_t i = 0; i < tape->count; i++) {
+        TapeOp op = tape->op[i];
+        if (op.code == TAPE_LANES && tape->systems <= 1) times = copies(op.a), lanes = open + 1;
+        open += op.code == TAPE_LOOP || op.code == TAPE_LANES;
+        if (op.code == TAPE_END && open-- == lanes) times = 1, lanes = 0;
+        length += times * written(op);
+    }
+    return length;
+}
+
 uint64_t job_straight_tape(const Tape *tape, bool optimised) {
-    return job_unrolls(tape, optimised) ? tape_unrolled(tape) : tape->count;
+    return job_unrolls(tape, optimised) ? tape_unrolled(tape) : looped_length(tape);
 }
 
 uint64_t job_straight(const NativeJob *job, bool optimised) {
