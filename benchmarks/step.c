@@ -1,9 +1,9 @@
 /* step.c: seconds by phase and nanoseconds a step, beside hand-written C of the same step.
  *
  * Each system is compiled from text; then lag, each step solved by Newton, and the hand-written step integrate the same
- * start, alternating, and the medians are printed with their ratio. Beside them stands the road that lag takes of itself.
- * The values come first: both end within TOLERANCE of one another, or the row says that they do not and the exit status
- * is 1. */
+ * start, alternating, and the medians are printed with their ratio. Beside them stands the road that lag takes of itself,
+ * for one system and, a system, for a batch on one thread. The values come first: both end within TOLERANCE of one another,
+ * and the batch with the same bits, or the row says that they do not and the exit status is 1. */
 #include "lag.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define TOLERANCE 1e-10
-enum { REPEATS = 15, CHECK_STEPS = 200 };
+enum { REPEATS = 15, CHECK_STEPS = 200, BATCH = 64 };
 
 static double now(void) {
     struct timespec t;
@@ -196,39 +196,65 @@ static double run_hand(const LagKernel *kernel, size_t i, long steps, double *q,
     return now() - start;
 }
 
+/* Integrates BATCH systems, each from another start; the first is as alone. Seconds a system, or -1. */
+static double run_batch(LagBatch *batch, size_t i, long steps, uint32_t d, double *q, double *pi) {
+    double start_q[2 * BATCH], start_pi[2 * BATCH], end_q[2 * BATCH], end_pi[2 * BATCH];
+    for (uint32_t k = 0; k < BATCH * d; k++) {
+        double off = 1 + 1e-3 * (k / d);
+        start_q[k] = systems[i].q[k % d] * off;
+        start_pi[k] = systems[i].pi[k % d] * off;
+    }
+    lag_batch_start(batch, 0, start_q, start_pi);
+    double start = now();
+    LagStatus status = lag_batch_advance(batch, systems[i].h, (uint64_t)steps, 1, NULL);
+    double seconds = now() - start;
+    lag_batch_state(batch, end_q, end_pi, NULL);
+    memcpy(q, end_q, d * sizeof *q);
+    memcpy(pi, end_pi, d * sizeof *pi);
+    return status == LAG_OK ? seconds / BATCH : -1;
+}
+
 static double distance(const double *a, const double *b, uint32_t d) {
     double worst = 0;
     for (uint32_t k = 0; k < d; k++) worst = fmax(worst, fabs(a[k] - b[k]) / (1 + fabs(b[k])));
     return worst;
 }
 
-static bool measure(size_t i, LagIntegrator *it, LagIntegrator *own, const LagKernel *kernel, const LagTimings *t) {
-    double q[2], pi[2], hand_q[2], hand_pi[2], lag_time[REPEATS], own_time[REPEATS], hand_time[REPEATS];
+static bool measure(size_t i, LagIntegrator *it, LagIntegrator *own, LagBatch *batch, const LagKernel *kernel,
+                    const LagTimings *t) {
+    double q[2], pi[2], hand_q[2], hand_pi[2], batch_q[2], batch_pi[2];
+    double lag_time[REPEATS], own_time[REPEATS], hand_time[REPEATS], batch_time[REPEATS];
     if (run_lag(it, i, CHECK_STEPS, q, pi) < 0) return false;
     run_hand(kernel, i, CHECK_STEPS, hand_q, hand_pi);
     double apart = fmax(distance(q, hand_q, kernel->dof), distance(pi, hand_pi, kernel->dof));
     if (run_lag(own, i, CHECK_STEPS, q, pi) < 0) return false;
     apart = fmax(apart, fmax(distance(q, hand_q, kernel->dof), distance(pi, hand_pi, kernel->dof)));
+    if (run_batch(batch, i, CHECK_STEPS, kernel->dof, batch_q, batch_pi) < 0) return false;
+    size_t size = kernel->dof * sizeof *q;
+    bool same = memcmp(q, batch_q, size) == 0 && memcmp(pi, batch_pi, size) == 0;
     for (int k = 0; k < REPEATS; k++) {
         lag_time[k] = run_lag(it, i, systems[i].steps, q, pi);
         own_time[k] = run_lag(own, i, systems[i].steps, q, pi);
         hand_time[k] = run_hand(kernel, i, systems[i].steps, hand_q, hand_pi);
+        batch_time[k] = run_batch(batch, i, systems[i].steps / 10, kernel->dof, batch_q, batch_pi) * 10;
     }
     LagReport report;
     lag_integrator_report(it, &report);
     double per_step = 1e9 / (double)systems[i].steps, lag_ns = median(lag_time) * per_step,
            hand_ns = median(hand_time) * per_step;
-    printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.1f %8.1f %6.2f %8.1f | %4.2f | %7.1e%s\n", systems[i].name,
-           kernel->r, 1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise, 1e3 * t->codegen,
-           1e3 * t->link, lag_ns, hand_ns, lag_ns / hand_ns, median(own_time) * per_step,
-           (double)report.iterations / (double)report.steps, apart, apart <= TOLERANCE ? "" : "  VALUES DIFFER");
-    return apart <= TOLERANCE;
+    printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.1f %8.1f %6.2f %8.1f %8.1f | %4.2f | %7.1e%s\n",
+           systems[i].name, kernel->r, 1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise,
+           1e3 * t->codegen, 1e3 * t->link, lag_ns, hand_ns, lag_ns / hand_ns, median(own_time) * per_step,
+           median(batch_time) * per_step, (double)report.iterations / (double)report.steps, apart,
+           apart <= TOLERANCE && same ? "" : "  VALUES DIFFER");
+    return apart <= TOLERANCE && same;
 }
 
 static bool benchmark(size_t i) {
     LagSession *session;
     LagProgram *program = NULL;
     LagIntegrator *it = NULL, *own = NULL;
+    LagBatch *batch = NULL;
     const LagKernel *kernel;
     double c[8];
     bool good = false;
@@ -238,17 +264,23 @@ static bool benchmark(size_t i) {
         if (lag_session_parameters(session, model, c) == LAG_OK &&
             lag_model_kernel(model, systems[i].r, LAG_BACKEND_LLVM, &kernel) == LAG_OK &&
             lag_integrator_new(kernel, LAG_METHOD_NEWTON, &it) == LAG_OK &&
-            lag_integrator_new(kernel, LAG_METHOD_GGL, &own) == LAG_OK) {
+            lag_integrator_new(kernel, LAG_METHOD_GGL, &own) == LAG_OK &&
+            lag_batch_new(kernel, LAG_METHOD_GGL, BATCH, 1, &batch) == LAG_OK) {
             LagTimings timings;
             lag_model_timings(model, &timings);
             lag_integrator_parameters(it, c);
             lag_integrator_parameters(own, c);
-            good = measure(i, it, own, kernel, &timings);
+            double all[8 * BATCH];
+            for (int k = 0; k < BATCH; k++)
+                memcpy(all + k * kernel->parameter_count, c, kernel->parameter_count * sizeof *c);
+            lag_batch_parameters(batch, all);
+            good = measure(i, it, own, batch, kernel, &timings);
         }
     }
     if (!good) printf("%-18s %2u | failed\n", systems[i].name, systems[i].r);
     lag_integrator_free(it);
     lag_integrator_free(own);
+    lag_batch_free(batch);
     lag_program_free(program);
     lag_session_free(session);
     return good;
@@ -257,10 +289,10 @@ static bool benchmark(size_t i) {
 int main(void) {
     bool good = true;
     setenv("LAG_CACHE", "off", 1); /* compiling is to be seen */
-    printf("%-18s %2s | %-41s | %8s %8s %6s %8s | %4s | %s\n", "", "", "milliseconds", "Newton", "by hand", "", "its road",
-           "its", "apart after");
-    printf("%-18s %2s | %6s %6s %6s %6s %6s %6s | %8s %8s %6s %8s | %4s | %d steps\n", "system", "r", "parse", "diff",
-           "emit", "optim", "code", "link", "ns/step", "ns/step", "ratio", "ns/step", "/stp", CHECK_STEPS);
+    printf("%-18s %2s | %-41s | %8s %8s %6s %8s %8s | %4s | %s\n", "", "", "milliseconds", "Newton", "by hand", "",
+           "its road", "a batch", "its", "apart after");
+    printf("%-18s %2s | %6s %6s %6s %6s %6s %6s | %8s %8s %6s %8s %8s | %4s | %d steps\n", "system", "r", "parse", "diff",
+           "emit", "optim", "code", "link", "ns/step", "ns/step", "ratio", "ns/step", "ns/step", "/stp", CHECK_STEPS);
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) good = benchmark(i) && good;
     return good ? 0 : 1;
 }
