@@ -11,11 +11,14 @@ meson install -C "$build" --no-rebuild --quiet --destdir "$root"
 where=$(dirname "$(find "$root" -name lag.pc)")
 export PKG_CONFIG_PATH="$where" PKG_CONFIG_SYSROOT_DIR="$root"
 cc "$source/examples/embed.c" -o "$root/embed" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-}
+cc "$source/examples/batch.c" -o "$root/batch" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-} -lm
 LD_LIBRARY_PATH=$(dirname "$where")
 export LD_LIBRARY_PATH
 "$root/embed" >"$root/out"
 tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
+"$root/batch" 20 2 >"$root/out"
+grep -q 'the same bits' "$root/out"
 lag=$(find "$root" -type f -name lag -path '*/bin/*')
 "$lag" --version
 for backend in tcc llvm-quick llvm; do
