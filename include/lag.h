@@ -122,10 +122,12 @@ LAG_API void lag_backends_start(LagBackend backend);
 LAG_API void lag_backends_end(void);
 
 typedef enum LagMethod {
-    LAG_METHOD_GGL,    /* Galerkin-Gauss-Lobatto, order 2r + 2, by the road that suits the kernel */
-    LAG_METHOD_RK2,    /* explicit midpoint, on q'' from the same derivatives */
-    LAG_METHOD_RK4,    /* the classical fourth-order rule */
-    LAG_METHOD_NEWTON, /* Galerkin-Gauss-Lobatto, each step solved by Newton */
+    LAG_METHOD_GGL,         /* Galerkin-Gauss-Lobatto, order 2r + 2, by the road that suits the kernel */
+    LAG_METHOD_RK2,         /* explicit midpoint, on q'' from the same derivatives */
+    LAG_METHOD_RK4,         /* the classical fourth-order rule */
+    LAG_METHOD_NEWTON,      /* Galerkin-Gauss-Lobatto, each step solved by Newton */
+    LAG_METHOD_COMPENSATED, /* as LAG_METHOD_GGL, the state kept in two doubles from step to step: see "Round-off" */
+    LAG_METHODS
 } LagMethod;
 
 typedef enum LagVerb {

@@ -67,6 +67,7 @@ typedef enum LagArray {
     LAG_JACOBIAN, /* [n, n] d residual / d z */
     /* of LAG_STEPS alone; rows of l = s, rounded up to a multiple of 8 */
     LAG_U,            /* [d]     u, beside Q the state that it takes further */
+    LAG_LOW,          /* [2, d]  what the true state is more than the doubles Q and U, in LAG_FORM_COMPENSATED */
     LAG_F,            /* [d, l]  impulses of the step before, from which the next ones are guessed; out: of the last step */
     LAG_SHARE,        /* [d, l]  h^2 b_i / m_k where M is diagonal, of entries m_k; else h^2 b_i */
     LAG_INVERSE_MASS, /* [d, d]  M^-1, where it is not diagonal */
@@ -78,7 +79,8 @@ typedef enum LagArray {
     LAG_GATHER,      /* [s, s] G_ij = b_j D_ji */
     LAG_STIFFNESS,   /* [s, s] S_im = sum_j b_j D_ji D_jm */
     LAG_STAGE_NODE,  /* [l]    c_i, on the grid */
-    LAG_STAGE_END,   /* [2, s] 1, and 1 - c_j: what an impulse adds to u and to q */
+    LAG_STAGE_END,   /* [4, s] 1, and 1 - c_j: what an impulse adds to u and to q; the leading LAG_END_BITS bits of the
+                               second, and the rest */
     LAG_REACH,       /* [s, l] H_ij at [j, i] */
     LAG_RATE,        /* [s, l] J_ij at [j, i] */
     LAG_REACH_AHEAD, /* [s, l] the same, of impulses that are extrapolated from those of the step before */
@@ -108,10 +110,13 @@ typedef enum LagForm {
     LAG_FORM_LANES = 1, /* LAG_SYSTEMS systems side by side: where LAG_STEPS has a double, each array but the tables has
                            LAG_SYSTEMS. Each system has the bits that it has alone; one whose step fails stays as it is,
                            while the others go on */
-    LAG_FORMS = 2
+    LAG_FORM_COMPENSATED = 2, /* the state is Q and U and, beyond doubles, LOW: steps add up what they change it by in twice
+                                 the digits */
+    LAG_FORMS = 4
 } LagForm;
 
 #define LAG_SYSTEMS 8
+#define LAG_END_BITS 16
 
 /* l: nodes s of a step, rounded up to whole vectors. */
 static inline uint32_t lag_lanes(uint32_t s) { return (s + 7) / 8 * 8; }
@@ -170,10 +175,11 @@ struct LagKernel {
      * that `steps` more steps are about to be taken (0: only asking) it may have better ones made meanwhile. Thread-safe,
      * and quick when only asking. NULL: `procedure` is all there is. */
     const LagProcedure *(*improve)(const LagKernel *kernel, uint64_t steps);
-    /* LAG_STEPS in another form (of LagForm, or-ed together), made when it is first asked for, if that pays for so many
-     * steps of so many systems; `run` is NULL where there is none. Thread-safe; the first call takes as long as a compiler
-     * does. NULL: there is no other form. */
-    LagProcedure (*form)(const LagKernel *kernel, uint32_t form, uint64_t steps);
+    /* LAG_STEPS in another form (of LagForm, or-ed together), and the doubles of LAG_WORK that it wants for each system.
+     * Code is made when it is first asked for, if that pays for so many steps of so many systems; without it, forms of one
+     * system are interpreted, and `run` is NULL for those of several. It is NULL too where there is no such form.
+     * Thread-safe; the first call takes as long as a compiler does. NULL: there is no other form. */
+    LagProcedure (*form)(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work);
 };
 
 #ifdef __cplusplus

@@ -253,7 +253,8 @@ static void check_start(Checker *c, const TreeStatement *s) {
 /* ---- integrate, method ---- */
 
 const char *const session_setting_name[SESSION_SETTINGS] = {"r", "dt", "steps", "until", "every", "method"};
-const char *const session_method_name[SESSION_METHODS] = {"ggl", "rk2", "rk4", "newton"};
+const char *const session_method_name[SESSION_METHODS] = {"ggl", "rk2", "rk4", "newton", "compensated"};
+#define METHOD_HINT "ggl, compensated, newton, rk2 or rk4"
 #define SETTING_MOST 1e15 /* steps and every: doubles count them exactly */
 
 static uint32_t index_of(const char *word, const char *const *list, uint32_t count) {
@@ -268,9 +269,9 @@ static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
     const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
     uint32_t method = index_of(word, session_method_name, SESSION_METHODS);
     if (method == SESSION_METHODS && !*word)
-        diag_error(c->diag, span, "ggl, newton, rk2 or rk4", "a method is a name");
+        diag_error(c->diag, span, METHOD_HINT, "a method is a name");
     else if (method == SESSION_METHODS)
-        unknown(c, span, "unknown method", word, session_method_name, SESSION_METHODS, "ggl, newton, rk2 or rk4");
+        unknown(c, span, "unknown method", word, session_method_name, SESSION_METHODS, METHOD_HINT);
     else
         *out = (LagItem){.kind = LAG_ITEM_METHOD, .index = method};
 }

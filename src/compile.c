@@ -7,6 +7,7 @@
 #include "tiers.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,9 +109,16 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
         return false;
     if (!k->kernel.facts.iterates) return true;
     uint32_t s = r + 2;
-    for (uint32_t j = 0; j < s; j++) table[LAG_STAGE_END][j] = 1;
-    return lobatto_stage_tables(r, lag_lanes(s), table[LAG_STAGE_NODE], table[LAG_STAGE_END] + s, table[LAG_REACH],
-                                table[LAG_RATE], table[LAG_REACH_AHEAD], table[LAG_RATE_AHEAD]);
+    double *end = table[LAG_STAGE_END] + s;
+    if (!lobatto_stage_tables(r, lag_lanes(s), table[LAG_STAGE_NODE], end, table[LAG_REACH], table[LAG_RATE],
+                              table[LAG_REACH_AHEAD], table[LAG_RATE_AHEAD]))
+        return false;
+    for (uint32_t j = 0; j < s; j++) {
+        table[LAG_STAGE_END][j] = 1;
+        end[s + j] = ldexp(nearbyint(ldexp(end[j], LAG_END_BITS)), -LAG_END_BITS);
+        end[2 * s + j] = end[j] - end[s + j];
+    }
+    return true;
 }
 
 static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {

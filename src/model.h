@@ -16,12 +16,14 @@ typedef struct ModelCode {
     bool cached; /* it came from the cache */
 } ModelCode;
 
-/* LAG_STEPS in another form: tried once, then constant. */
+/* LAG_STEPS in another form: its tape is written once, and made into code once. */
 typedef struct ModelForm {
-    bool tried;
+    bool written, tried;
+    uint32_t work; /* doubles of LAG_WORK */
     Tape tape;
+    InterpCode *interp; /* NULL where it can't be interpreted */
     NativeCode *native;
-    LagProcedure procedure;
+    LagProcedure procedure; /* the best there is */
 } ModelForm;
 
 /* A kernel of a model, and what it stands on. */

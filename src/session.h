@@ -56,7 +56,7 @@ struct LagProgram {
 LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeId node, double *value, NameId *missing);
 
 /* check.c: the settings of integrate, in the order of LAG_ITEM_R and on; and the methods, in that of LagMethod. */
-enum { SESSION_SETTINGS = 6, SESSION_METHODS = 4 };
+enum { SESSION_SETTINGS = 6, SESSION_METHODS = LAG_METHODS };
 extern const char *const session_setting_name[SESSION_SETTINGS];
 extern const char *const session_method_name[SESSION_METHODS];
 

@@ -200,13 +200,29 @@ const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps) {
 
 /* ---- Other forms of LAG_STEPS ---- */
 
-/* By which road a form is made for so many steps, each of which takes `executed` operations: LAG_BACKEND_AUTO is none. */
-static LagBackend road_of_form(const ModelKernel *k, double steps) {
-    if (k->backend == LAG_BACKEND_LLVM || k->backend == LAG_BACKEND_LLVM_QUICK) return k->backend;
-    if (k->backend != LAG_BACKEND_AUTO || !compile_fits_native(k)) return LAG_BACKEND_AUTO;
-    const Costs costs = costs_of(k);
-    LagBackend best = best_for(&costs, LAG_BACKEND_INTERPRETER, steps);
-    return best < LAG_BACKEND_LLVM_QUICK ? LAG_BACKEND_AUTO : best;
+/* By which road a form is made for so many steps. The interpreter makes nothing, and runs no systems side by side, nor does
+ * libtcc. What is made is never made better, so that LAG_BACKEND_AUTO has it made by LLVM or not at all. */
+static LagBackend road_of_form(const ModelKernel *k, uint32_t form, double steps) {
+    LagBackend road = k->backend;
+    if (road == LAG_BACKEND_AUTO && compile_fits_native(k)) {
+        const Costs costs = costs_of(k);
+        road = best_for(&costs, LAG_BACKEND_INTERPRETER, steps);
+    }
+    bool llvm = form & LAG_FORM_LANES || k->backend == LAG_BACKEND_AUTO;
+    return llvm && road < LAG_BACKEND_LLVM_QUICK ? LAG_BACKEND_INTERPRETER : road;
+}
+
+/* The form's tape, and what interprets it where that can be. */
+static void write_form(ModelKernel *k, uint32_t form) {
+    LagModel *model = model_changeable(k->model);
+    ModelForm *f = &k->form[form];
+    f->written = true;
+    discrete_steps_tape(&model->mech, k->kernel.r, form, &f->tape);
+    model_recover(model);
+    f->work = f->tape.work;
+    if (f->tape.failed || form & LAG_FORM_LANES) return;
+    f->interp = interp_new(&f->tape, &f->work);
+    if (f->interp) f->procedure = (LagProcedure){interp_run, f->interp};
 }
 
 static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
@@ -218,25 +234,27 @@ static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
     LagNative *run;
     bool cached;
     f->tried = true;
-    discrete_steps_tape(&model->mech, k->kernel.r, form, &f->tape);
     NativeJob job = {&tape, &name, 1, k->kernel.table, k->kernel.size};
     LagStatus status =
         native_compile(&job, road, -1, &timings, &f->native, &run, &cached, model->reason, sizeof model->reason);
     if (status == LAG_OK) f->procedure = (LagProcedure){run, NULL};
-    model_recover(model);
     pthread_mutex_lock(&k->lock);
     model_timings_add(&k->timings, &timings);
     pthread_mutex_unlock(&k->lock);
 }
 
-LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps) {
+LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work) {
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
     if (form == 0 || form >= LAG_FORMS || !kernel->facts.iterates) return (LagProcedure){NULL, NULL};
     pthread_mutex_lock(&model->lock);
-    LagBackend road = k->form[form].tried ? LAG_BACKEND_AUTO : road_of_form(k, (double)steps);
-    if (road != LAG_BACKEND_AUTO) make_form(k, form, road);
-    LagProcedure procedure = k->form[form].procedure;
+    ModelForm *f = &k->form[form];
+    LagBackend road = f->tried ? LAG_BACKEND_INTERPRETER : road_of_form(k, form, (double)steps);
+    bool wanted = !(form & LAG_FORM_LANES) || road != LAG_BACKEND_INTERPRETER;
+    if (wanted && !f->written) write_form(k, form);
+    if (road != LAG_BACKEND_INTERPRETER && !f->tape.failed) make_form(k, form, road);
+    LagProcedure procedure = f->procedure;
+    *work = f->work;
     pthread_mutex_unlock(&model->lock);
     return procedure;
 }
@@ -249,6 +267,7 @@ void tiers_free(ModelKernel *k) {
     for (int road = 0; road < LAG_BACKENDS; road++) native_free(k->code[road].native);
     for (int form = 0; form < LAG_FORMS; form++) {
         native_free(k->form[form].native);
+        interp_free(k->form[form].interp);
         tape_free(&k->form[form].tape);
     }
     pthread_mutex_destroy(&k->lock);

@@ -11,7 +11,7 @@ LagStatus tiers_make(ModelKernel *kernel, LagBackend road, int stop, char *why, 
 const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps);
 
 /* LagKernel.form. */
-LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps);
+LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work);
 
 /* Ends whatever work is under way, and frees the kernel's code. */
 void tiers_free(ModelKernel *kernel);

@@ -6,6 +6,7 @@
 #include "affine.h"
 
 #include "linear.h"
+#include "pair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ bool affine_fits(const LagKernel *kernel) { return kernel->facts.affine && kerne
 LagStatus affine_init(Affine *a, Frame *frame) {
     size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
     *a = (Affine){.frame = frame};
-    a->block = calloc(m * m + 3 * m + 3 * nodes + 2 * n, sizeof *a->block);
+    a->block = calloc(m * m + 4 * m + 3 * nodes + 2 * n, sizeof *a->block);
     a->pivot = calloc(n, sizeof *a->pivot);
     if (!a->block || !a->pivot) {
         affine_free(a);
@@ -27,7 +28,7 @@ LagStatus affine_init(Affine *a, Frame *frame) {
     a->map = at, at += m * m;
     a->offset = at, at += m;
     a->change = at, at += m;
-    a->kept = at, at += m;
+    a->kept = at, at += 2 * m;
     a->z = at, at += nodes;
     a->A = at, at += nodes;
     a->B = at, at += nodes;
@@ -151,7 +152,8 @@ LagStatus affine_make(Affine *a, double h) {
 
 /* `d` is known to the compiler where it matters: its loops are then straight lines. What is constant is left out where it is
  * nothing, which changes no bit. */
-static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t count, uint32_t d, bool constant) {
+static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t count, uint32_t d, bool constant,
+                                                       double *low) {
     double *Q = a->frame->array[LAG_Q], *PI = a->frame->array[LAG_PI], state[2 * LAG_AFFINE_DOF_MOST],
            change[2 * LAG_AFFINE_DOF_MOST];
     uint32_t m = 2 * d;
@@ -164,7 +166,7 @@ static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t
             for (uint32_t k = 1; k < m; k++) sum += row[k] * state[k];
             change[i] = constant ? sum + a->offset[i] : sum;
         }
-        for (uint32_t i = 0; i < m; i++) state[i] += change[i];
+        for (uint32_t i = 0; i < m; i++) pair_add(&state[i], low ? &low[i] : NULL, change[i]);
     }
     memcpy(Q, state, d * sizeof *Q);
     memcpy(PI, state + d, d * sizeof *PI);
@@ -172,12 +174,14 @@ static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t
 
 static void take_any(const Affine *a, uint64_t count) {
     uint32_t d = a->frame->d;
-    if (d == 1)
-        a->constant ? take(a, count, 1, true) : take(a, count, 1, false);
+    if (a->compensated)
+        take(a, count, d, true, a->frame->array[LAG_LOW]);
+    else if (d == 1)
+        a->constant ? take(a, count, 1, true, NULL) : take(a, count, 1, false, NULL);
     else if (d == 2)
-        a->constant ? take(a, count, 2, true) : take(a, count, 2, false);
+        a->constant ? take(a, count, 2, true, NULL) : take(a, count, 2, false, NULL);
     else
-        a->constant ? take(a, count, d, true) : take(a, count, d, false);
+        a->constant ? take(a, count, d, true, NULL) : take(a, count, d, false, NULL);
 }
 
 static bool is_finite(const Affine *a) {
@@ -192,6 +196,7 @@ uint64_t affine_steps(Affine *a, uint64_t count) {
     while (done < count) { /* where a piece leaves what doubles hold, it is taken again, by half */
         memcpy(a->kept, f->array[LAG_Q], size);
         memcpy(a->kept + f->d, f->array[LAG_PI], size);
+        memcpy(a->kept + 2 * f->d, f->array[LAG_LOW], 2 * size);
         piece = piece < count - done ? piece : count - done;
         take_any(a, piece);
         if (is_finite(a)) {
@@ -200,6 +205,7 @@ uint64_t affine_steps(Affine *a, uint64_t count) {
         }
         memcpy(f->array[LAG_Q], a->kept, size);
         memcpy(f->array[LAG_PI], a->kept + f->d, size);
+        memcpy(f->array[LAG_LOW], a->kept + 2 * f->d, 2 * size);
         if (piece == 1) break;
         piece /= 2;
     }

@@ -8,12 +8,13 @@
 typedef struct Affine {
     Frame *frame;
     bool made, tried;
-    bool constant;  /* `offset` is not nothing */
-    double *block;  /* what the others are cut from */
-    double *map;    /* [2d, 2d] */
-    double *offset; /* [2d] */
-    double *change; /* [2d] scratch */
-    double *kept;   /* [2d] scratch */
+    bool constant;    /* `offset` is not nothing */
+    bool compensated; /* LAG_LOW holds what the true state is more than LAG_Q and LAG_PI */
+    double *block;    /* what the others are cut from */
+    double *map;      /* [2d, 2d] */
+    double *offset;   /* [2d] */
+    double *change;   /* [2d] scratch */
+    double *kept;     /* [4d] scratch */
     /* What it is made in. */
     uint32_t *pivot;  /* [n] */
     double *z;        /* [s, d], z_0 = 0 */

@@ -16,7 +16,8 @@
 #include <string.h>
 
 /* Arrays of LAG_STEPS that a group keeps; WORK is the thread's. */
-static const LagArray group_array[] = {LAG_TIME, LAG_PARAMETER, LAG_Q, LAG_U, LAG_F, LAG_SHARE, LAG_INVERSE_MASS, LAG_RUN};
+static const LagArray group_array[] = {LAG_TIME,  LAG_PARAMETER,    LAG_Q,  LAG_U, LAG_LOW, LAG_F,
+                                       LAG_SHARE, LAG_INVERSE_MASS, LAG_RUN};
 enum { GROUP_ARRAYS = sizeof group_array / sizeof *group_array };
 
 typedef struct Group {
@@ -48,6 +49,7 @@ struct LagBatch {
     size_t systems, groups;
     uint32_t d, m;
     LagProcedure lanes;    /* of LAG_STEPS; `run` is NULL where there are none (yet) */
+    size_t work;           /* LAG_WORK of a system of theirs */
     Group *group;          /* [groups] */
     double *block;         /* what groups are cut from */
     LagIntegrator **alone; /* [systems]: of those that are in no group */
@@ -410,12 +412,18 @@ void lag_batch_parameters(LagBatch *b, const double *c) {
     for (size_t g = 0; b->group && g < b->groups; g++) b->group[g].begun = false;
 }
 
+/* Whether systems may run side by side. */
+static bool is_grouped(const LagBatch *b) {
+    bool by_road = b->method == LAG_METHOD_GGL || b->method == LAG_METHOD_COMPENSATED;
+    return by_road && sweeps_fit(b->kernel) && b->kernel->form;
+}
+
 static LagStatus start(LagBatch *b, double t, const double *q, const double *pi, const double *v) {
     LagStatus first = LAG_OK;
     size_t d = b->d;
     if (!q || (!pi && !v)) return LAG_ERROR_ARGUMENT;
     if (!isfinite(t)) return LAG_ERROR_NOT_FINITE;
-    bool grouped = b->method == LAG_METHOD_GGL && sweeps_fit(b->kernel) && b->kernel->form;
+    bool grouped = is_grouped(b);
     for (size_t i = 0; i < b->systems; i++) {
         memcpy(b->q + i * d, q + i * d, d * sizeof *q);
         if (pi) memcpy(b->pi + i * d, pi + i * d, d * sizeof *pi);
@@ -460,7 +468,7 @@ static bool make_groups(LagBatch *b) {
     b->block = aligned_alloc(LINE, b->groups * each * LAG_SYSTEMS * sizeof *b->block);
     bool room = b->group && b->block;
     for (uint32_t i = 0; i < b->workers && room; i++) {
-        size_t size = (b->kernel->size[LAG_WORK] + 1) * LAG_SYSTEMS * sizeof(double);
+        size_t size = (b->work + 1) * LAG_SYSTEMS * sizeof(double);
         b->worker[i].work = aligned_alloc(LINE, size);
         room = b->worker[i].work != NULL;
         if (room) memset(b->worker[i].work, 0, size);
@@ -478,9 +486,9 @@ static bool make_groups(LagBatch *b) {
 
 /* Lanes, where the work so far is worth them; else those that have none yet get integrators of their own. */
 static LagStatus find_lanes(LagBatch *b, uint64_t steps) {
-    bool grouped = b->method == LAG_METHOD_GGL && sweeps_fit(b->kernel) && b->kernel->form;
+    uint32_t form = LAG_FORM_LANES | (b->method == LAG_METHOD_COMPENSATED ? LAG_FORM_COMPENSATED : 0);
     b->asked += steps * b->systems;
-    if (grouped && !b->lanes.run && b->count == 0) b->lanes = b->kernel->form(b->kernel, LAG_FORM_LANES, b->asked);
+    if (is_grouped(b) && !b->lanes.run && b->count == 0) b->lanes = b->kernel->form(b->kernel, form, b->asked, &b->work);
     if (b->lanes.run && !b->group && !make_groups(b)) return LAG_ERROR_MEMORY;
     for (size_t i = 0; i < b->systems && !b->lanes.run; i++) {
         if (b->alone[i] || b->status[i] != LAG_OK) continue;

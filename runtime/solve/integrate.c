@@ -20,9 +20,9 @@
 struct LagIntegrator {
     Frame frame;
     LagMethod method;
-    Stepper stepper; /* of LAG_METHOD_GGL and LAG_METHOD_NEWTON */
-    Affine affine;   /* of LAG_METHOD_GGL, where it is one */
-    Sweeps sweeps;   /* of LAG_METHOD_GGL, where it can be iterated so */
+    Stepper stepper; /* of all but rk2 and rk4 */
+    Affine affine;   /* where the step is one, and Newton's method is not asked for */
+    Sweeps sweeps;   /* the same, where it can be iterated so */
     bool fresh;      /* no step has been taken since the start, or since h or a parameter changed: Newton takes the first, so
                         that who changes one at each step pays for no map */
     RungeKutta rk;   /* of the others */
@@ -106,15 +106,27 @@ LagStatus lag_kernel_energy(const LagKernel *kernel, const double *c, double t, 
 
 /* ---- Integrators ---- */
 
-static bool is_ggl(LagMethod method) { return method == LAG_METHOD_GGL || method == LAG_METHOD_NEWTON; }
+static bool is_ggl(LagMethod method) { return method != LAG_METHOD_RK2 && method != LAG_METHOD_RK4; }
 
 LagRoad lag_kernel_road(const LagKernel *kernel) {
     return affine_fits(kernel) ? LAG_ROAD_AFFINE : sweeps_fit(kernel) ? LAG_ROAD_SWEEPS : LAG_ROAD_NEWTON;
 }
 
+/* What goes by the road that suits the kernel. */
+static LagStatus roads_init(LagIntegrator *it) {
+    const LagKernel *kernel = it->frame.kernel;
+    bool compensated = it->method == LAG_METHOD_COMPENSATED;
+    LagStatus status = LAG_OK;
+    if (affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
+    if (status == LAG_OK && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
+    it->stepper.compensated = it->affine.compensated = compensated;
+    if (status == LAG_OK && compensated && it->sweeps.frame) status = sweeps_compensate(&it->sweeps);
+    return status;
+}
+
 LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator) {
+    if (!kernel || !integrator || (unsigned)method >= LAG_METHODS) return LAG_ERROR_ARGUMENT;
     bool ggl = is_ggl(method);
-    if (!kernel || !integrator || (!ggl && method != LAG_METHOD_RK2 && method != LAG_METHOD_RK4)) return LAG_ERROR_ARGUMENT;
     LagIntegrator *it = calloc(1, sizeof *it);
     if (!it) return LAG_ERROR_MEMORY;
     it->method = method;
@@ -123,8 +135,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
     if (status == LAG_OK)
         status =
             ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
-    if (status == LAG_OK && method == LAG_METHOD_GGL && affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
-    if (status == LAG_OK && method == LAG_METHOD_GGL && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
+    if (status == LAG_OK && ggl && method != LAG_METHOD_NEWTON) status = roads_init(it);
     if (status == LAG_OK && !(it->spare = calloc(2 * (size_t)it->frame.d, sizeof *it->spare))) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK)
         *integrator = it;
@@ -183,6 +194,7 @@ static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
         memcpy(it->rk.v, f->array[LAG_V], size);
     } else {
         memcpy(it->stepper.v, f->array[LAG_V], size);
+        memset(f->array[LAG_LOW], 0, 2 * size);
         stepper_forget(&it->stepper);
         it->stepper.iterations = 0;
     }
@@ -241,9 +253,14 @@ void lag_integrator_watch(LagIntegrator *it, uint64_t every, LagWatch *watch, vo
 /* Whether steps run the kernel's programs: an affine map, once made, runs none. */
 static bool runs_programs(const LagIntegrator *it) { return !it->affine.frame || (it->affine.tried && !it->affine.made); }
 
+static void tell(LagIntegrator *it, uint64_t steps) {
+    frame_improve(&it->frame, steps);
+    if (it->sweeps.frame) sweeps_expect(&it->sweeps, steps);
+}
+
 void lag_integrator_expect(LagIntegrator *it, uint64_t steps) {
     if (!runs_programs(it)) return;
-    frame_improve(&it->frame, steps);
+    tell(it, steps);
     it->expected = steps;
 }
 
@@ -252,7 +269,7 @@ static void improve(LagIntegrator *it, uint64_t steps) {
     if (!runs_programs(it)) return;
     uint64_t known = steps < it->expected ? steps : it->expected;
     it->expected -= known;
-    frame_improve(&it->frame, steps - known);
+    tell(it, steps - known);
 }
 
 /* Between two steps: whether it was cancelled, which is then over. */

@@ -10,6 +10,7 @@
 
 #include "guess.h"
 #include "linear.h"
+#include "pair.h"
 
 #include <float.h>
 #include <math.h>
@@ -267,12 +268,13 @@ static LagStatus newton(Stepper *s, double far) {
 static bool commit(Stepper *s) {
     Frame *f = s->frame;
     double *z = f->array[LAG_Z], *q = f->array[LAG_Q], *pi = f->array[LAG_PI], *impulse = f->array[LAG_IMPULSE];
+    double *low = f->array[LAG_LOW];
     const double *end = z + (size_t)f->kernel->r * f->d;
     bool finite = true;
     for (uint32_t k = 0; k < f->d; k++) finite &= fabs(q[k] + end[k]) <= DBL_MAX && fabs(pi[k] + impulse[k]) <= DBL_MAX;
     for (uint32_t k = 0; finite && k < f->d; k++) {
-        q[k] += end[k];
-        pi[k] += impulse[k];
+        pair_add(&q[k], s->compensated ? &low[k] : NULL, end[k]);
+        pair_add(&pi[k], s->compensated ? &low[f->d + k] : NULL, impulse[k]);
     }
     if (!finite) return false;
     memcpy(s->path, z, f->n * sizeof *z);

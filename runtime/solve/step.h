@@ -29,6 +29,7 @@ typedef struct Stepper {
     RungeKutta march; /* for a first guess */
     double h;
     double tolerance, rough; /* round-off of a correction, relative to z and to the state */
+    bool compensated;        /* LAG_LOW holds what the true state is more than LAG_Q and LAG_PI */
     bool factored;           /* `factors` are of this h and these parameters */
     bool keep;               /* they served the last step well enough to begin the next */
     bool followed;           /* `path` is the step just before, of the same h */

@@ -26,7 +26,30 @@ LagStatus sweeps_init(Sweeps *s, Frame *frame) {
     return LAG_OK;
 }
 
+LagStatus sweeps_compensate(Sweeps *s) {
+    enum { LINE = 8 }; /* as in frame_init */
+    Frame *f = s->frame;
+    size_t work = 0, least = f->kernel->size[LAG_WORK];
+    s->compensated = f->kernel->form(f->kernel, LAG_FORM_COMPENSATED, 0, &work);
+    work = work > least ? work : least;
+    s->work = aligned_alloc(LINE * sizeof *s->work, (work + LINE) / LINE * LINE * sizeof *s->work);
+    if (!s->compensated.run || !s->work) return LAG_ERROR_MEMORY;
+    memset(s->work, 0, work * sizeof *s->work);
+    f->array[LAG_WORK] = s->work;
+    return LAG_OK;
+}
+
+/* The kernel is asked each time that the steps have doubled. */
+void sweeps_expect(Sweeps *s, uint64_t steps) {
+    size_t work;
+    s->asked += steps;
+    if (!s->compensated.run || !steps || s->asked < s->worth) return;
+    s->compensated = s->frame->kernel->form(s->frame->kernel, LAG_FORM_COMPENSATED, s->asked, &work);
+    s->worth = 2 * s->asked;
+}
+
 void sweeps_free(Sweeps *s) {
+    free(s->work);
     free(s->block);
     free(s->pivot);
     *s = (Sweeps){0};
@@ -135,12 +158,14 @@ bool sweeps_begin(Sweeps *s, double t, double h) {
     for (uint32_t k = 0; k < d; k++) U[k] = h * V[k];
     run[LAG_RUN_THETA] = 1;
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
+    memset(f->array[LAG_LOW], 0, 2 * d * sizeof(double)); /* PI has none for U */
     return s->begun = linear_finite(U, d) && guess_impulses(s);
 }
 
 /* After a step that failed: its impulses are of no use. */
 static void give_up(Sweeps *s) {
     sweeps_momentum(s);
+    memset(s->frame->array[LAG_LOW], 0, 2 * s->frame->d * sizeof(double));
     s->begun = false;
     s->rest = s->patience;
     s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
@@ -153,7 +178,10 @@ uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
     run[LAG_RUN_STEPS] = (double)steps;
     run[LAG_RUN_BEFORE] = (double)before;
     run[LAG_RUN_DONE] = run[LAG_RUN_SWEEPS] = 0;
-    frame_run(f, LAG_STEPS);
+    if (s->compensated.run)
+        s->compensated.run(s->compensated.code, f->array);
+    else
+        frame_run(f, LAG_STEPS);
     s->count += (uint64_t)run[LAG_RUN_SWEEPS];
     uint64_t took = (uint64_t)run[LAG_RUN_DONE];
     if (took < steps) give_up(s);

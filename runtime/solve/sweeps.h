@@ -4,21 +4,31 @@
 
 #include "point.h"
 
-/* The state is Q and U of the frame, U = h M^-1 pi, as long as `begun`. Zero-initialised is none. */
+/* The state is Q and U of the frame, U = h M^-1 pi, as long as `begun`; and LOW, if compensated. Zero-initialised is none.
+ */
 typedef struct Sweeps {
     Frame *frame; /* NULL: the kernel has no such steps */
     double h;
-    bool known, begun;       /* SHARE and mass are those of h and the parameters; U is of the state */
-    double *block;           /* what mass and factors are cut from */
-    double *mass, *factors;  /* [d] the diagonal of M; or [d, d] both, M and its factors */
-    uint32_t *pivot;         /* [d] */
-    uint64_t count;          /* sweeps since the start */
-    uint32_t patience, rest; /* steps that Newton's method takes after the next failure; still has to take */
+    bool known, begun;        /* SHARE and mass are those of h and the parameters; U is of the state */
+    double *block;            /* what mass and factors are cut from */
+    double *mass, *factors;   /* [d] the diagonal of M; or [d, d] both, M and its factors */
+    uint32_t *pivot;          /* [d] */
+    uint64_t count;           /* sweeps since the start */
+    uint32_t patience, rest;  /* steps that Newton's method takes after the next failure; still has to take */
+    LagProcedure compensated; /* the program, where it is not the kernel's */
+    double *work;             /* LAG_WORK for it */
+    uint64_t asked, worth;    /* steps so far, and from how many of them on a better program is asked for */
 } Sweeps;
 
 bool sweeps_fit(const LagKernel *kernel);
 
 LagStatus sweeps_init(Sweeps *sweeps, Frame *frame);
+
+/* Has the state kept in two doubles. The frame's LAG_WORK is another from here on. */
+LagStatus sweeps_compensate(Sweeps *sweeps);
+
+/* So many more steps are about to be taken: it may pay to have a better program for compensated ones. */
+void sweeps_expect(Sweeps *sweeps, uint64_t steps);
 void sweeps_free(Sweeps *sweeps);
 
 /* Another start, or other parameters. */

@@ -221,7 +221,7 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
     bind_parameters(&w);
-    steps_write(&w);
+    steps_write(&w, form & LAG_FORM_COMPENSATED);
     tape_trim(tape); /* what is not used must not be taken for a use */
     tape_fuse(tape);
     tape_trim(tape);
@@ -279,12 +279,13 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_GATHER] = s * s,
         [LAG_STIFFNESS] = s * s,
         [LAG_U] = l ? d : 0,
+        [LAG_LOW] = 2 * d,
         [LAG_F] = d * l,
         [LAG_SHARE] = d * l,
         [LAG_INVERSE_MASS] = l && !m->facts.diagonal_mass ? d * d : 0,
         [LAG_RUN] = l ? LAG_RUN_COUNT : 0,
         [LAG_STAGE_NODE] = l,
-        [LAG_STAGE_END] = l ? 2 * s : 0,
+        [LAG_STAGE_END] = l ? 4 * s : 0,
         [LAG_REACH] = s * l,
         [LAG_RATE] = s * l,
         [LAG_REACH_AHEAD] = s * l,

@@ -6,7 +6,12 @@
  * by in a sweep, times what such changes shrink by, theta, is what is still missing; it is measured from two sweeps, and
  * taken for known for some steps after, so that where it is small a step takes one sweep. Both parts of the state are then
  * made from the same impulses, each by one sum (so no error is of one sign: Hairer, McLachlan & Razakarivony, Achieving
- * Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what lobatto.h says of the grid). */
+ * Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what lobatto.h says of the grid).
+ *
+ * LAG_FORM_COMPENSATED keeps the state in pairs of doubles. Impulses are taken to be what their doubles say, and what is
+ * made of them is not rounded to the state's last bits: f = t + rest, where t is a multiple of a power of two so large that
+ * sums of t and of t times the leading bits of 1 - c_j are exact, in any order (Rump, Ogita & Oishi, Accurate floating-point
+ * summation I, SIAM J. Sci. Comput. 31, 2008); the other terms are so small that their roundings do not matter. */
 #include "mech/writer.h"
 
 #include <float.h>
@@ -22,6 +27,12 @@ static const double steps_left = 0.5;       /* of a rounding may be missing */
 static const double steps_least = 0.25;     /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;       /* changes up to that many roundings may stop shrinking */
 
+/* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for
+ * impulses of 2^LOUD of that, and for the other factor, and for the sum of all nodes. Larger impulses cost bits, no more. */
+enum { LOUD = 10, NODES_BITS = 8 };
+static const double steps_cut = 1ull << (LAG_END_BITS + LOUD + NODES_BITS);
+_Static_assert(LAG_R_MAX + 2 <= 1 << NODES_BITS, "sums of all nodes are exact");
+
 /* Pieces of LAG_WORK. */
 typedef struct Room {
     uint32_t size;                     /* [d] of each coordinate */
@@ -32,6 +43,9 @@ typedef struct Room {
     uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
     uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
     uint32_t f;                        /* [d, l] of several systems: the impulses under way */
+    uint32_t cut, start;               /* [d]; [d, l] what the state's low parts are at the nodes */
+    uint32_t part, rest;               /* [d, l] of impulses */
+    uint32_t low;                      /* [2, d] as q and u */
 } Room;
 
 typedef struct Steps {
@@ -39,6 +53,7 @@ typedef struct Steps {
     uint32_t l;
     bool moving;  /* A depends on v */
     bool several; /* systems run side by side: each keeps what it has come to while others go on */
+    bool compensated;
     Room room;
 } Steps;
 
@@ -91,6 +106,7 @@ static TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef r
 }
 
 static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
+static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 
 /* ---- A sweep ---- */
 
@@ -121,8 +137,24 @@ static void write_measure(const Steps *s) {
         if (w->looped) size[k] = tape_load(tape, of(w, LAG_WORK, s->room.size, k, 1));
         TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), binary(w, TAPE_LARGER, size[k], least));
         tape_store(tape, of(w, LAG_WORK, s->room.measure, k, 1), measure);
+        if (s->compensated)
+            tape_store(tape, of(w, LAG_WORK, s->room.cut, k, 1), binary(w, TAPE_MUL, size[k], number(s, steps_cut)));
     }
     coordinates_end(w);
+}
+
+/* The low parts of q + c_i u at the nodes: sums over impulses begin there. */
+static void write_starts(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    tape_lanes(tape, w->s);
+    TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue q = tape_load(tape, of(w, LAG_LOW, 0, k, 1)), u = tape_load(tape, of(w, LAG_LOW, w->d, k, 1));
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.start, k, s->l), tape_ternary(tape, TAPE_FMA, c, u, q));
+    }
+    coordinates_end(w);
+    tape_end(tape);
 }
 
 /* z_i and h v_i of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
@@ -138,6 +170,10 @@ static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uin
     }
     for (uint32_t i = 0; i < count; i++) {
         TapeValue u = tape_load(tape, of(w, LAG_U, 0, k + i, 1));
+        if (s->compensated) {
+            TapeValue start = tape_load(tape, in_lane(w, LAG_WORK, s->room.start, k + i, s->l));
+            gone[i] = binary(w, TAPE_ADD, gone[i], start);
+        }
         tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k + i, s->l), tape_ternary(tape, TAPE_FMA, c, u, gone[i]));
         if (!s->moving) continue;
         TapeValue v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, pushed[i]), w->inverse_h);
@@ -243,24 +279,102 @@ static void write_memory(const Steps *s) {
     keep(s, LAG_RUN, LAG_RUN_SWEEPS, either(s, load(w, LAG_RUN, LAG_RUN_SWEEPS), sweeps));
 }
 
+/* A number and what is missing of it. */
+typedef struct Pair {
+    TapeValue high, low;
+} Pair;
+
+/* a + b, exactly. */
+static Pair two_sum(const Steps *s, TapeValue a, TapeValue b) {
+    Writer *w = s->w;
+    TapeValue sum = binary(w, TAPE_ADD, a, b), of_b = binary(w, TAPE_SUB, sum, a), of_a = binary(w, TAPE_SUB, sum, of_b);
+    return (Pair){sum, binary(w, TAPE_ADD, binary(w, TAPE_SUB, a, of_a), binary(w, TAPE_SUB, b, of_b))};
+}
+
+/* The same, where a is the larger, or 0. */
+static Pair quick_sum(const Steps *s, TapeValue a, TapeValue b) {
+    Writer *w = s->w;
+    TapeValue sum = binary(w, TAPE_ADD, a, b);
+    return (Pair){sum, binary(w, TAPE_SUB, b, binary(w, TAPE_SUB, sum, a))};
+}
+
+/* Impulses in two parts, of which the first are multiples of what doubles near `cut` differ by. */
+static void write_parts(const Steps *s) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    tape_lanes(tape, w->s);
+    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+        TapeValue f = tape_load(tape, in_lane(w, LAG_F, 0, k, s->l));
+        TapeValue cut = tape_load(tape, of(w, LAG_WORK, s->room.cut, k, 1));
+        TapeValue part = binary(w, TAPE_SUB, binary(w, TAPE_ADD, cut, f), cut);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.part, k, s->l), part);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.rest, k, s->l), binary(w, TAPE_SUB, f, part));
+    }
+    coordinates_end(w);
+    tape_end(tape);
+}
+
+/* sum_j x_j y_j of coordinate k, x being row `row` of LAG_STAGE_END and y in LAG_F or LAG_WORK. */
+static TapeValue sum_up(const Steps *s, uint32_t row, LagArray array, uint32_t base, uint32_t k) {
+    Writer *w = s->w;
+    TapeRef end = terms(w, at(LAG_STAGE_END, row * w->s, 0, 0, 0), 1), y = terms(w, of(w, array, base, k, s->l), 1);
+    return tape_fused_dot(w->tape, end, y, w->s);
+}
+
+typedef struct State {
+    TapeValue q, u;
+} State;
+
+enum { END_U, END_Q, END_Q_LEADING, END_Q_TRAILING }; /* rows of LAG_STAGE_END */
+
+static State plain_next(const Steps *s, uint32_t k, State now) {
+    Writer *w = s->w;
+    TapeValue pushed = sum_up(s, END_U, LAG_F, 0, k), gone = sum_up(s, END_Q, LAG_F, 0, k);
+    return (State){binary(w, TAPE_ADD, now.q, binary(w, TAPE_ADD, now.u, gone)), binary(w, TAPE_ADD, now.u, pushed)};
+}
+
+static State compensated_next(const Steps *s, uint32_t k, State now) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    const Room *room = &s->room;
+    TapeValue pushed = sum_up(s, END_U, LAG_WORK, room->part, k), gone = sum_up(s, END_Q_LEADING, LAG_WORK, room->part, k),
+              trailing = sum_up(s, END_Q_TRAILING, LAG_WORK, room->part, k),
+              pushed_rest = sum_up(s, END_U, LAG_WORK, room->rest, k), gone_rest = sum_up(s, END_Q, LAG_WORK, room->rest, k);
+    TapeRef low_q = of(w, LAG_LOW, 0, k, 1), low_u = of(w, LAG_LOW, w->d, k, 1);
+    State low = {tape_load(tape, low_q), tape_load(tape, low_u)};
+    Pair u = two_sum(s, now.u, pushed), z = two_sum(s, now.u, gone), q = two_sum(s, now.q, z.high);
+    TapeValue short_u = plus(s, u.low, plus(s, low.u, pushed_rest)),
+              short_z = plus(s, z.low, plus(s, low.u, plus(s, trailing, gone_rest)));
+    u = quick_sum(s, u.high, short_u);
+    q = quick_sum(s, q.high, plus(s, plus(s, q.low, low.q), short_z));
+    tape_store(tape, low_q, q.low);
+    tape_store(tape, low_u, u.low);
+    return (State){q.high, u.high};
+}
+
+/* The state before the step, to go back to. */
+static void keep_before(const Steps *s, uint32_t k, State now) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), now.q);
+    tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), now.u);
+    for (uint32_t i = 0; i < 2 && s->compensated; i++)
+        tape_store(tape, of(w, LAG_WORK, s->room.low + i * w->d, k, 1), tape_load(tape, of(w, LAG_LOW, i * w->d, k, 1)));
+}
+
 /* The next state, from impulses alone; the one before is kept. Gives back whether the next is finite. */
 static TapeValue write_next(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     TapeValue zeros = 0;
+    if (s->compensated) write_parts(s);
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeRef f = terms(w, of(w, LAG_F, 0, k, s->l), 1);
-        TapeValue pushed = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, 0, 0, 0, 0), 1), f, w->s);
-        TapeValue gone = tape_fused_dot(tape, terms(w, at(LAG_STAGE_END, w->s, 0, 0, 0), 1), f, w->s);
-        TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
-        TapeValue next_q = binary(w, TAPE_ADD, q, binary(w, TAPE_ADD, u, gone)), next_u = binary(w, TAPE_ADD, u, pushed);
-        if (!s->several) {
-            tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), q);
-            tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), u);
-        }
-        tape_store(tape, of(w, LAG_Q, 0, k, 1), next_q);
-        tape_store(tape, of(w, LAG_U, 0, k, 1), next_u);
-        TapeValue zero = either(s, binary(w, TAPE_SUB, next_q, next_q), binary(w, TAPE_SUB, next_u, next_u)); /* or NaN */
+        State now = {tape_load(tape, of(w, LAG_Q, 0, k, 1)), tape_load(tape, of(w, LAG_U, 0, k, 1))};
+        if (!s->several) keep_before(s, k, now);
+        State next = s->compensated ? compensated_next(s, k, now) : plain_next(s, k, now);
+        tape_store(tape, of(w, LAG_Q, 0, k, 1), next.q);
+        tape_store(tape, of(w, LAG_U, 0, k, 1), next.u);
+        TapeValue zero = either(s, binary(w, TAPE_SUB, next.q, next.q), binary(w, TAPE_SUB, next.u, next.u)); /* or NaN */
         zeros = k ? either(s, zeros, zero) : zero;
         if (w->looped) tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero);
     }
@@ -270,14 +384,16 @@ static TapeValue write_next(const Steps *s) {
     return binary(w, TAPE_LE, zeros, number(s, 0));
 }
 
-/* from[i] to to[i], or what stands there where `mask` is 0. */
+/* The state to where it is kept, or back from there; what stands there already stays where `mask` is 0. */
 static void copy_state(const Steps *s, bool back, TapeValue mask) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        const TapeRef state[] = {of(w, LAG_Q, 0, k, 1), of(w, LAG_U, 0, k, 1)};
-        const TapeRef kept[] = {of(w, LAG_WORK, s->room.q, k, 1), of(w, LAG_WORK, s->room.u, k, 1)};
-        for (int i = 0; i < 2; i++) {
+        const TapeRef state[] = {of(w, LAG_Q, 0, k, 1), of(w, LAG_U, 0, k, 1), of(w, LAG_LOW, 0, k, 1),
+                                 of(w, LAG_LOW, w->d, k, 1)};
+        const TapeRef kept[] = {of(w, LAG_WORK, s->room.q, k, 1), of(w, LAG_WORK, s->room.u, k, 1),
+                                of(w, LAG_WORK, s->room.low, k, 1), of(w, LAG_WORK, s->room.low + w->d, k, 1)};
+        for (int i = 0; i < (s->compensated ? 4 : 2); i++) {
             TapeRef from = back ? kept[i] : state[i], to = back ? state[i] : kept[i];
             tape_store(tape, to, tape_ternary(tape, TAPE_PICK, mask, tape_load(tape, from), tape_load(tape, to)));
         }
@@ -314,6 +430,13 @@ static void make_room(Steps *s) {
     room->v = s->moving ? tape_work(tape, d * line) : 0;
     room->f = s->several ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
+    if (s->compensated) {
+        room->start = tape_work(tape, d * line);
+        room->part = tape_work(tape, d * line);
+        room->rest = tape_work(tape, d * line);
+        room->cut = tape_work(tape, d);
+        room->low = tape_work(tape, 2 * d);
+    }
     room->size = tape_work(tape, d);
     room->measure = tape_work(tape, d);
     room->q = tape_work(tape, d);
@@ -326,9 +449,13 @@ static void make_room(Steps *s) {
     room->active = room->sweeps + 5;
 }
 
-void steps_write(Writer *w) {
+void steps_write(Writer *w, bool compensated) {
     Tape *tape = w->tape;
-    Steps s = {.w = w, .l = lag_lanes(w->s), .moving = !w->m->facts.forces_free_of_velocity, .several = tape->systems > 1};
+    Steps s = {.w = w,
+               .l = lag_lanes(w->s),
+               .moving = !w->m->facts.forces_free_of_velocity,
+               .several = tape->systems > 1,
+               .compensated = compensated};
     make_room(&s);
     w->t = load(w, LAG_TIME, 0);
     w->h = load(w, LAG_TIME, 1);
@@ -341,6 +468,7 @@ void steps_write(Writer *w) {
     tape_repeat(tape);
     TapeValue t = time_now(&s);
     write_measure(&s);
+    if (compensated) write_starts(&s);
     write_places(&s, true);
     write_impulses(&s, t, false);
     keep(&s, LAG_WORK, s.room.sweeps, number(&s, 0));

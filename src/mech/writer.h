@@ -58,6 +58,6 @@ void jacobian_store_node(Writer *w);
 void jacobian_write(Writer *w);
 
 /* steps.c: all of LAG_STEPS, parameters being bound. */
-void steps_write(Writer *w);
+void steps_write(Writer *w, bool compensated);
 
 #endif

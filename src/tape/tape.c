@@ -275,6 +275,7 @@ static const char *const array_text[LAG_ARRAY_COUNT] = {
     [LAG_VELOCITY] = "VELOCITY",
     [LAG_JACOBIAN] = "JACOBIAN",
     [LAG_U] = "U",
+    [LAG_LOW] = "LOW",
     [LAG_F] = "F",
     [LAG_SHARE] = "SHARE",
     [LAG_INVERSE_MASS] = "INVERSE_MASS",

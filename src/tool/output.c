@@ -41,8 +41,11 @@ void json_numbers(FILE *out, const double *value, size_t count) {
 /* ---- Runs ---- */
 
 const char *method_name(LagMethod method) {
-    static const char *const name[] = {
-        [LAG_METHOD_GGL] = "ggl", [LAG_METHOD_RK2] = "rk2", [LAG_METHOD_RK4] = "rk4", [LAG_METHOD_NEWTON] = "newton"};
+    static const char *const name[] = {[LAG_METHOD_GGL] = "ggl",
+                                       [LAG_METHOD_RK2] = "rk2",
+                                       [LAG_METHOD_RK4] = "rk4",
+                                       [LAG_METHOD_NEWTON] = "newton",
+                                       [LAG_METHOD_COMPENSATED] = "compensated"};
     return name[method];
 }
 
@@ -148,7 +151,7 @@ static void say_state(const Tool *tool) {
 
 static void say_run(const Tool *tool, const LagReport *report) {
     const Settings *set = &tool->settings;
-    bool ggl = set->method == LAG_METHOD_GGL || set->method == LAG_METHOD_NEWTON,
+    bool ggl = set->method != LAG_METHOD_RK2 && set->method != LAG_METHOD_RK4,
          newton = ggl && report->iterations >= report->steps && report->steps;
     fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
             method_name(set->method));

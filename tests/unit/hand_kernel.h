@@ -140,6 +140,7 @@ static HandKernel *hand_kernel(HandLaw *law, uint32_t d, uint32_t m, uint32_t r)
         [LAG_IMPULSE] = d,
         [LAG_VELOCITY] = s * d,
         [LAG_JACOBIAN] = n * n,
+        [LAG_LOW] = 2 * d,
         [LAG_NODE] = s,
         [LAG_WEIGHT] = s,
         [LAG_DERIVE] = s * s,
