@@ -84,6 +84,7 @@ int main(int argc, char **argv) {
     suite_solve();
     suite_affine();
     suite_sweeps();
+    suite_compensated();
     suite_session();
     suite_tiers();
     suite_golden();

@@ -198,6 +198,47 @@ static void test_same_bits(void) {
         }
 }
 
+/* Round-off of an orbit's energy is a random walk, of ROUNDED starts each its own: its mean is 0 but for chance. */
+static void test_round_off(void) {
+    enum { ROUNDED = 32, STEPS = 20000 };
+    const double mu = 39.478758435, near = 0.8, fast = sqrt(mu * 1.2 / near), h = 0.05;
+    double q[2 * ROUNDED], pi[2 * ROUNDED];
+    Harness text = harness_read("(xd^2 + yd^2)/2 + 39.478758435/sqrt(x^2 + y^2)");
+    const LagKernel *kernel;
+    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(text.model, 8, LAG_BACKEND_LLVM, &kernel), LAG_OK);
+    for (int compensated = 0; compensated < 2; compensated++) {
+        LagBatch *batch;
+        double mean = 0, square = 0;
+        long double energy[2][ROUNDED];
+        for (int i = 0; i < ROUNDED; i++) {
+            double turn = 0.37 * i;
+            q[2 * i] = near * cos(turn), q[2 * i + 1] = near * sin(turn);
+            pi[2 * i] = -fast * sin(turn), pi[2 * i + 1] = fast * cos(turn);
+        }
+        CU_ASSERT_EQUAL_FATAL(
+            lag_batch_new(kernel, compensated ? LAG_METHOD_COMPENSATED : LAG_METHOD_GGL, ROUNDED, 0, &batch), LAG_OK);
+        CU_ASSERT_EQUAL(lag_batch_start(batch, 0, q, pi), LAG_OK);
+        for (int end = 0; end < 2; end++) {
+            for (int i = 0; i < ROUNDED; i++) {
+                long double x = q[2 * i], y = q[2 * i + 1], u = pi[2 * i], v = pi[2 * i + 1];
+                energy[end][i] = (u * u + v * v) / 2 - (long double)mu / sqrtl(x * x + y * y);
+            }
+            if (end == 0) CU_ASSERT_EQUAL(lag_batch_advance(batch, h, STEPS, 1, NULL), LAG_OK);
+            lag_batch_state(batch, q, pi, NULL);
+        }
+        for (int i = 0; i < ROUNDED; i++) {
+            double change = (double)(energy[1][i] / energy[0][i] - 1);
+            mean += change / ROUNDED, square += change * change / ROUNDED;
+        }
+        double spread = sqrt(square - mean * mean);
+        printf("\n    in %d doubles: %.1e, of a spread of %.1e", compensated + 1, mean, spread);
+        CU_ASSERT(fabs(mean) < 4 * spread / sqrt(ROUNDED));
+        CU_ASSERT(spread < (compensated ? 4e-15 : 4e-14)); /* twice what is usual */
+        lag_batch_free(batch);
+    }
+    harness_free(&text);
+}
+
 void suite_laws(void) {
     suite_add("laws", (SuiteTest[]){{"order 2r + 2", test_order},
                                     {"reversible", test_reversible},
@@ -207,5 +248,6 @@ void suite_laws(void) {
                                     {"a chain hardly reached", test_chain},
                                     {"Runge-Kutta orders", test_runge_kutta},
                                     {"same bits in both engines", test_same_bits},
+                                    {"round-off is a random walk", test_round_off},
                                     {0}});
 }
