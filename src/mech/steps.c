@@ -24,8 +24,7 @@ enum {
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
 static const double steps_left[] = {1.0 / 256, 1.0 / 1024}; /* of a rounding may be missing: plainly, and compensated */
-static const double steps_trust = 1.0 / 4;                  /* so much of it, where only what was measured before tells */
-static const double steps_least = 1.0 / 64;                 /* changes of less of a rounding tell nothing */
+static const double steps_least = 1.0 / 256;                /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 
 /* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for
@@ -252,9 +251,7 @@ static TapeValue write_judgement(const Steps *s) {
     TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, steps_least)), before);
     TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
     TapeValue left = binary(w, TAPE_MUL, theta, now);
-    double enough = steps_left[s->compensated];
-    TapeValue bound = tape_ternary(tape, TAPE_PICK, first, number(s, enough * steps_trust), number(s, enough));
-    TapeValue small = binary(w, TAPE_LE, left, bound);
+    TapeValue small = binary(w, TAPE_LE, left, number(s, steps_left[s->compensated]));
     TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
     TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
     TapeValue good = either(s, small, ground);
