@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
     suite_affine();
     suite_sweeps();
     suite_compensated();
+    suite_powers();
     suite_session();
     suite_tiers();
     suite_golden();

@@ -56,6 +56,7 @@ void suite_solve(void);
 void suite_affine(void);
 void suite_sweeps(void);
 void suite_compensated(void);
+void suite_powers(void);
 void suite_session(void);
 void suite_tiers(void);
 void suite_golden(void);
