@@ -355,8 +355,9 @@ typedef enum LagRoad {
     LAG_ROAD_NEWTON,
     LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M: by fixed-point iteration; and by Newton's method where that
                         does not converge */
-    LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c; the
-                        first step after a start or a change of either is still Newton's */
+    LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
+                        long runs go by its powers, with the same bits however they are shared out among calls and
+                        whatever rows are kept; the first step after a start or a change of either is still Newton's */
 } LagRoad;
 
 LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);

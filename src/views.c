@@ -124,7 +124,7 @@ static void print_kernels(LagModel *model, Buffer *out) {
                      (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
         LagRoad road = lag_kernel_road(kernel);
         if (road == LAG_ROAD_AFFINE)
-            buffer_text(out, "  an affine map, made once for each dt; method = newton solves each step instead\n");
+            buffer_text(out, "  an affine map and its powers, made once for each dt; method = newton solves each step\n");
         else if (road == LAG_ROAD_SWEEPS)
             buffer_print(
                 out,

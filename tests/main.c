@@ -83,6 +83,7 @@ int main(int argc, char **argv) {
     suite_cache_places();
     suite_solve();
     suite_affine();
+    suite_affine_long();
     suite_sweeps();
     suite_compensated();
     suite_powers();

@@ -54,6 +54,7 @@ void suite_cache(void);
 void suite_cache_places(void);
 void suite_solve(void);
 void suite_affine(void);
+void suite_affine_long(void);
 void suite_sweeps(void);
 void suite_compensated(void);
 void suite_powers(void);

@@ -6,34 +6,76 @@
 #include "affine.h"
 
 #include "linear.h"
-#include "pair.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { AFFINE_REFINE = 4 };
+enum { AFFINE_REFINE = 4, LINE = 64 / sizeof(double) };
 
-bool affine_fits(const LagKernel *kernel) { return kernel->facts.affine && kernel->dof <= LAG_AFFINE_DOF_MOST; }
+bool affine_fits(const LagKernel *kernel) {
+    return kernel->facts.affine && kernel->dof <= POWERS_DOF_MOST;
+}
+
+static double *cut(double **at, size_t size) {
+    *at += size;
+    return *at - size;
+}
+
+/* For a fan: a state before a cache line begins, and images from there on. */
+static double *cut_fan(double **at, uint32_t d, size_t images) {
+    size_t over = ((uintptr_t)*at / sizeof **at + d) % LINE;
+    *at += (LINE - over) % LINE;
+    return cut(at, d * (1 + images));
+}
+
+static Twofold cut_pair(double **at, size_t size) {
+    Twofold pair = {.high = cut(at, size)};
+    pair.low = cut(at, size);
+    return pair;
+}
+
+static void cut_powers(Affine *a, double **at, uint32_t d) {
+    size_t m = 2 * (size_t)d;
+    for (uint32_t level = 0; level < AFFINE_LEVELS; level++) a->power[level].entry = cut(at, powers_size(d));
+    for (uint32_t level = 0; level < AFFINE_LEVELS; level++) {
+        a->power[level].d = d;
+        a->power[level].keep = cut(at, m);
+        a->power[level].eighth = cut_pair(at, m * (m + 1));
+        a->fan[level].q = cut_fan(at, d, POWERS);
+        a->fan[level].pi = cut_fan(at, d, POWERS);
+    }
+    a->next = cut_pair(at, m * (m + 1));
+    for (int i = 0; i < 2; i++) a->spare[i] = cut_pair(at, m * (m + 1));
+    a->anchor = cut_pair(at, m);
+    a->ahead = cut_pair(at, m);
+    a->wide_q = cut_fan(at, d, AFFINE_WIDE);
+    a->wide_pi = cut_fan(at, d, AFFINE_WIDE);
+}
 
 LagStatus affine_init(Affine *a, Frame *frame) {
     size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
-    *a = (Affine){.frame = frame};
-    a->block = calloc(m * m + 4 * m + 3 * nodes + 2 * n, sizeof *a->block);
+    size_t level = powers_size(frame->d) + m + 2 * m * (m + 1) + (POWERS + 1) * m;
+    size_t powers = AFFINE_LEVELS * level + 6 * m * (m + 1) + 4 * m + (AFFINE_WIDE + 1) * m;
+    powers += (2 * AFFINE_LEVELS + 2) * LINE;
+    *a = (Affine){.frame = frame, .lanes = lanes_widest()};
+    a->block = calloc(LINE + powers + m * m + 3 * m + 3 * nodes + 2 * n, sizeof *a->block);
     a->pivot = calloc(n, sizeof *a->pivot);
     if (!a->block || !a->pivot) {
         affine_free(a);
         return LAG_ERROR_MEMORY;
     }
-    double *at = a->block;
-    a->map = at, at += m * m;
-    a->offset = at, at += m;
-    a->change = at, at += m;
-    a->kept = at, at += 2 * m;
-    a->z = at, at += nodes;
-    a->A = at, at += nodes;
-    a->B = at, at += nodes;
-    a->residual = at, at += n;
-    a->scale = at;
+    size_t over = (uintptr_t)a->block / sizeof *a->block % LINE; /* entries of powers begin where a cache line does */
+    double *at = a->block + (LINE - over);
+    cut_powers(a, &at, frame->d);
+    a->map = cut(&at, m * m);
+    a->offset = cut(&at, m);
+    a->change = cut(&at, m);
+    a->kept = cut(&at, m);
+    a->z = cut(&at, nodes);
+    a->A = cut(&at, nodes);
+    a->B = cut(&at, nodes);
+    a->residual = cut(&at, n);
+    a->scale = cut(&at, n);
     return LAG_OK;
 }
 
@@ -53,7 +95,7 @@ static void evaluate(Affine *m, double h, uint32_t unit) {
     const Frame *f = m->frame;
     const double *D = f->array[LAG_DERIVE], *AQ = f->array[LAG_AQ], *AV = f->array[LAG_AV], *BQ = f->array[LAG_BQ],
                  *BV = f->array[LAG_BV];
-    double q[LAG_AFFINE_DOF_MOST], v[LAG_AFFINE_DOF_MOST];
+    double q[POWERS_DOF_MOST], v[POWERS_DOF_MOST];
     uint32_t d = f->d, s = f->s;
     bool constant = unit == 2 * d;
     for (uint32_t i = 0; i < s; i++) {
@@ -132,8 +174,18 @@ static LagStatus prepare(Affine *m, double h) {
     return linear_factor(f->array[LAG_JACOBIAN], f->n, m->pivot, m->scale);
 }
 
+/* Powers will be made when there are enough steps. */
+static void prepare_powers(Affine *a) {
+    uint32_t d = a->frame->d, columns = a->constant ? 2 * d + 1 : 2 * d;
+    powers_begin(d, columns, a->map, a->offset, a->next);
+    for (uint32_t level = 0; level < AFFINE_LEVELS; level++) a->power[level].columns = columns;
+    a->levels = 0;
+    a->most_levels = AFFINE_LEVELS;
+}
+
 LagStatus affine_make(Affine *a, double h) {
     uint32_t m = 2 * a->frame->d;
+    a->h = h;
     a->tried = true;
     a->made = false;
     LagStatus status = prepare(a, h);
@@ -145,69 +197,7 @@ LagStatus affine_make(Affine *a, double h) {
     a->constant = false;
     for (uint32_t i = 0; i < m; i++) a->constant |= a->offset[i] != 0;
     a->made = status == LAG_OK;
+    prepare_powers(a);
+    affine_begin(a);
     return status;
-}
-
-/* ---- Steps ---- */
-
-/* `d` is known to the compiler where it matters: its loops are then straight lines. What is constant is left out where it is
- * nothing, which changes no bit. */
-static inline __attribute__((always_inline)) void take(const Affine *a, uint64_t count, uint32_t d, bool constant,
-                                                       double *low) {
-    double *Q = a->frame->array[LAG_Q], *PI = a->frame->array[LAG_PI], state[2 * LAG_AFFINE_DOF_MOST],
-           change[2 * LAG_AFFINE_DOF_MOST];
-    uint32_t m = 2 * d;
-    memcpy(state, Q, d * sizeof *Q);
-    memcpy(state + d, PI, d * sizeof *PI);
-    for (uint64_t n = 0; n < count; n++) {
-        for (uint32_t i = 0; i < m; i++) {
-            const double *row = a->map + (size_t)i * m;
-            double sum = row[0] * state[0];
-            for (uint32_t k = 1; k < m; k++) sum += row[k] * state[k];
-            change[i] = constant ? sum + a->offset[i] : sum;
-        }
-        for (uint32_t i = 0; i < m; i++) pair_add(&state[i], low ? &low[i] : NULL, change[i]);
-    }
-    memcpy(Q, state, d * sizeof *Q);
-    memcpy(PI, state + d, d * sizeof *PI);
-}
-
-static void take_any(const Affine *a, uint64_t count) {
-    uint32_t d = a->frame->d;
-    if (a->compensated)
-        take(a, count, d, true, a->frame->array[LAG_LOW]);
-    else if (d == 1)
-        a->constant ? take(a, count, 1, true, NULL) : take(a, count, 1, false, NULL);
-    else if (d == 2)
-        a->constant ? take(a, count, 2, true, NULL) : take(a, count, 2, false, NULL);
-    else
-        a->constant ? take(a, count, d, true, NULL) : take(a, count, d, false, NULL);
-}
-
-static bool is_finite(const Affine *a) {
-    const Frame *f = a->frame;
-    return linear_finite(f->array[LAG_Q], f->d) && linear_finite(f->array[LAG_PI], f->d);
-}
-
-uint64_t affine_steps(Affine *a, uint64_t count) {
-    const Frame *f = a->frame;
-    size_t size = f->d * sizeof(double);
-    uint64_t done = 0, piece = count;
-    while (done < count) { /* where a piece leaves what doubles hold, it is taken again, by half */
-        memcpy(a->kept, f->array[LAG_Q], size);
-        memcpy(a->kept + f->d, f->array[LAG_PI], size);
-        memcpy(a->kept + 2 * f->d, f->array[LAG_LOW], 2 * size);
-        piece = piece < count - done ? piece : count - done;
-        take_any(a, piece);
-        if (is_finite(a)) {
-            done += piece;
-            continue;
-        }
-        memcpy(f->array[LAG_Q], a->kept, size);
-        memcpy(f->array[LAG_PI], a->kept + f->d, size);
-        memcpy(f->array[LAG_LOW], a->kept + 2 * f->d, 2 * size);
-        if (piece == 1) break;
-        piece /= 2;
-    }
-    return done;
 }

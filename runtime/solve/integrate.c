@@ -119,7 +119,7 @@ static LagStatus roads_init(LagIntegrator *it) {
     LagStatus status = LAG_OK;
     if (affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
     if (status == LAG_OK && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
-    it->stepper.compensated = it->affine.compensated = compensated;
+    it->stepper.compensated = compensated && !it->affine.frame; /* whose own state is in two doubles */
     if (status == LAG_OK && compensated && it->sweeps.frame) status = sweeps_compensate(&it->sweeps);
     return status;
 }
@@ -166,9 +166,10 @@ static double energy_of(const LagIntegrator *it) {
     return f->array[LAG_ENERGY][0];
 }
 
-/* The next step is the first of its kind. */
-static void forget_map(LagIntegrator *it) {
-    it->affine.tried = it->affine.made = false;
+/* The next step is the first of its kind; the map has to be made anew unless it serves on. */
+static void forget_map(LagIntegrator *it, bool serves) {
+    it->affine.tried &= serves;
+    it->affine.made &= serves;
     it->fresh = true;
     sweeps_forget(&it->sweeps);
 }
@@ -177,7 +178,7 @@ void lag_integrator_parameters(LagIntegrator *it, const double *c) {
     if (it->frame.kernel->parameter_count)
         memcpy(it->frame.array[LAG_PARAMETER], c, it->frame.kernel->parameter_count * sizeof *c);
     if (is_ggl(it->method)) stepper_forget(&it->stepper);
-    forget_map(it);
+    forget_map(it, false);
     if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
 }
 
@@ -308,20 +309,37 @@ enum { IMPROVE_EVERY = 16 }; /* steps after which better programs are asked for 
 /* Whether the next step is taken by the map. */
 static bool is_affine(const LagIntegrator *it) { return it->affine.made && !it->fresh; }
 
-/* How many steps can be taken with nothing to do between them: one by Newton's method; else until a row is to be kept or the
- * watch is to be called, and not for long: then better programs may be there. */
-static uint64_t piece_of(const LagIntegrator *it, double h, uint64_t left, uint64_t to_row) {
+/* The rows that an advance keeps. */
+typedef struct Keep {
+    LagRows *rows;
+    uint64_t every, next; /* `next`: steps from the state at hand to the next row */
+} Keep;
+
+/* How many more rows an affine map can keep on its way: all of a row but its energy. */
+static uint64_t map_keeps(const LagRows *rows) { return rows && !rows->energy ? rows->capacity - rows->count : 0; }
+
+/* How many steps may be taken at once: by an affine map, which can keep rows on its way. */
+static uint64_t affine_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
+    enum { PIECE_MOST = 8192 };
+    uint64_t piece = affine_piece(&it->affine, PIECE_MOST < left ? PIECE_MOST : left), by_map = map_keeps(keep->rows);
+    if (keep->next < piece && (piece - keep->next) / keep->every >= by_map)
+        piece = by_map ? keep->next + (by_map - 1) * keep->every : keep->next;
+    return piece;
+}
+
+/* By sweeps, until a row is to be kept, and not for long: then better programs may be there. */
+static uint64_t sweeps_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
     enum { PIECE_MOST = 1000, PIECE_IMPROVING = 64, PIECE_UNKNOWNS = 20000 };
-    uint64_t piece = PIECE_MOST;
-    if (it->sweeps.begun) {
-        if (it->frame.kernel->improve) piece = PIECE_IMPROVING;
-        if (piece > PIECE_UNKNOWNS / it->frame.n) piece = PIECE_UNKNOWNS / it->frame.n + 1;
-    } else if (!is_affine(it)) {
-        piece = 1;
-    }
+    uint64_t piece = it->frame.kernel->improve ? PIECE_IMPROVING : PIECE_MOST;
+    if (piece > PIECE_UNKNOWNS / it->frame.n) piece = PIECE_UNKNOWNS / it->frame.n + 1;
     if (piece > left) piece = left;
+    return keep->next < piece ? keep->next : piece;
+}
+
+/* How many steps can be taken with nothing to do between them; one by Newton's method. */
+static uint64_t piece_of(const LagIntegrator *it, double h, uint64_t left, const Keep *keep) {
+    uint64_t piece = is_affine(it) ? affine_most(it, left, keep) : it->sweeps.begun ? sweeps_most(it, left, keep) : 1;
     if (!isfinite(it->t_start + (double)(it->count + piece) * h)) return 1;
-    if (to_row < piece) piece = to_row;
     if (it->watch && it->watch_every - it->watched < piece) piece = it->watch_every - it->watched;
     return piece;
 }
@@ -332,6 +350,7 @@ static bool take_one(LagIntegrator *it, double h, LagStatus *status) {
     if (*status != LAG_OK) return false;
     it->fresh = false;
     if (it->sweeps.rest) it->sweeps.rest--;
+    if (it->affine.made) affine_begin(&it->affine);
     return true;
 }
 
@@ -341,15 +360,32 @@ static void hand_over(LagIntegrator *it) {
     stepper_forget(&it->stepper);
 }
 
+/* Takes steps by the map, and tells how many. It keeps the rows that it can; the next is then one after these steps. */
+static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *keep) {
+    LagRows *rows = keep->rows;
+    if (!map_keeps(rows)) return affine_steps(&it->affine, piece, NULL);
+    size_t from = rows->count, d = it->frame.d;
+    AffineRows kept = {.next = keep->next,
+                       .every = keep->every,
+                       .q = rows->q ? rows->q + from * d : NULL,
+                       .pi = rows->pi ? rows->pi + from * d : NULL};
+    uint64_t took = affine_steps(&it->affine, piece, &kept);
+    double first = (double)(it->count + keep->next);
+    if (rows->t) it->affine.lanes->times(it->t_start, h, first, (double)keep->every, (uint32_t)kept.count, rows->t + from);
+    rows->count += kept.count;
+    keep->next = took + kept.next;
+    return took;
+}
+
 /* Takes so many steps, and tells how many it took. */
-static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, LagStatus *status) {
+static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, Keep *keep, LagStatus *status) {
     uint64_t took;
     if (!isfinite(it->t_start + (double)(it->count + piece) * h)) {
         *status = LAG_ERROR_NOT_FINITE;
         return 0;
     }
     if (is_affine(it)) {
-        took = affine_steps(&it->affine, piece);
+        took = take_affine(it, h, piece, keep);
         *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
     } else if (it->sweeps.begun) {
         took = sweeps_take(&it->sweeps, it->t_start, it->count, piece); /* where it fails, Newton's method goes on */
@@ -369,28 +405,31 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     if (h != it->h) {
         it->t_start = it->t;
         it->count = 0;
-        forget_map(it);
+        forget_map(it, h == it->affine.h);
     }
     it->h = h;
     it->residual = it->stepper.residual = 0;
     improve(it, steps);
     unsigned long long flushing = flush_small();
     LagStatus status = LAG_OK;
-    for (uint64_t done = 0, to_row = rows ? every : UINT64_MAX; done < steps && status == LAG_OK;) {
+    Keep keep = {.rows = rows, .every = rows && every < INT64_MAX ? every : INT64_MAX}; /* that row is never reached */
+    keep.next = keep.every;
+    for (uint64_t done = 0; done < steps && status == LAG_OK;) {
         if (is_cancelled(it)) {
             status = LAG_INTERRUPTED;
             break;
         }
+        if (rows && rows->count >= rows->capacity) keep = (Keep){.every = INT64_MAX, .next = INT64_MAX};
         if (it->sweeps.begun || done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
         if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest && !sweeps_begin(&it->sweeps, it->t, h))
             it->sweeps.rest = UINT32_MAX;
-        uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, to_row), &status);
+        uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, &keep), &keep, &status);
         done += took;
-        to_row -= took;
-        if (to_row == 0) {
-            lag_integrator_state(it, rows);
-            to_row = every;
+        keep.next -= took;
+        if (keep.next == 0) {
+            lag_integrator_state(it, keep.rows);
+            keep.next = keep.every;
         }
         if (it->watch && took && (it->watched += took) == it->watch_every) {
             it->watched = 0;

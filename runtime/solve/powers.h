@@ -4,7 +4,7 @@
 
 #include "lag.h"
 
-enum { POWERS_BITS = 3, POWERS = 1 << POWERS_BITS, POWERS_DOF_MOST = 16 };
+enum { POWERS_BITS = 3, POWERS = 1 << POWERS_BITS, POWERS_DOF_MOST = LAG_AFFINE_DOF_MOST };
 
 /* Numbers of twice the precision: each the sum of two. */
 typedef struct Twofold {

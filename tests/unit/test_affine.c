@@ -53,8 +53,10 @@ static double compare(const Harness *h, uint32_t r) {
     for (int i = 0; i < 4; i++) {
         if (i == 2)
             for (uint32_t k = 0; k < count; k++) c[k] *= 1.1;
-        lag_integrator_parameters(affine, c);
-        lag_integrator_parameters(newton, c);
+        if (i % 2 == 0) {
+            lag_integrator_parameters(affine, c);
+            lag_integrator_parameters(newton, c);
+        }
         advance(affine, step[i], 25, one);
         advance(newton, step[i], 25, other);
         worst = fmax(worst, apart(one, other));
