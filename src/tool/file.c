@@ -82,7 +82,7 @@ bool file_begin(FileOut *file, const char *path) {
 }
 
 bool file_flush(FileOut *file) {
-    errno = 0;
+    if (!ferror(file->stream)) errno = 0; /* else it is that of the write that failed */
     return (fflush(file->stream) == 0 && !ferror(file->stream)) || said(file, errno);
 }
 
