@@ -66,6 +66,8 @@ static bool pass_on(Tool *tool, Keep *keep, size_t from) {
     return good;
 }
 
+static bool keeps_any(const Keep *keep) { return keep->in_memory || keep->to_file; }
+
 /* How many steps to take at once: `piece`, as whole rows, or, where one row takes longer, a part of one: `every` counts
  * within one call, so that a part keeps its last step if it ends a row, and otherwise none. *each: the steps from one
  * kept to the next. */
@@ -74,6 +76,7 @@ static uint64_t next_piece(const Tool *tool, const Keep *keep, uint64_t piece, u
     const uint64_t every = tool->settings.every;
     uint64_t left = every - done % every, now = piece < steps - done ? piece : steps - done;
     *each = every;
+    if (!keeps_any(keep)) return now;
     if (left < every || now < every) {
         *each = left;
         return now < left ? now : left;
@@ -90,11 +93,11 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
         uint64_t now = next_piece(tool, keep, piece, done, steps, &each);
         size_t from = tool->last.rows;
         if (stop_asked()) return LAG_INTERRUPTED;
-        if (!trajectory_grow(&tool->last, from + (size_t)(now / each))) return LAG_ERROR_MEMORY;
+        if (keeps_any(keep) && !trajectory_grow(&tool->last, from + (size_t)(now / each))) return LAG_ERROR_MEMORY;
         LagRows rows = trajectory_rows(&tool->last);
         LagReport before, after;
         lag_integrator_report(it, &before);
-        LagStatus status = lag_integrator_advance(it, tool->settings.dt, now, each, &rows);
+        LagStatus status = lag_integrator_advance(it, tool->settings.dt, now, each, keeps_any(keep) ? &rows : NULL);
         lag_integrator_report(it, &after);
         tool->last.rows = rows.count;
         *lost = !pass_on(tool, keep, from);
@@ -102,7 +105,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
         done += now;
         output_progress(tool, done, steps, after.seconds);
         double seconds = after.seconds - before.seconds;
-        if (seconds < PIECE_SECONDS / 2)
+        if (seconds < PIECE_SECONDS / 2 && piece < steps)
             piece *= 2;
         else if (seconds > 2 * PIECE_SECONDS && piece > 1)
             piece /= 2;

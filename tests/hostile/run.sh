@@ -142,6 +142,7 @@ bad 'a larger every' 'error: every is a whole number from 1 to 1e15'
 rows() { echo "qd^2 - q^2; start q = 1; integrate dt = 0.01, method = rk2, steps = $1; save \"rows.npy\""; }
 rows 16777215 >"$text"; begin; ln -s /dev/null rows.npy; run "$text"; exits 0 'rows of 512 MiB'
 rows 16777216 >"$text"; begin; run "$text"; exits 1 'more rows'; says '512 MiB' 'more rows'
+run -e 'qd^2 - q^2; start q = 1; integrate dt = 0.1, steps = 1e9'; exits 0 'a billion steps, none kept'
 
 # Operations of a Lagrangian, of its code, and bytes of what is shown: near the limit, and past it.
 list 100000 ' + ' '&*q^&' | sed 's/^/qd^2 - q*2 + /' >"$text"; good 'a Lagrangian of 100,000 terms'
