@@ -119,7 +119,7 @@ static void test_other_roads(void) {
         walk(kernel, LAG_METHOD_COMPENSATED, 0.1, start_q, STEPS, two);
         walk(kernel, LAG_METHOD_COMPENSATED, 0.1, start_q, 7, pieces);
         double other = apart(one, two);
-        CU_ASSERT(other > 0 && other < 1e-13);
+        CU_ASSERT((other > 0 || system[i].road == LAG_ROAD_AFFINE) && other < 1e-13); /* an affine state is in two already */
         CU_ASSERT(memcmp(two, pieces, sizeof two) == 0);
         harness_free(&h);
     }
