@@ -39,26 +39,12 @@ def heyoka_start(cached):
     print(*map(repr, map(float, solver.state)))
 
 
-def lobatto(r):
-    """Nodes, weights and derivative matrix on the unit interval."""
-    import numpy as np
-
-    p = np.polynomial.legendre.Legendre.basis(r + 1)
-    x = np.concatenate(([-1.0], np.sort(p.deriv().roots().real), [1.0]))
-    for _ in range(3):
-        x[1:-1] -= p.deriv()(x[1:-1]) / p.deriv(2)(x[1:-1])
-    n, at = r + 2, p(x)
-    with np.errstate(divide="ignore"):
-        d = at[:, None] / (at[None, :] * (x[:, None] - x[None, :]))
-    np.fill_diagonal(d, 0)
-    d[0, 0], d[-1, -1] = -(r + 1) * (r + 2) / 4, (r + 1) * (r + 2) / 4
-    return (x + 1) / 2, 1 / ((r + 1) * (r + 2) * at**2), 2 * d
-
-
 def jax_start():
     """The same discrete step as lag's: residual from jax.grad, Jacobian from jax.jacfwd, Newton, all under jax.jit."""
     import jax
     import jax.numpy as jnp
+
+    from lobatto import lobatto
 
     jax.config.update("jax_enable_x64", True)
     _, b, d = lobatto(4)
@@ -129,6 +115,8 @@ def symengine_step(share):
     not: seconds to build and, from Python, to call."""
     import numpy as np
     import symengine as se
+
+    from lobatto import lobatto
 
     start = time.perf_counter()
     _, b, d = lobatto(4)
