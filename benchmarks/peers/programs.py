@@ -1,0 +1,166 @@
+"""The programs that work_precision.py compares, each as a list of settings. Each takes a run from one of the starts to its
+end; what is timed is that from the first start, and nothing that comes before or after."""
+import math
+import time as clock
+
+import heyoka as hy
+import numpy as np
+import rebound
+import reboundx
+from scipy.integrate import ode
+
+from lag_peer import Model
+from measure import jax_job, repeats
+from systems import BETA, DRAGGED, LIGHT, MU
+
+
+class Setting:
+    """program and name; prepare(k), a function that takes the run from start k; end(), the coordinates where it led."""
+
+    built = 0.0  # seconds to make what runs, where that takes any
+    once = None  # seconds of one run, when known
+
+    def run(self, k):
+        self.prepare(k)()
+        return self.end()
+
+    def seconds(self):
+        """The CPU's seconds of a run, over as many runs as one timing needs."""
+        if self.once is None:
+            self.once = self.timed(1)
+            if repeats(self.once) == 1:
+                return self.once
+        return self.timed(repeats(self.once))
+
+    def timed(self, repeat):
+        seconds = 0.0
+        for _ in range(repeat):
+            go = self.prepare(0)
+            start = clock.process_time()
+            go()
+            seconds += clock.process_time() - start
+        return seconds / repeat
+
+
+class Lag(Setting):
+    program = "lag"
+
+    def __init__(self, system, integrator, r, steps, time):
+        self.name = f"r = {r}, {steps} steps"
+        self.system, self.integrator, self.h, self.steps = system, integrator, time / steps, steps
+        self.built = integrator.compiled
+
+    def prepare(self, k):
+        advance, self.at, _ = self.integrator.prepare(*self.system.start(k), self.h, self.steps, self.steps)
+        return lambda: self.integrator.check(advance())
+
+    def end(self):
+        return self.at[0]
+
+
+def lag_settings(library, system, time, orders, steps):
+    model = Model(library, system)
+    return [Lag(system, it, r, n, time) for r in orders for it in [model.integrator(r)] for n in steps]
+
+
+class Jax(Setting):
+    def __init__(self, worker, system, job, steps, time):
+        self.program = f"JAX {worker.version}"
+        often = f"{job['iterations'] * job['uses']} iterations" if job["iterations"] else "to 1e-13"
+        self.name = f"r = {job['r']}, {steps} steps, {often}"
+        self.system, self.steps = system, steps
+        self.ask = lambda k, **more: worker.ask(job, *system.start(k), time / steps, system.parameters, steps, **more)
+
+    def run(self, k):
+        answer = self.ask(k, repeat=0, keep=1)
+        self.built = answer["compiled"]
+        return answer["rows"][0][0]
+
+    def timed(self, repeat):
+        return self.ask(0, repeat=repeat)["seconds"]
+
+
+def jax_settings(worker, system, time, ways, orders, steps):
+    jobs = [jax_job(system, r, how, apart, n, uses) for r in orders for how, apart, n, uses in ways]
+    return [Jax(worker, system, job, n, time) for job in jobs for n in steps]
+
+
+class Heyoka(Setting):
+    program = "heyoka"
+
+    def __init__(self, system, time, tolerance, **options):
+        self.name = ", ".join([f"tol = {tolerance:.0e}", *(key.replace("_", " ") for key in options)])
+        self.system, self.time = system, time
+        x = hy.make_vars("q1", "q2", "v1", "v2")
+        self.starts = [np.array(q + system.velocity(pi)) for q, pi in map(system.start, range(4))]
+        equations = list(zip(x, system.rates(hy, hy.time, x)))
+        hy.llvm_state.clear_memcache()
+        start = clock.perf_counter()
+        self.solver = hy.taylor_adaptive(equations, self.starts[0], tol=tolerance, **options)
+        self.built = clock.perf_counter() - start
+
+    def prepare(self, k):
+        self.solver.time = 0.0
+        self.solver.state[:] = self.starts[k]
+        return lambda: self.solver.propagate_until(self.time)
+
+    def end(self):
+        return self.solver.state[:2].copy()
+
+
+def heyoka_settings(system, time, tolerances):
+    hy.llvm_state.set_diskcache_enabled(False)
+    finest = tolerances[-1]
+    settings = [Heyoka(system, time, tol) for tol in tolerances]
+    settings += [Heyoka(system, time, tol, fast_math=True) for tol in tolerances[::2]]
+    return settings + [Heyoka(system, time, finest, high_accuracy=True), Heyoka(system, time, finest, compact_mode=True)]
+
+
+class Scipy(Setting):
+    """DOP853 through scipy.integrate.ode, which is six to eight times as fast as solve_ivp; the rates are plain Python."""
+
+    program = "SciPy DOP853"
+
+    def __init__(self, system, time, tolerance):
+        self.name = f"rtol = atol = {tolerance:.0e}"
+        self.system, self.time = system, time
+        rates = system.rates
+        self.solver = ode(lambda t, x: rates(math, t, x.tolist()))
+        self.solver.set_integrator("dop853", rtol=tolerance, atol=tolerance, nsteps=10**8)
+
+    def prepare(self, k):
+        q, pi = self.system.start(k)
+        self.solver.set_initial_value(q + self.system.velocity(pi), 0.0)
+        return lambda: self.solver.integrate(self.time)
+
+    def end(self):
+        return self.solver.y[:2]
+
+
+class Rebound(Setting):
+    """IAS15 with reboundx's radiation_forces, which is C."""
+
+    program = "REBOUND IAS15"
+
+    def __init__(self, time, epsilon):
+        self.name, self.time, self.epsilon = f"epsilon = {epsilon:.0e}", time, epsilon
+
+    def prepare(self, k):
+        (x, y), (u, v) = DRAGGED.start(k)
+        simulation = rebound.Simulation()
+        simulation.G = 1.0
+        simulation.add(m=MU / (1 - BETA))
+        simulation.add(m=0.0, x=x, y=y, vx=u, vy=v)
+        simulation.integrator = "ias15"
+        simulation.integrator.epsilon = self.epsilon
+        extras = reboundx.Extras(simulation)
+        force = extras.load_force("radiation_forces")
+        extras.add_force(force)
+        force.params["c"] = LIGHT
+        simulation.particles[0].params["radiation_source"] = 1
+        simulation.particles[1].params["beta"] = BETA
+        self.simulation, self.extras = simulation, extras
+        return lambda: simulation.integrate(self.time)
+
+    def end(self):
+        return self.simulation.particles[1].x, self.simulation.particles[1].y
