@@ -135,7 +135,7 @@ typedef enum LagVerb {
     LAG_VERB_NAME,       /* NAME = EXPR, NAME(ARGS) = EXPR, coord, param: nothing to carry out */
     LAG_VERB_LAGRANGIAN, /* EXPR:               model is what it was compiled to */
     LAG_VERB_START,      /* start:              items of kind COORDINATE, VELOCITY, MOMENTUM, TIME */
-    LAG_VERB_INTEGRATE,  /* integrate:          items of kind R, DT, STEPS, UNTIL, EVERY, METHOD */
+    LAG_VERB_INTEGRATE,  /* integrate:          items of kind R, DT, STEPS, UNTIL, EVERY, TOL, METHOD */
     LAG_VERB_METHOD,     /* method:             the same */
     LAG_VERB_SAVE,       /* save "FILE":        word is the file's name */
     LAG_VERB_SHOW,       /* show WHAT:          word is what */
@@ -155,6 +155,7 @@ typedef enum LagItemKind {
     LAG_ITEM_STEPS,
     LAG_ITEM_UNTIL,
     LAG_ITEM_EVERY,
+    LAG_ITEM_TOL,
     LAG_ITEM_METHOD, /* index: a LagMethod */
     LAG_ITEM_ENERGY,
     LAG_ITEM_FILE, /* text: its name */
@@ -346,7 +347,8 @@ typedef struct LagReport {
     uint64_t sweeps;     /* of LAG_ROAD_SWEEPS, over all steps: evaluations of the forces at all nodes, less one a step */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
     double energy;
-    double seconds; /* spent in advance */
+    double seconds;     /* spent in advance */
+    uint64_t fallbacks; /* steps that sweeps would not converge for, so that Newton's method took them (LAG_ROAD_SWEEPS) */
 } LagReport;
 
 /* How the equations of LAG_METHOD_GGL's steps are solved, chosen by the kernel's facts. Every road takes the same steps, to
@@ -408,6 +410,58 @@ LAG_API void lag_integrator_watch(LagIntegrator *integrator, uint64_t every, Lag
 /* The current state as one row (appended to rows), and the report so far. */
 LAG_API void lag_integrator_state(const LagIntegrator *integrator, LagRows *rows);
 LAG_API void lag_integrator_report(const LagIntegrator *integrator, LagReport *report);
+
+/* How far the coordinates after a step of h are from those after two steps of h/2: about the step's error, relative to each
+ * coordinate's size and motion in it (at least 1e-10 of the largest). A step that has a solution may still be far too large;
+ * this tells. It allocates, and integrates three steps. */
+LAG_API LagStatus lag_step_error(const LagKernel *kernel, const double *c, double t, const double *q, const double *pi,
+                                 double h, double *error);
+
+/* ---- Choosing a step ----
+ *
+ * r and dt from the accuracy that is wanted. Short trials of several r, compared with a finer one, tell the error of a step
+ * and how errors grow; of the r that reach the accuracy the one with least work is taken. Work is counted, not timed, so
+ * that the choice is the same on every day and machine. */
+
+typedef struct LagChoiceAsk {
+    LagMethod method;     /* LAG_METHOD_GGL or LAG_METHOD_NEWTON */
+    const double *c;      /* parameters, [m] */
+    double t;             /* the start */
+    const double *q, *pi; /* [d] */
+    const double *v;      /* [d] velocities, where pi is NULL */
+    double tol;           /* the most that coordinates may be wrong by, at the end and on the way; above 0 and below 1. Of
+                             each coordinate relative to its largest value on the way, which counts as 1e-10 of the largest
+                             of all coordinates at least (absolute where they are all 0) */
+    double until;         /* the end; or NaN, and `steps` steps of dt */
+    uint64_t steps;
+    int32_t r;                /* to be kept, or -1 */
+    double dt;                /* to be kept, or 0 */
+    bool (*stop)(void *user); /* asked now and then whether to give up (LAG_INTERRUPTED); or NULL */
+    void *user;
+} LagChoiceAsk;
+
+typedef enum LagChoiceLimit {
+    LAG_CHOICE_REACHES,   /* the error expected is below tol */
+    LAG_CHOICE_ROUND_OFF, /* round-off alone is expected to be above tol: the choice does as well as can be done */
+    LAG_CHOICE_GIVEN,     /* r and dt that were given don't reach it */
+} LagChoiceLimit;
+
+typedef struct LagChoice {
+    uint32_t r;
+    double dt;
+    uint64_t steps;    /* whole steps of dt to the end; as many as fit where dt was given */
+    double error;      /* expected, as tol is meant, round-off included; may be above 1: then nothing of the end is known */
+    double round_off;  /* its part of that */
+    double iterations; /* expected, a step: sweeps, or Newton's */
+    double seconds;    /* expected of machine code, on the server's CPU that costs were measured on; to a factor of 2 */
+    LagChoiceLimit limit;
+} LagChoice;
+
+/* Chooses. The backend is that which is to integrate: trials run on what costs them least. As lag_model_kernel and
+ * lag_integrator_advance where not even trials can be made. It takes some milliseconds, or up to about a fifth of a long
+ * run.
+ */
+LAG_API LagStatus lag_choose(const LagModel *model, LagBackend backend, const LagChoiceAsk *ask, LagChoice *choice);
 
 /* ---- Batches ----
  *

@@ -33,8 +33,9 @@ struct LagIntegrator {
     double *spare; /* [2, d] the state before a start */
     double energy_start;
     uint64_t steps;
-    uint64_t expected; /* steps that the kernel has been told of, and that are not taken yet */
-    LagStatus status;  /* of the last start or advance */
+    uint64_t fallbacks; /* of them, those of Newton's method for want of sweeps */
+    uint64_t expected;  /* steps that the kernel has been told of, and that are not taken yet */
+    LagStatus status;   /* of the last start or advance */
     double residual, seconds;
     atomic_bool cancelled; /* set from any thread, cleared by the advance that obeys */
     LagWatch *watch;       /* called after each watch_every steps; or NULL */
@@ -204,7 +205,7 @@ static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
     it->t = it->t_start = t;
     it->started = it->fresh = true;
     it->h = it->residual = it->seconds = 0;
-    it->count = it->steps = 0;
+    it->count = it->steps = it->fallbacks = 0;
     it->status = LAG_OK;
     it->energy_start = f->kernel->facts.autonomous ? energy_of(it) : NAN;
     return LAG_OK;
@@ -349,6 +350,7 @@ static bool take_one(LagIntegrator *it, double h, LagStatus *status) {
     *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
     if (*status != LAG_OK) return false;
     it->fresh = false;
+    it->fallbacks += it->sweeps.frame != NULL;
     if (it->sweeps.rest) it->sweeps.rest--;
     if (it->affine.made) affine_begin(&it->affine);
     return true;
@@ -468,5 +470,6 @@ void lag_integrator_report(const LagIntegrator *it, LagReport *report) {
         .energy_start = it->energy_start,
         .energy = it->started && it->frame.kernel->facts.autonomous ? energy_of(it) : NAN,
         .seconds = it->seconds,
+        .fallbacks = it->fallbacks,
     };
 }
