@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
     suite_sweeps();
     suite_compensated();
     suite_powers();
+    suite_choose();
     suite_session();
     suite_tiers();
     suite_golden();

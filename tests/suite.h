@@ -58,6 +58,7 @@ void suite_affine_long(void);
 void suite_sweeps(void);
 void suite_compensated(void);
 void suite_powers(void);
+void suite_choose(void);
 void suite_session(void);
 void suite_tiers(void);
 void suite_golden(void);

@@ -128,7 +128,19 @@ bool tape_repeats(const Tape *tape) {
     return false;
 }
 
-uint64_t tape_unrolled(const Tape *tape) {
+/* What an operation weighs in a count. */
+static uint64_t operations(TapeOp op) { return is_dot(op.code) ? 2 * (uint64_t)op.c - 1 : op.code == TAPE_MOST ? op.c : 1; }
+
+static uint64_t calls(TapeOp op) {
+    static const bool elementary[TAPE_CODE_COUNT] = {
+#define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = true,
+#include "../../grammar/ops.def"
+    };
+    return elementary[op.code];
+}
+
+/* The sum of weights, loops unrolled. */
+static uint64_t unroll(const Tape *tape, uint64_t (*weight)(TapeOp op)) {
     uint64_t total = 0, times[TAPE_DEPTH + 1] = {1};
     uint32_t depth = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
@@ -139,13 +151,16 @@ uint64_t tape_unrolled(const Tape *tape) {
         } else if (op.code == TAPE_END && depth) {
             depth--;
         } else if (op.code != TAPE_REPEAT) {
-            uint64_t ops = is_dot(op.code) ? 2 * (uint64_t)op.c - 1 : op.code == TAPE_MOST ? op.c : 1;
+            uint64_t ops = weight(op);
             if (ops && times[depth] > (UINT64_MAX - total) / ops) return UINT64_MAX;
             total += times[depth] * ops;
         }
     }
     return total;
 }
+
+uint64_t tape_unrolled(const Tape *tape) { return unroll(tape, operations); }
+uint64_t tape_calls(const Tape *tape) { return unroll(tape, calls); }
 
 /* The loops around an operation: where each begins; the counts of those that count; and which of these is of lanes. */
 typedef struct Scope {

@@ -105,6 +105,9 @@ static inline uint32_t tape_lane_room(uint32_t count) {
  * UINT64_MAX. */
 uint64_t tape_unrolled(const Tape *tape);
 
+/* The same count, of the calls of elementary functions among them. */
+uint64_t tape_calls(const Tape *tape);
+
 /* Whether there is a TAPE_REPEAT. */
 bool tape_repeats(const Tape *tape);
 
