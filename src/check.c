@@ -252,7 +252,7 @@ static void check_start(Checker *c, const TreeStatement *s) {
 
 /* ---- integrate, method ---- */
 
-const char *const session_setting_name[SESSION_SETTINGS] = {"r", "dt", "steps", "until", "every", "method"};
+const char *const session_setting_name[SESSION_SETTINGS] = {"r", "dt", "steps", "until", "every", "tol", "method"};
 const char *const session_method_name[SESSION_METHODS] = {"ggl", "rk2", "rk4", "newton", "compensated"};
 #define METHOD_HINT "ggl, compensated, newton, rk2 or rk4"
 #define SETTING_MOST 1e15 /* steps and every: doubles count them exactly */
@@ -286,6 +286,7 @@ static const char *setting_fault(LagItemKind kind, double value) {
         return whole && value >= 1 && value <= SETTING_MOST ? NULL : "steps is a whole number from 1 to 1e15";
     case LAG_ITEM_EVERY:
         return whole && value >= 1 && value <= SETTING_MOST ? NULL : "every is a whole number from 1 to 1e15";
+    case LAG_ITEM_TOL: return value > 0 && value < 1 ? NULL : "tol is a number above 0 and below 1";
     default: return NULL;
     }
 }
@@ -294,13 +295,10 @@ static void check_setting(Checker *c, const TreeItem *item) {
     const char *name = names_text(c->names, item->name);
     uint32_t which = index_of(name, session_setting_name, SESSION_SETTINGS);
     if (which == SESSION_SETTINGS) {
-        if (strcmp(name, "tol") == 0)
-            diag_error(c->diag, item->name_span, "give r and dt", "'tol' does not exist yet");
-        else
-            unknown(c, item->name_span, "unknown setting", name, session_setting_name, SESSION_SETTINGS,
-                    "the settings are r, dt, steps, until, every and method");
+        unknown(c, item->name_span, "unknown setting", name, session_setting_name, SESSION_SETTINGS,
+                "the settings are r, dt, steps, until, every, tol and method");
         value_node(c, item->value);
-        c->state->has_dt = c->state->has_length = true; /* it may have been one of these */
+        c->state->has_dt = c->state->has_length = c->state->has_until = true; /* it may have been one of these */
         return;
     }
     LagItem out = {.kind = (LagItemKind)(LAG_ITEM_R + which)};
@@ -318,6 +316,7 @@ static void check_setting(Checker *c, const TreeItem *item) {
         }
         if (out.kind == LAG_ITEM_R) c->state->r = (uint32_t)value;
     }
+    if (out.kind == LAG_ITEM_METHOD) c->state->explicit_method = out.index == LAG_METHOD_RK2 || out.index == LAG_METHOD_RK4;
     for (uint32_t j = 0; j < c->out->item_count; j++)
         if (c->item[j].kind == out.kind) {
             diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", name);
@@ -342,27 +341,46 @@ static void check_parameters(Checker *c) {
     }
 }
 
-static bool among_items(const Checker *c, const TreeStatement *s, const char *name) {
+/* The item of that name, or NULL. */
+static const TreeItem *among_items(const Checker *c, const TreeStatement *s, const char *name) {
     for (uint32_t i = 0; i < s->item_count; i++)
-        if (strcmp(names_text(c->names, c->tree->item[s->item + i].name), name) == 0) return true;
-    return false;
+        if (strcmp(names_text(c->names, c->tree->item[s->item + i].name), name) == 0) return &c->tree->item[s->item + i];
+    return NULL;
+}
+
+/* Whether what tol stands with lets r and dt be chosen. */
+static void check_tol(Checker *c, const TreeStatement *s, const TreeItem *tol) {
+    const TreeItem *steps = among_items(c, s, "steps"), *dt = among_items(c, s, "dt");
+    if (s->verb == TREE_METHOD)
+        diag_error(c->diag, tol->name_span, "give it to integrate", "tol is of one run: r and dt are chosen for it");
+    else if (c->state->explicit_method)
+        diag_error(c->diag, tol->name_span, "give dt instead, or take method = ggl",
+                   "r and dt are chosen for ggl and newton only");
+    else if (steps && !dt && !among_items(c, s, "until"))
+        diag_error(c->diag, steps->name_span, "give until instead, or dt too",
+                   "how far so many steps go is not known before tol has chosen dt");
+    else if (!steps && !dt && !c->state->has_until)
+        diag_error(c->diag, tol->name_span, "as in: integrate tol = 1e-9, until = 100", "tol needs until");
 }
 
 static void check_integrate(Checker *c, const TreeStatement *s) {
     for (uint32_t i = 0; i < s->item_count && !c->diag->full; i++) check_setting(c, &c->tree->item[s->item + i]);
     c->state->integrated = c->state->integrated || s->verb == TREE_INTEGRATE;
-    bool steps = among_items(c, s, "steps"), until = among_items(c, s, "until");
+    const TreeItem *steps = among_items(c, s, "steps"), *until = among_items(c, s, "until"), *tol = among_items(c, s, "tol");
     if (steps && until) diag_error(c->diag, s->word, NULL, "give steps or until, not both");
-    c->state->has_dt = c->state->has_dt || among_items(c, s, "dt");
+    c->state->has_dt = c->state->has_dt || among_items(c, s, "dt") || (tol && s->verb == TREE_INTEGRATE);
+    if (steps || until) c->state->has_until = until;
+    if (tol) check_tol(c, s, tol);
     c->state->has_length = c->state->has_length || steps || until;
     if (s->verb == TREE_METHOD) return;
     if (!c->state->has_dt)
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs dt");
-    if (!c->state->has_length)
+    if (!c->state->has_length && !(tol && !among_items(c, s, "dt"))) /* which has been said */
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
     if (!needs_model(c, s, "integrate")) return;
     uint32_t unknowns = (c->state->r + 1) * c->state->model->mech.dof;
-    if (unknowns > LAG_UNKNOWNS_MAX)
+    bool chosen = tol && !among_items(c, s, "r");
+    if (unknowns > LAG_UNKNOWNS_MAX && !chosen)
         diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
                    unknowns, LAG_UNKNOWNS_MAX);
     if (!c->state->started)
@@ -455,7 +473,7 @@ static void assume(Checker *c, const TreeStatement *s) {
     bool settings = s->meant == TREE_INTEGRATE || s->meant == TREE_METHOD;
     if (s->meant == TREE_LAGRANGIAN) c->no_model = !c->state->model;
     if (s->meant == TREE_START) c->state->started = true;
-    if (settings) c->state->has_dt = c->state->has_length = true;
+    if (settings) c->state->has_dt = c->state->has_length = c->state->has_until = true;
     if (s->meant == TREE_INTEGRATE) c->state->integrated = true;
     if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
 }

@@ -19,7 +19,9 @@ typedef struct SessionState {
     NameSet coord, param;     /* declared */
     const LagModel *model;    /* the Lagrangian in force, held; or NULL */
     bool started, integrated; /* `start` and `integrate` have been said since it was */
-    bool has_dt, has_length;  /* settings that stay: dt; steps or until */
+    bool has_dt, has_length;  /* settings that stay: dt; steps or until, */
+    bool has_until;           /* and the latter was the last */
+    bool explicit_method;     /* rk2 or rk4 */
     uint32_t r;               /* and r, once it was set */
 } SessionState;
 
@@ -56,7 +58,7 @@ struct LagProgram {
 LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeId node, double *value, NameId *missing);
 
 /* check.c: the settings of integrate, in the order of LAG_ITEM_R and on; and the methods, in that of LagMethod. */
-enum { SESSION_SETTINGS = 6, SESSION_METHODS = LAG_METHODS };
+enum { SESSION_SETTINGS = 7, SESSION_METHODS = LAG_METHODS };
 extern const char *const session_setting_name[SESSION_SETTINGS];
 extern const char *const session_method_name[SESSION_METHODS];
 

@@ -24,6 +24,7 @@ clean 0 "$suites" base tree graph/rules tape mechanics solve session
 clean 0 "$lag" --backend=interp "$scripts/functions.lag" -o /dev/null
 clean 0 "$lag" --backend=llvm --json "$scripts/machine.lag"
 clean 0 "$lag" --backend=interp "$scripts/show.lag"
+clean 0 "$lag" --backend=interp "$scripts/tolerance.lag" "$scripts/large.lag"
 clean 3 "$lag" --backend=interp "$scripts/fall.lag" -o -
 clean 1 "$lag" "$scripts/names.lag" "$scripts/syntax.lag" "$scripts/coupling.lag"
 exit $failed

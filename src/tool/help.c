@@ -34,8 +34,10 @@ static const struct {
      "    dt        the step; negative goes back in time\n"
      "    steps     how many, or until = T: as many whole steps as fit\n"
      "    every     keeps each so-manieth row\n"
+     "    tol       the accuracy that is wanted, relative to each coordinate, with until: then r and dt are chosen\n"
      "    method    ggl, the structure-preserving rule; or rk2, rk4\n"
-     "    integrate r = 4, dt = 0.1, steps = 1000\n"},
+     "    integrate r = 4, dt = 0.1, steps = 1000\n"
+     "    integrate tol = 1e-9, until = 100\n"},
     {"method", "method r = R, dt = H, steps = N",
      "The settings of integrate, without running.\n    method r = 4, dt = 0.1\n"},
     {"save", "save \"FILE\"", "Writes the last trajectory to a file that ends in .csv or .npy.\n    save \"motion.csv\"\n"},

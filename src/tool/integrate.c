@@ -26,14 +26,16 @@ static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
 
 static bool take_settings(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Settings *set = &tool->settings;
+    set->tol = 0, set->r_given = set->dt_given = false;
     for (uint32_t i = 0; i < s->item_count; i++) {
         double value = 0;
         LagItemKind kind = s->item[i].kind;
         LagStatus status = kind == LAG_ITEM_METHOD ? LAG_OK : lag_program_value(program, &s->item[i], &value);
         if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
         if (kind == LAG_ITEM_METHOD) set->method = (LagMethod)s->item[i].index;
-        if (kind == LAG_ITEM_R) set->r = (uint32_t)value;
-        if (kind == LAG_ITEM_DT) set->dt = value;
+        if (kind == LAG_ITEM_R) set->r = (uint32_t)value, set->r_given = true;
+        if (kind == LAG_ITEM_DT) set->dt = value, set->dt_given = true;
+        if (kind == LAG_ITEM_TOL) set->tol = value;
         if (kind == LAG_ITEM_EVERY) set->every = (uint64_t)value;
         if (kind == LAG_ITEM_STEPS) set->steps = (uint64_t)value, set->until = NAN;
         if (kind == LAG_ITEM_UNTIL) set->until = value;
@@ -41,10 +43,11 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
     return true;
 }
 
-/* How many steps: as told, or the whole steps that fit before `until`, within 1e-9 of one. */
-static bool count_steps(Tool *tool, const LagStatement *s, bool in_memory, uint64_t *steps) {
+/* How many steps: as chosen or told, or the whole steps that fit before `until`, within 1e-9 of one. */
+static bool count_steps(Tool *tool, const LagStatement *s, const LagChoice *choice, bool in_memory, uint64_t *steps) {
     const Settings *set = &tool->settings;
     double count = isnan(set->until) ? (double)set->steps : floor((set->until - tool->t) / set->dt + 1e-9);
+    if (set->tol > 0) count = (double)choice->steps;
     double row = (2 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
     if (count > 1e15) return refuse(tool, s, "until is more than 1e15 steps away");
     if (!(count >= 1)) return refuse(tool, s, "until is less than one step ahead, in the direction of dt");
@@ -86,7 +89,7 @@ static uint64_t next_piece(const Tool *tool, const Keep *keep, uint64_t piece, u
 }
 
 /* Steps in pieces of about PIECE_SECONDS. *lost: they ended because rows could not be written. */
-static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *keep, bool *lost) {
+static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *keep, Doubt *doubt, bool *lost) {
     uint64_t piece = 1, done = 0, each;
     lag_integrator_expect(it, steps);
     while (done < steps) {
@@ -103,6 +106,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
         *lost = !pass_on(tool, keep, from);
         if (status != LAG_OK || *lost) return status;
         done += now;
+        doubt_look(doubt, tool, it, done);
         output_progress(tool, done, steps, after.seconds);
         double seconds = after.seconds - before.seconds;
         if (seconds < PIECE_SECONDS / 2 && piece < steps)
@@ -160,7 +164,20 @@ static void close_file(Tool *tool, Keep *keep, bool lost) {
     if (lost || !good) tool_fails(tool, EXIT_TEXT);
 }
 
-static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t steps, Keep *keep, bool has_energy) {
+/* A run that is all decided. */
+typedef struct Run {
+    const LagStatement *statement;
+    const LagKernel *kernel;
+    LagIntegrator *it;
+    const LagChoice *choice; /* NULL: r and dt were given */
+    uint64_t steps;
+} Run;
+
+static void run(Tool *tool, const Run *r, Keep *keep, bool has_energy) {
+    const LagStatement *s = r->statement;
+    LagIntegrator *it = r->it;
+    uint64_t steps = r->steps;
+    Doubt doubt = {0};
     LagReport report;
     bool lost = false;
     stop_later();
@@ -177,13 +194,15 @@ static void run(Tool *tool, const LagStatement *s, LagIntegrator *it, uint64_t s
         tool_fails(tool, EXIT_TEXT);
         return;
     }
-    status = advance(tool, it, steps, keep, &lost);
+    if (!r->choice) doubt_begin(&doubt, tool, r->kernel, it, steps);
+    status = advance(tool, it, steps, keep, &doubt, &lost);
     output_progress(tool, 0, 0, 0);
     lag_integrator_report(it, &report);
     keep_state(tool, it);
     tool->last.steps = report.steps;
     if (keep->to_file) close_file(tool, keep, lost);
-    output_run(tool, s, &report, status);
+    output_run(tool, s, &report, r->choice, status);
+    doubt_end(&doubt, tool, s, &report);
     if (status == LAG_OK && !lost) return;
     tool->stopped = true; /* what follows may save what was kept */
     if (status != LAG_OK) tool_fails(tool, status == LAG_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_STEP);
@@ -202,12 +221,16 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
     bool output = tool->options->output;
     Keep keep = {.in_memory = wants.rows || (output && wants.another_run),
                  .to_file = output && !wants.another_run && !tool->prompt};
-    if (!take_settings(tool, program, s) || !count_steps(tool, s, keep.in_memory, &steps)) return false;
+    if (!take_settings(tool, program, s)) return false;
+    LagChoice choice;
+    bool chosen = tool->settings.tol > 0;
+    if (chosen && !tolerance_choose(tool, s, &choice)) return tool->stopped; /* then what follows may go on */
+    if (!count_steps(tool, s, &choice, keep.in_memory, &steps)) return false;
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
     char why[TOOL_WHY];
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
     if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
-    run(tool, s, it, steps, &keep, wants.energy);
+    run(tool, &(Run){s, kernel, it, chosen ? &choice : NULL, steps}, &keep, wants.energy);
     lag_integrator_free(it);
     return true;
 }

@@ -94,7 +94,17 @@ static void json_seconds(const double *seconds) {
     fputs("}", stdout);
 }
 
-static void json_run(const Tool *tool, const LagReport *report, LagStatus status, const double *seconds) {
+static void json_choice(const Tool *tool, const LagChoice *choice) {
+    fputs(",\"tol\":", stdout);
+    json_number(stdout, tool->settings.tol);
+    printf(",\"r\":%u,\"dt\":", choice->r);
+    json_number(stdout, choice->dt);
+    fputs(",\"error_expected\":", stdout);
+    json_number(stdout, choice->error);
+}
+
+static void json_run(const Tool *tool, const LagReport *report, const LagChoice *choice, LagStatus status,
+                     const double *seconds) {
     uint32_t d = lag_model_dof(tool->model);
     printf("{\"do\":\"integrate\",\"steps\":%llu,\"t\":", (unsigned long long)report->steps);
     json_number(stdout, report->t);
@@ -110,6 +120,7 @@ static void json_run(const Tool *tool, const LagReport *report, LagStatus status
     json_number(stdout, report->energy);
     fputs(",\"energy_drift\":", stdout);
     json_number(stdout, drift(report));
+    if (choice) json_choice(tool, choice);
     if (status != LAG_OK) json_failure(status, report->steps + (status != LAG_INTERRUPTED), report->residual);
     json_seconds(seconds);
     fputs("}\n", stdout);
@@ -119,7 +130,7 @@ static void json_run(const Tool *tool, const LagReport *report, LagStatus status
 /* ---- A run, for people ---- */
 
 /* With the unit that suits. */
-static void say_seconds(FILE *out, double seconds) {
+void output_seconds(FILE *out, double seconds) {
     static const char *const unit[] = {"s", "ms", "us", "ns"};
     int i = 0;
     while (i < 3 && seconds < 1) seconds *= 1e3, i++;
@@ -133,7 +144,7 @@ void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double sec
     } else if (seconds > 1 && done < steps) {
         double rate = (double)done / seconds;
         fprintf(stderr, "\r%5.1f %%, %.3g steps a second, ", 100 * (double)done / (double)steps, rate);
-        say_seconds(stderr, (double)(steps - done) / rate);
+        output_seconds(stderr, (double)(steps - done) / rate);
         fputs(" to go\033[K", stderr);
     }
     fflush(stderr);
@@ -164,10 +175,10 @@ static void say_run(const Tool *tool, const LagReport *report) {
     if (ggl && !newton && !report->sweeps && report->steps) fputs("an affine map, ", tool->say);
     if (report->sweeps) fprintf(tool->say, "%.3g sweeps a step, ", (double)report->sweeps / (double)report->steps);
     if (newton) fprintf(tool->say, "%.3g Newton iterations a step, ", (double)report->iterations / (double)report->steps);
-    say_seconds(tool->say, report->seconds);
+    output_seconds(tool->say, report->seconds);
     if (report->steps) {
         fputs(", ", tool->say);
-        say_seconds(tool->say, report->seconds / (double)report->steps);
+        output_seconds(tool->say, report->seconds / (double)report->steps);
         fputs(" a step", tool->say);
     }
     fputs("\n", tool->say);
@@ -198,11 +209,11 @@ static void say_failure(const Tool *tool, const LagStatement *s, const LagReport
 
 /* ---- A run, as asked ---- */
 
-void output_run(Tool *tool, const LagStatement *s, const LagReport *report, LagStatus status) {
+void output_run(Tool *tool, const LagStatement *s, const LagReport *report, const LagChoice *choice, LagStatus status) {
     double seconds[PHASES];
     output_phases(tool->model, &tool->told, report->seconds, seconds);
     if (tool->options->json)
-        json_run(tool, report, status, seconds);
+        json_run(tool, report, choice, status, seconds);
     else if (!tool->options->quiet)
         say_run(tool, report);
     if (tool->options->timings && !tool->options->json) output_timings(tool->say, seconds);

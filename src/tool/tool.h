@@ -93,6 +93,9 @@ typedef struct Settings {
     LagMethod method;
     double dt, until;
     uint64_t steps, every;
+    /* Of the statement at hand alone. */
+    double tol; /* 0: none */
+    bool r_given, dt_given;
 } Settings;
 
 /* What the text still wants of a run, from the statements behind it. */
@@ -146,12 +149,33 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
 bool verb_method(Tool *tool, const LagProgram *program, const LagStatement *statement);
 bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement); /* plot.c */
 
+/* tolerance.c: sets r and dt from tol, and says so; false if that could not be done, which has been said. */
+bool tolerance_choose(Tool *tool, const LagStatement *statement, LagChoice *choice);
+
+/* tolerance.c: what is watched of a run whose r and dt were given: whether its steps are far too large. */
+typedef struct Doubt {
+    const LagKernel *kernel; /* NULL: nothing is watched */
+    uint64_t next, apart;    /* steps after which it looks, and from then to the next time */
+    double worst, t;         /* the largest error of a step, and where */
+    double *q, *pi;          /* [d] the state there */
+    double *here, *here_pi;  /* [d] scratch */
+} Doubt;
+
+void doubt_begin(Doubt *doubt, Tool *tool, const LagKernel *kernel, const LagIntegrator *it, uint64_t steps);
+void doubt_look(Doubt *doubt, Tool *tool, const LagIntegrator *it, uint64_t done);
+void doubt_end(Doubt *doubt, Tool *tool, const LagStatement *statement, const LagReport *report); /* warns, once */
+
 /* output.c */
 const char *method_name(LagMethod method);
 
-/* output.c: what is said of a run, by status: LAG_OK, LAG_INTERRUPTED or a failed step. */
-void output_run(Tool *tool, const LagStatement *statement, const LagReport *report, LagStatus status);
+/* output.c: what is said of a run, by status: LAG_OK, LAG_INTERRUPTED or a failed step. `choice` made its step, or is NULL.
+ */
+void output_run(Tool *tool, const LagStatement *statement, const LagReport *report, const LagChoice *choice,
+                LagStatus status);
 void output_failed_start(const Tool *tool, const LagStatement *statement, LagStatus status); /* that could not be made */
+
+/* output.c: seconds, with the unit that suits. */
+void output_seconds(FILE *out, double seconds);
 
 /* output.c: seconds by phase of a model since `told`, which becomes now; and the table of --timings. */
 enum { PHASES = 7 };

@@ -56,6 +56,8 @@ static const Script scripts[] = {
     {"explicit", .argument = {INTERPRET, "explicit.lag", "-o", "-"}},
     {"fall", .argument = {INTERPRET, "fall.lag", "-o", "old.csv"}},
     {"two", .argument = {INTERPRET, "two.lag"}},
+    {"tolerance", .argument = {INTERPRET, "tolerance.lag", "-o", "new.csv"}},
+    {"too large", .argument = {INTERPRET, "large.lag"}},
     {"lacking", .argument = {INTERPRET, "--set", "k=1/3", "lacking.lag"}},
     {"set", .argument = {INTERPRET, "--set", "k=1/3", "--set", "kk=2", "--set", "c=0", "oscillator.lag"}},
     {"set wrong", .argument = {"--set", "k=sine(1)", "-e", "k = 1"}},

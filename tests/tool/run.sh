@@ -180,6 +180,26 @@ close saved.csv rk4.csv 1e-5 'rk4 goes the same way'; close saved.csv rk2.csv 1e
 run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, until = -1'; exits 1 'until behind'; has err '-e:1: integrate: until' 'until behind'
 run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1e12; save "rows.csv"'; exits 1 'too many rows'; has err 'every = K' 'too many rows'
 
+# An accuracy that is wanted, and steps that are far too large.
+kepler='(xd^2 + yd^2)/2 + 1/sqrt(x^2 + y^2); start x = 0.4, yd = 2'
+run -e "$kepler; integrate tol = 1e-8, until = 62.831853071795865" -o chosen.csv; exits 0 tol; empty err tol
+has out 'tol = 1e-08: r = ' tol; has out 'is expected, in some ' tol
+holds 'table chosen.csv | tail -1 | awk -F, "{ exit !((\$2 - 0.4)^2 < 1e-14 && \$3^2 < 1e-14) }"' 'tol: ten times round, and back'
+run --json -e "$kepler; integrate tol = 1e-8, until = 20"; exits 0 'tol in JSON'; has out '"tol":1e-08,"r":' 'tol in JSON'; has out '"error_expected":' 'tol in JSON'; lines out 1 'tol in JSON'
+run -e "$kepler; integrate tol = 1e-8, until = 20; save \"one.csv\"; integrate until = 30; save \"on.csv\""; exits 0 'r and dt that were chosen stay'
+holds '[ "$(grep -o "^# r = .*, dt = [^,]*" one.csv)" = "$(grep -o "^# r = .*, dt = [^,]*" on.csv)" ]' 'r and dt that were chosen stay'
+run -e "$kepler; integrate r = 5, dt = 0.2, tol = 1e-3, steps = 50"; exits 0 'tol beside r and dt'; has out 'r = 5, dt = 0.2, 50 steps' 'tol beside r and dt'; empty err 'tol beside r and dt'
+run -e "$kepler; integrate r = 2, dt = 0.2, tol = 1e-9, until = 10"; exits 0 'a dt that misses tol'; has err '-e:1: warning: integrate: with the dt given an error of' 'a dt that misses tol'
+run -e "$kepler; integrate tol = 1e-15, until = 100"; exits 0 'tol below round-off'; has err 'warning: integrate: round-off is expected to come to' 'tol below round-off'
+run --quiet -e "$kepler; integrate tol = 1e-15, until = 100"; empty err 'tol and --quiet'; empty out 'tol and --quiet'
+run -e "$kepler; integrate tol = 1e-3, until = 0"; exits 1 'tol and nowhere to go'; has err '-e:1: integrate: until is' 'tol and nowhere to go'
+run -e "$kepler; integrate tol = 1e-3, dt = 1, until = -1"; exits 1 'tol and until behind'; has err '-e:1: integrate: until is' 'tol and until behind'
+run -e 'qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate tol = 1e-6, until = 100; integrate until = 200'; exits 3 'tol in a motion that ends'
+has err '-e:1: integrate: no r and dt were found for tol' 'tol in a motion that ends'; has err 'passed over' 'tol in a motion that ends'
+run -e "$kepler; integrate r = 2, dt = 2, steps = 200"; has err 'warning: integrate: a step from t = ' 'a dt that is far too large'; has err ' would do' 'a dt that is far too large'
+run -e 'qd^2/2 - q^2/2 - q^4/4; start q = 1; integrate r = 12, dt = 2.5, steps = 200'; has err '% of the steps took Newton' 'a dt that is too large for sweeps'
+run --quiet -e "$kepler; integrate r = 2, dt = 2, steps = 200"; has_not err warning 'a dt that is far too large, and --quiet'
+
 # ---- Failures ----
 
 fall='qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate dt = 0.1, steps = 1000'
