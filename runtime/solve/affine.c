@@ -12,9 +12,7 @@
 
 enum { AFFINE_REFINE = 4, LINE = 64 / sizeof(double) };
 
-bool affine_fits(const LagKernel *kernel) {
-    return kernel->facts.affine && kernel->dof <= POWERS_DOF_MOST;
-}
+bool affine_fits(const LagKernel *kernel) { return kernel->facts.affine && kernel->dof <= POWERS_DOF_MOST; }
 
 static double *cut(double **at, size_t size) {
     *at += size;

@@ -274,6 +274,13 @@ static void improve(LagIntegrator *it, uint64_t steps) {
     tell(it, steps - known);
 }
 
+/* The kernel takes a step for one of one sweep: it is told of the others that steps like the first `took` will make, each of
+ * which is about half a step. */
+static void weigh(LagIntegrator *it, uint64_t sweeps, uint64_t took, uint64_t steps) {
+    double more = ((double)sweeps / (double)took - 1) / 2 * (double)(steps - took);
+    if (more >= 1) frame_improve(&it->frame, (uint64_t)more);
+}
+
 /* Between two steps: whether it was cancelled, which is then over. */
 static bool is_cancelled(LagIntegrator *it) {
     return atomic_load_explicit(&it->cancelled, memory_order_relaxed) &&
@@ -426,7 +433,8 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
         if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest && !sweeps_begin(&it->sweeps, it->t, h))
             it->sweeps.rest = UINT32_MAX;
-        uint64_t took = take_steps(it, h, piece_of(it, h, steps - done, &keep), &keep, &status);
+        uint64_t sweeps = it->sweeps.count, took = take_steps(it, h, piece_of(it, h, steps - done, &keep), &keep, &status);
+        if (done == 0 && it->sweeps.begun && took) weigh(it, it->sweeps.count - sweeps, took, steps);
         done += took;
         keep.next -= took;
         if (keep.next == 0) {

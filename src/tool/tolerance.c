@@ -42,7 +42,7 @@ static void say_choice(const Tool *tool, const LagStatement *s, const LagChoice 
         fprintf(tool->say, "tol = %g: r = %u, dt = %.6g, %llu steps; an error of %.2g is expected, in some ",
                 tool->settings.tol, choice->r, choice->dt, (unsigned long long)choice->steps, choice->error);
         output_seconds(tool->say, choice->seconds);
-        fputs("\n", tool->say);
+        fputs(" of machine code\n", tool->say);
     }
     if (choice->limit == LAG_CHOICE_REACHES) return;
     warn(tool, s);

@@ -63,7 +63,8 @@ static double compare(const Harness *h, uint32_t r) {
     }
     LagReport report;
     lag_integrator_report(affine, &report);
-    CU_ASSERT((report.iterations + report.sweeps < 20) == (lag_kernel_road(kernel) == LAG_ROAD_AFFINE) && report.steps == 100);
+    CU_ASSERT((report.iterations + report.sweeps < 20) == (lag_kernel_road(kernel) == LAG_ROAD_AFFINE) &&
+              report.steps == 100);
     lag_integrator_report(newton, &report);
     CU_ASSERT(report.iterations >= 100);
     lag_integrator_free(affine);

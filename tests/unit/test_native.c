@@ -144,7 +144,8 @@ static void test_elementary(void) {
 static void test_exact(void) {
     for (int i = 0; i < TAPE_CBRT; i++) {
         TapeCode code = (TapeCode)i;
-        bool fuses = code == TAPE_FMA || code == TAPE_FUSED_DOT, chosen = code >= TAPE_ABS || code == TAPE_SQRT || code == TAPE_ROUGH;
+        bool fuses = code == TAPE_FMA || code == TAPE_FUSED_DOT,
+             chosen = code >= TAPE_ABS || code == TAPE_SQRT || code == TAPE_ROUGH;
         uint32_t operands = chosen ? tape_operands(code) : 0;
         CU_ASSERT_EQUAL(!native_symbol(code), !(fuses || chosen));
         CU_ASSERT(!native_function1(code) == (operands != 1) && !native_function2(code) == (operands != 2));

@@ -245,7 +245,7 @@ static void test_completion(void) {
     check_words(session, "s", "save show sign sin sinh sqrt start stretch ");
     check_words(session, "show e", "energy equations ");
     check_words(session, "show energy ", "");
-    check_words(session, "integrate r = 4, ", "dt every method r steps until ");
+    check_words(session, "integrate r = 4, ", "dt every method r steps tol until ");
     check_words(session, "integrate method = r", "rk2 rk4 ");
     check_words(session, "plot θ, e", "energy ");
     check_words(session, "plot θ a", "against ");
