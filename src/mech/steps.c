@@ -23,8 +23,8 @@ enum {
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
-static const double steps_left[] = {1.0 / 256, 1.0 / 1024}; /* of a rounding may be missing: plainly, and compensated */
-static const double steps_least = 1.0 / 256;                /* changes of less of a rounding tell nothing */
+static const double steps_left[] = {1.0 / 256, 1.0 / 4096}; /* of a rounding may be missing: plainly, and compensated */
+static const double steps_least = 1.0 / 4096;               /* changes of less of a rounding tell nothing */
 static const double steps_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 
 /* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for

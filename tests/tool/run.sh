@@ -173,10 +173,11 @@ run -e 'm = 2; m*qd^2/2 - q^2/2; start q = 1, qd = 3, t = 5; integrate dt = -0.1
     -e 'start q = 1, pi_q = 6, t = 5; integrate; save "p.csv"'
 holds 'cmp -s v.csv p.csv && [ "$(table v.csv | sed -n 1p)" = 5,1,6 ] && [ "$(table v.csv | wc -l)" -eq 11 ]' 'a velocity becomes a momentum'
 has v.csv '# r = 8' 'r is 8 unless given'
-for method in rk2 rk4; do
+for method in rk2 rk4 compensated; do
     run -e "$oscillator, method = $method" -o "$method.csv"; exits 0 $method; has $method.csv "method = $method" $method
 done
 close saved.csv rk4.csv 1e-5 'rk4 goes the same way'; close saved.csv rk2.csv 1e-2 'rk2 goes the same way'
+close saved.csv compensated.csv 1e-13 'compensated steps go the same way'
 run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, until = -1'; exits 1 'until behind'; has err '-e:1: integrate: until' 'until behind'
 run -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1e12; save "rows.csv"'; exits 1 'too many rows'; has err 'every = K' 'too many rows'
 
