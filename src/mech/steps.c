@@ -23,8 +23,8 @@ enum {
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
-static const double steps_left[] = {1.0 / 256, 1.0 / 4096}; /* of a rounding may be missing: plainly, and compensated */
-static const double steps_least = 1.0 / 4096;               /* changes of less of a rounding tell nothing */
+static const double steps_left[] = {1.0 / 256, 1.0 / 4096}; /* of a rounding may be missing: plainly, and compensated;
+                                                               and changes of less tell nothing */
 static const double steps_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 
 /* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for
@@ -248,7 +248,7 @@ static TapeValue write_judgement(const Steps *s) {
     TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
     TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
     TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
-    TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, steps_least)), before);
+    TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, steps_left[s->compensated])), before);
     TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
     TapeValue left = binary(w, TAPE_MUL, theta, now);
     TapeValue small = binary(w, TAPE_LE, left, number(s, steps_left[s->compensated]));
