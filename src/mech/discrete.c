@@ -11,25 +11,10 @@
 
 #include <string.h>
 
-/* What is done alike for each coordinate: bodies to be written for k = 0, 1 .., and references that go along with k. */
-static uint32_t coordinates_begin(Writer *w) {
-    if (w->looped) tape_loop(w->tape, w->d);
-    return w->looped ? 1 : w->d;
-}
-
-static void coordinates_end(Writer *w) {
-    if (w->looped) tape_end(w->tape);
-}
-
+/* A reference that goes along with the coordinate. */
 static TapeRef along(const Writer *w, LagArray array, uint32_t base, uint32_t stride0) {
     TapeRef ref = at(array, base, stride0, 0, 0);
     if (w->looped) ref.stride[w->tape->depth - 1] = 1;
-    return ref;
-}
-
-/* The same, stepping through the terms of a dot product. */
-static TapeRef terms(const Writer *w, TapeRef ref, uint32_t stride) {
-    ref.stride[w->tape->depth] = stride;
     return ref;
 }
 

@@ -61,15 +61,6 @@ typedef struct Steps {
 
 /* ---- References: outside lanes and in them, coordinate by coordinate ---- */
 
-static uint32_t coordinates_begin(Writer *w) {
-    if (w->looped) tape_loop(w->tape, w->d);
-    return w->looped ? 1 : w->d;
-}
-
-static void coordinates_end(Writer *w) {
-    if (w->looped) tape_end(w->tape);
-}
-
 /* What coordinate k has at `base` in rows of `row`. */
 static TapeRef of(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
     TapeRef ref = at(array, base + k * row, 0, 0, 0);
@@ -81,11 +72,6 @@ static TapeRef of(const Writer *w, LagArray array, uint32_t base, uint32_t k, ui
 static TapeRef in_lane(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
     TapeRef ref = of(w, array, base, k, row);
     ref.stride[0] = 1;
-    return ref;
-}
-
-static TapeRef terms(const Writer *w, TapeRef ref, uint32_t stride) {
-    ref.stride[w->tape->depth] = stride;
     return ref;
 }
 

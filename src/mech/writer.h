@@ -45,6 +45,22 @@ static inline TapeValue binary(Writer *w, TapeCode code, TapeValue a, TapeValue 
     return tape_binary(w->tape, code, a, b);
 }
 
+/* What is done alike for each coordinate: bodies to be written for k = 0, 1 .., one of them where it is a loop. */
+static inline uint32_t coordinates_begin(Writer *w) {
+    if (w->looped) tape_loop(w->tape, w->d);
+    return w->looped ? 1 : w->d;
+}
+
+static inline void coordinates_end(Writer *w) {
+    if (w->looped) tape_end(w->tape);
+}
+
+/* The same reference, stepping through the terms of a sum. */
+static inline TapeRef terms(const Writer *w, TapeRef ref, uint32_t stride) {
+    ref.stride[w->tape->depth] = stride;
+    return ref;
+}
+
 /* The rows of one node i, or of the interior nodes 1 .. r in a loop: their place among rows and nodes. */
 typedef struct Rows {
     uint32_t node, row;           /* of the first */
