@@ -64,19 +64,20 @@ unset x2label
 unset x2tics
 set format x '%g'
 set xlabel 'order 2r + 2' offset 0,0.3
-set yrange [1e-9:1]
-set ytics 1e-8, 1e2, 1
+set yrange [2e-12:1]
+set ytics 1e-10, 1e2, 1
 set ylabel 'seconds'
-set key at graph 0.02, 0.63 left Left reverse
+set key at graph 0.02, 0.72 left Left reverse
 
 set lmargin at screen 0.08
 set rmargin at screen 0.49
 plot file using 3:(of(dho, $9)) with linespoints lw 2 pt 5 ps 0.5 lc rgb grey title 'compiling, by LLVM', \
      file using 3:(of(dho, $11)) with linespoints lw 2 pt 7 ps 0.5 lc rgb blue title 'a step, by Newton', \
-     file using 3:(of(dho, $10)) with linespoints lw 2 pt 9 ps 0.6 lc rgb orange title 'a step, as an affine map'
+     file using 3:(of(dho, $10)) with linespoints lw 2 pt 9 ps 0.6 lc rgb orange title "a step, by the map's powers"
 
 set lmargin at screen 0.575
 set rmargin at screen 0.98
 plot file using 3:(of(prd, $9)) with linespoints lw 2 pt 5 ps 0.5 lc rgb grey title 'compiling, by LLVM', \
-     file using 3:(of(prd, $11)) with linespoints lw 2 pt 7 ps 0.5 lc rgb blue title 'a step, by Newton'
+     file using 3:(of(prd, $11)) with linespoints lw 2 pt 7 ps 0.5 lc rgb blue title 'a step, by Newton', \
+     file using 3:(of(prd, $10)) with linespoints lw 2 pt 9 ps 0.6 lc rgb orange title 'a step, by sweeps'
 unset multiplot
