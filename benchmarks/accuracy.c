@@ -7,12 +7,12 @@
  * (r, dt) of a grid that is at least as accurate, and those of choosing. Status 1 if more than 5 % of the choices miss their
  * tolerance, or one does by more than 3 times, without a warning. */
 #include "lag.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DOF_MOST = 2, PARAMETERS_MOST = 8 };
 
@@ -29,12 +29,6 @@ static double *numbers(size_t count) {
     double *list = calloc(count, sizeof *list);
     if (!list) fail("numbers", LAG_ERROR_MEMORY);
     return list;
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* ---- The systems ---- */

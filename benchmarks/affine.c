@@ -5,12 +5,12 @@
  * the exact motion to far below round-off, and every row has to lie within TOLERANCE of it, or the row of the table says
  * that it doesn't and the exit status is 1. */
 #include "lag.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TOLERANCE 1e-10
 enum { REPEATS = 9, R = 4, LINE = 64, CHECKED = 1000000 };
@@ -24,17 +24,6 @@ static const struct {
     bool times;
 } kinds[] = {{"no rows", 0, false}, {"q, pi", 1, false}, {"t, q, pi", 1, true}, {"each 10th", 10, true}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* An array that begins where a cache line does, and has been written to. */
 static double *make_array(size_t count) {
@@ -60,9 +49,9 @@ static double apart(const LagRows *rows, uint64_t every) {
 static double run(LagIntegrator *it, size_t steps, uint64_t every, LagRows *rows) {
     lag_integrator_start(it, 0, &start_q, &start_pi);
     rows->count = 0;
-    double start = now();
+    double start = seconds_now();
     LagStatus status = lag_integrator_advance(it, dt, steps, every ? every : 1, every ? rows : NULL);
-    double seconds = now() - start;
+    double seconds = seconds_now() - start;
     return status == LAG_OK && (!every || rows->count == steps / every) ? seconds : -1;
 }
 
@@ -73,8 +62,7 @@ static bool measure(LagIntegrator *it, size_t steps, size_t kind, const LagRows 
     if (!kinds[kind].times) rows.t = NULL;
     for (int i = 0; i < REPEATS; i++)
         if ((seconds[i] = run(it, steps, kinds[kind].every, &rows)) < 0) return false;
-    qsort(seconds, REPEATS, sizeof *seconds, by_size);
-    *ns = seconds[REPEATS / 2] * 1e9 / (double)steps;
+    *ns = median(seconds, REPEATS) * 1e9 / (double)steps;
     LagRows end = {.capacity = 1, .q = state, .pi = state + 1};
     lag_integrator_state(it, &end);
     *off = fmax(*off, kinds[kind].every ? apart(&rows, kinds[kind].every) : apart(&end, steps));

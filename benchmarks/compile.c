@@ -6,6 +6,7 @@
  * PEERS, peers/compile.py. Whatever is compared is run in turns, and medians are printed. Values come first: a row whose
  * values are not what they should be says so, and the exit status is 1. */
 #include "lag.h"
+#include "measure.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -22,22 +22,6 @@ extern char **environ;
 enum { ROUNDS = 50, PEER_ROUNDS = 5, TEXT_MOST = 16 << 20 };
 
 static bool failed;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *list, int count) {
-    qsort(list, (size_t)count, sizeof *list, by_size);
-    return count % 2 ? list[count / 2] : (list[count / 2 - 1] + list[count / 2]) / 2;
-}
 
 static void check(bool good, const char *what) {
     if (good) return;
@@ -58,7 +42,7 @@ static double run(char *const argv[], char *line, size_t size) {
     posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addclose(&files, ends[0]);
     posix_spawn_file_actions_addclose(&files, ends[1]);
-    double start = now();
+    double start = seconds_now();
     if (posix_spawn(&pid, argv[0], &files, NULL, argv, environ) != 0) exit(2);
     close(ends[1]);
     FILE *out = fdopen(ends[0], "r");
@@ -66,7 +50,7 @@ static double run(char *const argv[], char *line, size_t size) {
     while (out && fgets(next, sizeof next, out)) snprintf(line, size, "%s", next);
     if (out) fclose(out);
     waitpid(pid, &status, 0);
-    double seconds = now() - start;
+    double seconds = seconds_now() - start;
     posix_spawn_file_actions_destroy(&files);
     if (status != 0) failed = true, printf("FAILED: %s\n", argv[0]);
     return seconds;
@@ -178,12 +162,12 @@ static Built build(const char *text, uint32_t r, LagBackend backend, bool step) 
     LagSession *session;
     LagProgram *program = NULL;
     const LagKernel *kernel;
-    double start = now();
+    double start = seconds_now();
     if (lag_session_new(LAG_ABI, &session) != LAG_OK) exit(2);
     if (lag_read(session, "benchmark", text, strlen(text), &program) == LAG_OK &&
         lag_model_kernel(lag_program_model(program), r, backend, &kernel) == LAG_OK) {
         LagCode code;
-        b.wall = now() - start;
+        b.wall = seconds_now() - start;
         lag_kernel_code(kernel, &code);
         lag_model_timings(lag_program_model(program), &b.t);
         b.bytes = code.bytes, b.backend = code.backend;
@@ -301,9 +285,9 @@ static double seconds_a_call(LagBackend backend) {
     for (int i = 0; i < 5; i++) array[LAG_Z][2 * i + 1] = array[LAG_NODE][i + 1] * 0.0765;
     const LagProcedure *p = &kernel->procedure[LAG_STEP_JACOBIAN];
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now();
+        double start = seconds_now();
         for (int i = 0; i < CALLS; i++) p->run(p->code, array);
-        seconds[round] = (now() - start) / CALLS;
+        seconds[round] = (seconds_now() - start) / CALLS;
     }
     for (int a = 0; a < LAG_ARRAY_COUNT; a++) free(array[a]);
     lag_program_free(program);

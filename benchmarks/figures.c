@@ -7,13 +7,13 @@
  * order, twice: how far the two are apart is how well it is known. The head of a table says what was run. Values are checked
  * before they are printed: one that is not what it should be ends the program with a message and status 1. */
 #include "lag.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DOF_MOST = 2, PARAMETERS_MOST = 8, SIZES = 3 };
 
@@ -180,12 +180,6 @@ enum { ORDER_R = 10, ORDER_STEPS = 200000 };
 #define ORDER_TOLERANCE 0.1 /* of 2r + 2 */
 enum { FLOOR_R = 24 };      /* from here on errors are round-off alone, by the longest steps too */
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* The largest error of a coordinate, to figure 5's end by the steps dt[size], and how far the road that solves each step by
  * Newton is from lag's own, at most. */
 static double error_of(const Model *m, const Truth *truth, uint32_t r, int size, double *roads_apart) {
@@ -225,9 +219,9 @@ static double seconds_a_step(const Model *m, uint32_t r, LagMethod method) {
     for (size_t steps = TIMED_FROM;; steps *= 2) {
         LagIntegrator *it = integrator_of(m, r, method);
         need(lag_integrator_advance(it, m->system->dt[0], 2, 1, NULL), m->system->name);
-        double start = now();
+        double start = seconds_now();
         need(lag_integrator_advance(it, m->system->dt[0], steps, steps, NULL), m->system->name);
-        double seconds = now() - start;
+        double seconds = seconds_now() - start;
         lag_integrator_free(it);
         if (seconds >= TIMED_SECONDS || steps >= TIMED_MOST) return seconds / (double)steps;
     }

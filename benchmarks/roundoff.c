@@ -12,12 +12,12 @@
  * What is expected of a compensated walk was measured on hand-written C of the same method with double-double sums (32
  * starts, 4 * 10^5 steps). Both spreads are known to one in sqrt(2 (SYSTEMS - 1)); two of these are granted. */
 #include "lag.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { SYSTEMS = 32, DOF_MOST = 2, STEPS_FIRST = 10000, STEPS_LEAST = 20000, STEPS_TABLE = 400000, SHORTER = 10 };
 
@@ -154,12 +154,6 @@ static void begin(const Case *c, LagBatch *batch, long double *energy) {
     if (status != LAG_OK) fail(c->system->name, status);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Prints a row, and tells whether it is as it should be. */
 static bool judge(const Case *c, bool compensated, uint64_t first, uint64_t steps, Spread early, Spread late) {
     double unsure = 1 / sqrt(2 * (SYSTEMS - 1)), t = late.mean / late.error, time = log((double)steps / (double)first);
@@ -185,12 +179,12 @@ static bool run(const Case *c, const LagKernel *kernel, bool compensated, uint64
     if (c->system != &kepler) steps /= SHORTER;
     uint64_t first = 10 * STEPS_FIRST > steps ? steps / 10 : STEPS_FIRST;
     begin(c, batch, energy);
-    double start = now();
+    double start = seconds_now();
     status = lag_batch_advance(batch, c->dt, first, 0, NULL);
     Spread early = energy_spread(c, batch, energy);
     if (status == LAG_OK) status = lag_batch_advance(batch, c->dt, steps - first, 0, NULL);
     if (status != LAG_OK) fail(c->system->name, status);
-    double seconds = now() - start;
+    double seconds = seconds_now() - start;
     bool good = judge(c, compensated, first, steps, early, energy_spread(c, batch, energy));
     printf(" %7.0f%s\n", 1e9 * seconds / (double)steps / SYSTEMS, good ? "" : "  too much");
     fflush(stdout);

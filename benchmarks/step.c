@@ -5,21 +5,15 @@
  * for one system and, a system, for a batch on one thread. The values come first: both end within TOLERANCE of one another,
  * and the batch with the same bits, or the row says that they do not and the exit status is 1. */
 #include "lag.h"
+#include "measure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TOLERANCE 1e-10
 enum { REPEATS = 15, CHECK_STEPS = 200, BATCH = 64 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- The systems by hand ---- */
 
@@ -167,23 +161,13 @@ static const struct {
 
 /* ---- Measuring ---- */
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *list) {
-    qsort(list, REPEATS, sizeof *list, by_size);
-    return list[REPEATS / 2];
-}
-
 /* Integrates with lag from the start; the end state in q, pi; seconds, or -1 when it failed. */
 static double run_lag(LagIntegrator *it, size_t i, long steps, double *q, double *pi) {
     LagRows end = {.capacity = 1, .q = q, .pi = pi};
     lag_integrator_start(it, 0, systems[i].q, systems[i].pi);
-    double start = now();
+    double start = seconds_now();
     LagStatus status = lag_integrator_advance(it, systems[i].h, (uint64_t)steps, (uint64_t)steps, NULL);
-    double seconds = now() - start;
+    double seconds = seconds_now() - start;
     lag_integrator_state(it, &end);
     return status == LAG_OK ? seconds : -1;
 }
@@ -191,9 +175,9 @@ static double run_lag(LagIntegrator *it, size_t i, long steps, double *q, double
 static double run_hand(const LagKernel *kernel, size_t i, long steps, double *q, double *pi) {
     memcpy(q, systems[i].q, sizeof systems[i].q);
     memcpy(pi, systems[i].pi, sizeof systems[i].pi);
-    double start = now();
+    double start = seconds_now();
     systems[i].hand(kernel, q, pi, systems[i].h, steps);
-    return now() - start;
+    return seconds_now() - start;
 }
 
 /* Integrates BATCH systems, each from another start; the first is as alone. Seconds a system, or -1. */
@@ -205,9 +189,9 @@ static double run_batch(LagBatch *batch, size_t i, long steps, uint32_t d, doubl
         start_pi[k] = systems[i].pi[k % d] * off;
     }
     lag_batch_start(batch, 0, start_q, start_pi);
-    double start = now();
+    double start = seconds_now();
     LagStatus status = lag_batch_advance(batch, systems[i].h, (uint64_t)steps, 1, NULL);
-    double seconds = now() - start;
+    double seconds = seconds_now() - start;
     lag_batch_state(batch, end_q, end_pi, NULL);
     memcpy(q, end_q, d * sizeof *q);
     memcpy(pi, end_pi, d * sizeof *pi);
@@ -240,12 +224,12 @@ static bool measure(size_t i, LagIntegrator *it, LagIntegrator *own, LagBatch *b
     }
     LagReport report;
     lag_integrator_report(it, &report);
-    double per_step = 1e9 / (double)systems[i].steps, lag_ns = median(lag_time) * per_step,
-           hand_ns = median(hand_time) * per_step;
+    double per_step = 1e9 / (double)systems[i].steps, lag_ns = median(lag_time, REPEATS) * per_step,
+           hand_ns = median(hand_time, REPEATS) * per_step;
     printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.1f %8.1f %6.2f %8.1f %8.1f | %4.2f | %7.1e%s\n",
            systems[i].name, kernel->r, 1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise,
-           1e3 * t->codegen, 1e3 * t->link, lag_ns, hand_ns, lag_ns / hand_ns, median(own_time) * per_step,
-           median(batch_time) * per_step, (double)report.iterations / (double)report.steps, apart,
+           1e3 * t->codegen, 1e3 * t->link, lag_ns, hand_ns, lag_ns / hand_ns, median(own_time, REPEATS) * per_step,
+           median(batch_time, REPEATS) * per_step, (double)report.iterations / (double)report.steps, apart,
            apart <= TOLERANCE && same ? "" : "  VALUES DIFFER");
     return apart <= TOLERANCE && same;
 }

@@ -31,15 +31,11 @@ bool job_unrolls(const Tape *tape, bool optimised) {
 
 /* How often LLVM's code has the body of lanes, and about how long a sum is in it (llvm_emit.c). */
 static uint64_t copies(uint32_t rounds) {
-    enum { CHUNKS_MOST = 4 };
     uint32_t whole = rounds / TAPE_LANES_MOST;
-    return (whole > CHUNKS_MOST ? 1 : whole) + (rounds % TAPE_LANES_MOST != 0);
+    return (whole > JOB_CHUNKS_MOST ? 1 : whole) + (rounds % TAPE_LANES_MOST != 0);
 }
 
-static uint64_t written(TapeOp op) {
-    enum { WRITTEN_MOST = 40 };
-    return op.code == TAPE_FUSED_DOT && op.c <= WRITTEN_MOST ? op.c : 1;
-}
+static uint64_t written(TapeOp op) { return op.code == TAPE_FUSED_DOT && op.c <= JOB_WRITTEN_MOST ? op.c : 1; }
 
 /* Operations of code that keeps its loops. */
 static uint64_t looped_length(const Tape *tape) {

@@ -19,6 +19,12 @@ bool job_failed(const NativeJob *job);
 /* Operations of the job, loops counted once: what compiling it takes time in proportion to. */
 uint64_t job_operations(const NativeJob *job);
 
+/* What LLVM's code writes out, which its length depends on. */
+enum {
+    JOB_CHUNKS_MOST = 4,   /* vectors of lanes; more are gone through in a loop */
+    JOB_WRITTEN_MOST = 40, /* terms of a fused sum; more are gone through in a loop */
+};
+
 /* Whether LLVM's code of a tape is straight, its loops unrolled: where it is optimised, of longer ones. And the operations
  * of that code, of a tape and of all. */
 bool job_unrolls(const Tape *tape, bool optimised);

@@ -16,12 +16,10 @@
 #include <string.h>
 
 enum {
-    SERIES_MOST = 8,   /* terms of a sum to a round of its loop, where it has one: even */
-    WRITTEN_MOST = 40, /* terms of fused sums that are written out */
-    GROUP_MOST = 4,    /* of these, side by side: what they share is loaded once */
-    CHUNKS_MOST = 4,   /* vectors of lanes that are written out; more are gone through in a loop */
-    BLOCK_MOST = 500,  /* operations of a straight line in one block, where there are more */
-    POOL_MOST = 1000,  /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
+    SERIES_MOST = 8,  /* terms of a sum to a round of its loop, where it has one: even */
+    GROUP_MOST = 4,   /* fused sums that are written out, side by side: what they share is loaded once */
+    BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
+    POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
 
 /* Where an array's references of the same strides stand in this round of the loops: they differ by a known distance, which
@@ -447,7 +445,7 @@ static LLVMValueRef most_of_lanes(Emitting *e, const Series *s, uint32_t count) 
     LagArray array = s->ref[0]->array;
     LLVMValueRef first = displaced(e, array, s->begin[0], whole(e, s->ref[0]->base)), most = constant(e, 0);
     uint32_t at = 0, lanes = TAPE_LANES_MOST, chunks = count / TAPE_LANES_MOST;
-    if (chunks > CHUNKS_MOST) {
+    if (chunks > JOB_CHUNKS_MOST) {
         most = most_of_chunks(e, array, first, chunks);
         at = chunks * TAPE_LANES_MOST;
     }
@@ -614,7 +612,7 @@ static void emit_lanes(Emitting *e, uint32_t begin, uint32_t end) {
     uint32_t count = e->tape->op[begin].a, at = 0, chunks = count / TAPE_LANES_MOST;
     e->lane = e->depth;
     e->width = TAPE_LANES_MOST;
-    if (chunks > CHUNKS_MOST) {
+    if (chunks > JOB_CHUNKS_MOST) {
         LLVMBasicBlockRef header;
         LLVMValueRef round = loop_open(e, 0, &header);
         e->stored_count = 0;
@@ -657,7 +655,7 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
 static void emit_range(Emitting *e, uint32_t begin, uint32_t end) {
     for (uint32_t i = begin; i < end; i++) {
         uint32_t code = e->tape->op[i].code;
-        if (code == TAPE_FUSED_DOT && e->tape->op[i].c <= WRITTEN_MOST) {
+        if (code == TAPE_FUSED_DOT && e->tape->op[i].c <= JOB_WRITTEN_MOST) {
             i += group(e, i) - 1;
             continue;
         }
