@@ -246,7 +246,7 @@ static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
 LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work) {
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
-    if (form == 0 || form >= LAG_FORMS || !kernel->facts.iterates) return (LagProcedure){NULL, NULL};
+    if (form == 0 || form >= LAG_FORMS || !lag_has_steps(&kernel->facts, form)) return (LagProcedure){NULL, NULL};
     pthread_mutex_lock(&model->lock);
     ModelForm *f = &k->form[form];
     LagBackend road = f->tried ? LAG_BACKEND_INTERPRETER : road_of_form(k, form, (double)steps);

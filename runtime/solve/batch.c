@@ -132,6 +132,7 @@ static bool begin_lane(LagBatch *b, Worker *w, Group *g, uint32_t lane, size_t i
     if (b->m) memcpy(f->array[LAG_PARAMETER], b->c + i * b->m, b->m * sizeof *b->c);
     memcpy(f->array[LAG_Q], b->q + i * b->d, b->d * sizeof *b->q);
     memcpy(f->array[LAG_PI], b->pi + i * b->d, b->d * sizeof *b->pi);
+    memset(f->array[LAG_V], 0, b->d * sizeof(double)); /* as an integrator starts */
     sweeps_forget(&w->sweeps);
     bool good = sweeps_begin(&w->sweeps, b->t, b->task.h);
     for (int a = 0; a < GROUP_ARRAYS && good; a++)
@@ -168,10 +169,11 @@ static void begin_group(LagBatch *b, Worker *w, size_t number) {
     g->begun = true;
 }
 
-/* pi = M u / h, in the order of sweeps_momentum. */
+/* pi = M u / h, in the order of sweeps_momentum; or u. */
 static void momentum(const LagBatch *b, const Group *g, uint32_t lane, double *pi) {
     const double *u = g->array[LAG_U] + lane, *mass = g->mass + lane;
-    for (size_t k = 0; k < b->d; k++) {
+    if (!b->kernel->facts.mass_times_velocity) from_lane(g->array[LAG_U], lane, pi, b->d);
+    for (size_t k = 0; k < b->d && b->kernel->facts.mass_times_velocity; k++) {
         double sum = 0;
         if (b->kernel->facts.diagonal_mass)
             sum = mass[k * LAG_SYSTEMS] * (u[k * LAG_SYSTEMS] / b->h);
