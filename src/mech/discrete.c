@@ -205,6 +205,7 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     if (!lag_has_steps(&m->facts, form)) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
+    w.emit.written_out = true;
     bind_parameters(&w);
     steps_write(&w, form & LAG_FORM_COMPENSATED);
     tape_trim(tape); /* what is not used must not be taken for a use */
