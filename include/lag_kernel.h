@@ -106,6 +106,8 @@ typedef enum LagArray {
 typedef enum LagRun {
     LAG_RUN_STEPS,  /* in: steps to take, 1 or more */
     LAG_RUN_BEFORE, /* in: steps since the time that LAG_TIME holds */
+    LAG_RUN_SLACK,  /* in: how many times more may be missing of a step's impulses than where sweeps go on to round-off; 1 or
+                       more */
     LAG_RUN_DONE,   /* in: 0; out: steps taken. One fewer than asked for: the next did not converge, or was not finite, and
                        left Q and U as they were */
     LAG_RUN_SWEEPS, /* in: 0 at the start; adds the sweeps over the nodes */

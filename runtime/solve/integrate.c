@@ -11,6 +11,7 @@
 #include "step.h"
 #include "sweeps.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -182,6 +183,13 @@ void lag_integrator_parameters(LagIntegrator *it, const double *c) {
     if (is_ggl(it->method)) stepper_forget(&it->stepper);
     forget_map(it, false);
     if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
+}
+
+LagStatus lag_integrator_slack(LagIntegrator *it, double slack) {
+    if (!(slack >= 1 && slack <= DBL_MAX)) return LAG_ERROR_ARGUMENT;
+    it->sweeps.slack = slack;
+    if (it->sweeps.begun) it->frame.array[LAG_RUN][LAG_RUN_SLACK] = slack;
+    return LAG_OK;
 }
 
 /* ---- Starts ---- */

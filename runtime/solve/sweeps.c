@@ -17,7 +17,7 @@ static bool has_mass(const Frame *f) { return f->kernel->facts.mass_times_veloci
 
 LagStatus sweeps_init(Sweeps *s, Frame *frame) {
     size_t d = frame->d, size = frame->kernel->facts.diagonal_mass ? d : d * d;
-    *s = (Sweeps){.frame = frame, .patience = 1};
+    *s = (Sweeps){.frame = frame, .slack = 1, .patience = 1};
     s->block = calloc(2 * size + d, sizeof *s->block);
     s->pivot = calloc(d, sizeof *s->pivot);
     if (!s->block || !s->pivot) {
@@ -177,6 +177,7 @@ bool sweeps_begin(Sweeps *s, double t, double h) {
     f->array[LAG_TIME][1] = h;
     if (!s->known || s->h != h) s->known = find_all(s, h);
     if (!s->known) return false;
+    run[LAG_RUN_SLACK] = s->slack;
     run[LAG_RUN_THETA] = 1;
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
     memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double)); /* PI has none for U */

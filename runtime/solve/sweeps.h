@@ -13,6 +13,7 @@ typedef struct Sweeps {
     double *block;            /* what mass and factors are cut from */
     double *mass, *factors;   /* [d] the diagonal of M; or [d, d] both, M and its factors; of no use where it varies */
     uint32_t *pivot;          /* [d] */
+    double slack;             /* LAG_RUN_SLACK */
     uint64_t count;           /* sweeps since the start */
     uint32_t patience, rest;  /* steps that Newton's method takes after the next failure; still has to take */
     LagProcedure compensated; /* the program, where it is not the kernel's */

@@ -193,7 +193,7 @@ static TapeValue write_judgement(const Steps *s, TapeValue beside) {
     TapeValue left = binary(w, TAPE_MUL, theta, now);
     TapeValue bound = tape_ternary(tape, TAPE_PICK, first, number(s, steps_left_at_once[s->compensated]),
                                    number(s, steps_left[s->compensated]));
-    TapeValue small = binary(w, TAPE_LE, left, bound);
+    TapeValue small = binary(w, TAPE_LE, left, binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), bound));
     TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
     TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
     TapeValue good = either(s, small, ground);
