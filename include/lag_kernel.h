@@ -175,6 +175,9 @@ static inline bool lag_has_steps(const LagFacts *facts, uint32_t form) {
     return facts->iterates && (facts->mass_times_velocity || !(form & LAG_FORM_COMPENSATED));
 }
 
+/* Sweeps a step to be expected, before any are counted: where B is not M v, forces go with velocity. */
+static inline double lag_sweeps_expected(const LagFacts *facts) { return facts->mass_times_velocity ? 1 : 5; }
+
 #define LAG_KERNEL_ABI 4
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */

@@ -49,9 +49,10 @@ static Costs costs_of(const ModelKernel *k) {
     bool sweeps = whole->count > 0;
     double executed =
         sweeps ? (double)tape_unrolled(whole) : RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]);
+    double more = (1 + lag_sweeps_expected(&k->kernel.facts)) / 2; /* `executed` has one, and what begins a step */
     for (int road = 0; road < LAG_BACKENDS; road++) {
         costs.make[road] = tier_cost[road].start + operations[road] * tier_cost[road].make;
-        costs.step[road] = executed * (sweeps ? tier_cost[road].sweep : tier_cost[road].run);
+        costs.step[road] = executed * (sweeps ? tier_cost[road].sweep * more : tier_cost[road].run);
     }
     return costs;
 }

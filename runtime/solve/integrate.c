@@ -283,10 +283,11 @@ static void improve(LagIntegrator *it, uint64_t steps) {
     tell(it, steps - known);
 }
 
-/* The kernel takes a step for one of one sweep: it is told of the others that steps like the first `took` will make, each of
- * which is about half a step. */
+/* The kernel expects so many sweeps a step, and one to begin with: it is told of the others that steps like the first `took`
+ * will make, as steps. */
 static void weigh(LagIntegrator *it, uint64_t sweeps, uint64_t took, uint64_t steps) {
-    double more = ((double)sweeps / (double)took - 1) / 2 * (double)(steps - took);
+    double expected = 1 + lag_sweeps_expected(&it->frame.kernel->facts);
+    double more = ((1 + (double)sweeps / (double)took) / expected - 1) * (double)(steps - took);
     if (more >= 1) frame_improve(&it->frame, (uint64_t)more);
 }
 
