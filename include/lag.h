@@ -51,6 +51,7 @@ typedef enum LagStatus {
     LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */
     LAG_INTERRUPTED,      /* the caller's own stop */
     LAG_ERROR_ABI,        /* the program was built for another version of the library */
+    LAG_ERROR_SWEEPS,     /* a step's sweeps did not converge, and it has too many unknowns for Newton's method */
     LAG_STATUS_COUNT
 } LagStatus;
 
@@ -263,9 +264,10 @@ LAG_API const LagFacts *lag_model_facts(const LagModel *model);
 /* What runs a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. Every backend gives the
  * same bits (a NaN may differ in sign and payload). LAG_BACKEND_AUTO can always be had; the others answer LAG_ERROR_BACKEND
  * where no such code can be made, for the reason that lag_model_reason gives, and LAG_ERROR_LIMIT past their operations.
- * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too. The kernel belongs to the model. Thread-safe; kernels that exist can be run
- * meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that integrates. What LLVM
- * makes is kept on disk (see README.md, "What runs it"). */
+ * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too; or, where momenta are constant masses times velocities, past
+ * LAG_UNKNOWNS_WIDE_MAX: then steps are found by sweeps alone. The kernel belongs to the model. Thread-safe; kernels that
+ * exist can be run meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that
+ * integrates. What LLVM makes is kept on disk (see README.md, "What runs it"). */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
 
 /* Why the last lag_model_kernel of a model could not make machine code, "" if it could. Writes at most `size` bytes, NUL

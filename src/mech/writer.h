@@ -26,6 +26,7 @@ typedef struct Writer {
     Emitter emit;
     uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
     bool looped;      /* over the coordinates */
+    bool wide;        /* there are no matrices (lag_kernel.h) */
     TapeValue t, h, inverse_h;
     uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
     const NodeId *block[BLOCK_COUNT];

@@ -187,6 +187,7 @@ static void say_run(const Tool *tool, const LagReport *report) {
 /* What to try after a step that failed. */
 static const char *advice(LagStatus status) {
     switch (status) {
+    case LAG_ERROR_SWEEPS:
     case LAG_ERROR_NEWTON: return "  a smaller dt may help\n";
     case LAG_ERROR_SINGULAR: return "  a mass may be 0 there; if not, a smaller dt may help\n";
     case LAG_ERROR_NOT_FINITE:
