@@ -344,7 +344,7 @@ typedef struct LagReport {
     LagStatus status;
     uint64_t steps;      /* done since lag_integrator_start */
     double t;            /* reached */
-    double residual;     /* of the step that failed, max norm; 0 on success */
+    double residual;     /* of the step that failed, max norm; 0 on success, NaN where there is none: LAG_ERROR_SWEEPS */
     uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4; for LAG_ROAD_AFFINE those of first steps) */
     uint64_t sweeps;     /* of LAG_ROAD_SWEEPS, over all steps: evaluations of the forces at all nodes, less one a step */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
@@ -358,7 +358,8 @@ typedef struct LagReport {
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
     LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M: by fixed-point iteration; and by Newton's method where that
-                        does not converge */
+                        does not converge. Where the kernel is wide (lag_kernel.h) there is no Newton's method: such a step
+                        is LAG_ERROR_SWEEPS, and LAG_METHOD_NEWTON is refused with LAG_ERROR_LIMIT */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
                         long runs go by its powers, with the same bits however they are shared out among calls and
                         whatever rows are kept; the first step after a start or a change of either is still Newton's */

@@ -453,7 +453,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     }
     if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
     flush_as(flushing);
-    if (status != LAG_OK && is_ggl(it->method)) it->residual = it->stepper.residual;
+    if (status != LAG_OK && is_ggl(it->method)) it->residual = status == LAG_ERROR_SWEEPS ? NAN : it->stepper.residual;
     it->status = status;
     it->seconds += seconds_now() - before;
     return status;
