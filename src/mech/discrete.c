@@ -209,10 +209,8 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
     bind_parameters(&w);
-    if (w.wide && r > 0 && m->facts.forces_free_of_velocity && !form)
-        wide_write(&w);
-    else
-        steps_write(&w, form & LAG_FORM_COMPENSATED);
+    bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
+    if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
     tape_trim(tape); /* what is not used must not be taken for a use */
     tape_fuse(tape);
     tape_trim(tape);

@@ -1,271 +1,26 @@
 /* wide.c: whole steps by fixed-point iteration, as in steps.c, where coordinates are so many that they stand in lanes and
  * the nodes one after another. Needs A, free of velocities, M diagonal and r >= 1; leaves the tape of LAG_STEPS.
  *
- * Forces are taken apart: A_k is a sum of parts, each of the terms that hold the same coordinates, and a part that pulls at
- * one coordinate and pushes another is the same part, written once. Parts that are alike but for their coordinates, each the
- * next one's in the order of the state, are a run, and so are accelerations made alike of such parts: a run is a loop. So a
- * chain's program does not grow with its length. What is like nothing else is written out, node by node.
+ * Forces are taken apart (apart.h). Parts that are alike but for their coordinates are a loop over these, in lanes, and so
+ * are forces that are alike sums of such parts: a chain's program does not grow with its length. What is like nothing else
+ * is written out, node by node: where that is most, steps.c does better.
  *
  * Node 0 is the step's start, and node r + 1 adds nothing to the other nodes' places nor to the new ones: its force is taken
  * once, there where the step has ended, and is that of node 0 in the next. Else formulas and their reasons are those of
  * steps.c. */
+#include "mech/apart.h"
 #include "mech/writer.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum {
-    TERMS_MOST = 16,           /* of a force that is taken apart; longer ones are one part */
-    RUN_LEAST = 8,             /* alike, to be a loop */
-    WRITTEN_MOST = 12,         /* nodes whose sums are written out, from values at hand */
-    SHIFTED_MOST = 400 * 1000, /* nodes of a graph in which runs are looked for: each part looked at takes as long as all */
+    WRITTEN_MOST = 12, /* nodes whose sums are written out, from values at hand */
     SWEEPS_MOST = 40,
 };
 
 /* See steps.c. */
 static const double wide_tiny = 1e-10, wide_small = 1.0 / 64, wide_left = 1.0 / 512, wide_least = 1.0 / 512, wide_noise = 64;
-
-/* ---- Forces, taken apart ---- */
-
-typedef struct Term {
-    uint32_t part;
-    bool negative;
-} Term;
-
-/* Parts from the first on that are alike. */
-typedef struct Run {
-    uint32_t part, count, place; /* of their values, side by side */
-} Run;
-
-typedef struct Forces {
-    Mechanics *m;
-    NodeId *part;
-    uint32_t *next;  /* the part that one is when each coordinate is its next; or NODE_NONE */
-    uint32_t *place; /* of its value */
-    uint32_t parts, part_capacity, next_capacity, place_capacity;
-    uint32_t *known; /* by node: 1 + its part, or 0 */
-    uint32_t known_capacity;
-    Term *term;
-    uint32_t *first; /* [d + 1] of each coordinate's terms */
-    uint32_t terms, term_capacity;
-    Run *run;
-    uint32_t runs, run_capacity, places;
-    NodeId *from, *to; /* [d] */
-} Forces;
-
-static void forces_free(Forces *f) {
-    memory_free(f->part);
-    memory_free(f->next);
-    memory_free(f->place);
-    memory_free(f->known);
-    memory_free(f->term);
-    memory_free(f->first);
-    memory_free(f->run);
-    memory_free(f->from);
-}
-
-static bool grow_words(uint32_t **list, uint32_t *capacity, size_t need) {
-    uint32_t before = *capacity;
-    void *data = *list;
-    if (!memory_grow(&data, capacity, need, sizeof **list)) return false;
-    *list = data;
-    memset(*list + before, 0, (*capacity - before) * sizeof **list);
-    return true;
-}
-
-/* The part that a node is, which may be new. */
-static bool part_of(Forces *f, NodeId node, uint32_t *part) {
-    if (!grow_words(&f->known, &f->known_capacity, f->m->graph->count)) return false;
-    if (!f->known[node]) {
-        if (!grow_words(&f->part, &f->part_capacity, f->parts + (size_t)1)) return false;
-        f->part[f->parts++] = node;
-        f->known[node] = f->parts;
-    }
-    *part = f->known[node] - 1;
-    return true;
-}
-
-/* A constant times a node that is no sum. */
-typedef struct Piece {
-    NodeId node, factor;
-    uint64_t holds; /* a hash of the coordinates in it */
-    bool taken;
-} Piece;
-
-/* Whether a sum is one of names alone, as a spring's stretch is: to take it apart would cost digits, and gain nothing. */
-static bool is_linear(Graph *g, NodeId sum) {
-    NodeId waiting[TERMS_MOST], scale, rest;
-    uint32_t count = 1;
-    waiting[0] = sum;
-    while (count) {
-        GraphNode node = g->node[waiting[--count]];
-        graph_split(g, waiting[count], &scale, &rest);
-        bool name = g->node[rest].code == GRAPH_NAME || rest == NODE_ONE;
-        if (node.code != GRAPH_ADD && !name) return false;
-        if (node.code != GRAPH_ADD) continue;
-        if (count + 2 > TERMS_MOST) return false;
-        waiting[count++] = node.a;
-        waiting[count++] = node.b;
-    }
-    return true;
-}
-
-/* The terms of a sum, in order; 0 where they are more than TERMS_MOST. */
-static uint32_t split(Graph *g, NodeId sum, Piece piece[TERMS_MOST]) {
-    uint32_t count = 1, done = 0;
-    piece[0] = (Piece){.node = sum, .factor = NODE_ONE};
-    while (done < count) {
-        Piece *p = &piece[done];
-        NodeId scale, rest;
-        graph_split(g, p->node, &scale, &rest);
-        p->node = rest;
-        p->factor = graph_multiply(g, p->factor, scale);
-        if (g->node[rest].code != GRAPH_ADD || is_linear(g, rest)) {
-            done++;
-            continue;
-        }
-        if (count == TERMS_MOST) return 0;
-        memmove(p + 2, p + 1, (count++ - done - 1) * sizeof *p);
-        p[1] = (Piece){.node = g->node[rest].b, .factor = p->factor};
-        p->node = g->node[rest].a;
-    }
-    return count;
-}
-
-/* The coordinates in a node, into from, and each one's next into to: how many; 0 too if the last is among them. */
-static uint32_t coordinates_in(Forces *f, NodeId node) {
-    const Mechanics *m = f->m;
-    Graph *g = m->graph;
-    uint32_t count = 0;
-    bool last = false;
-    if (!graph_reach(g, &node, 1)) return 0;
-    for (uint32_t i = 0; i < g->list_count && g->list[i] < m->variables.nodes; i++) {
-        uint32_t number = m->variables.number[g->list[i]];
-        if (!number || number > 2 * m->dof) continue;
-        last = last || number + 2 > 2 * m->dof;
-        f->from[count] = g->list[i];
-        f->to[count++] = last ? g->list[i] : m->state[number + 1];
-    }
-    return last ? 0 : count;
-}
-
-static uint64_t held_by(Forces *f, NodeId node) {
-    const Mechanics *m = f->m;
-    Graph *g = m->graph;
-    uint64_t hash = 7;
-    if (!graph_reach(g, &node, 1)) return 0;
-    for (uint32_t i = 0; i < g->list_count && g->list[i] < m->variables.nodes; i++) {
-        uint32_t number = m->variables.number[g->list[i]];
-        if (number && number <= 2 * m->dof) hash = memory_hash(hash, number);
-    }
-    return hash;
-}
-
-static bool add_term(Forces *f, NodeId node, bool negative) {
-    void *data = f->term;
-    Term term = {.negative = negative};
-    if (!part_of(f, node, &term.part) || !memory_grow(&data, &f->term_capacity, f->terms + 1, sizeof *f->term)) return false;
-    f->term = data;
-    f->term[f->terms++] = term;
-    return true;
-}
-
-/* A_k's terms by what they hold; each part's sign is such that its first term is positive. */
-static bool take_apart(Forces *f, uint32_t k) {
-    Graph *g = f->m->graph;
-    NodeId force = f->m->A[k];
-    Piece piece[TERMS_MOST];
-    if (force == NODE_ZERO) return true;
-    uint32_t count = split(g, force, piece);
-    if (!count) return add_term(f, force, false);
-    for (uint32_t i = 0; i < count; i++) piece[i].holds = held_by(f, piece[i].node);
-    for (uint32_t i = 0; i < count; i++) {
-        if (piece[i].taken) continue;
-        bool negative = mpq_sgn(graph_value(g, piece[i].factor)) < 0;
-        NodeId sum = NODE_ZERO;
-        for (uint32_t j = i; j < count; j++) {
-            if (piece[j].taken || piece[j].holds != piece[i].holds) continue;
-            NodeId factor = negative ? graph_negate(g, piece[j].factor) : piece[j].factor;
-            sum = graph_add(g, sum, graph_multiply(g, factor, piece[j].node));
-            piece[j].taken = true;
-        }
-        if (sum != NODE_ZERO && !add_term(f, sum, negative)) return false;
-    }
-    return true;
-}
-
-/* Finds which part follows which. */
-static bool find_next(Forces *f) {
-    Graph *g = f->m->graph;
-    if (!grow_words(&f->next, &f->next_capacity, f->parts)) return false;
-    for (uint32_t p = 0; p < f->parts; p++) {
-        NodeId moved = f->part[p];
-        uint32_t count = g->count <= SHIFTED_MOST ? coordinates_in(f, moved) : 0;
-        if (count) graph_substitute(g, &moved, 1, f->from, f->to, count, &moved);
-        bool there = moved != f->part[p] && moved < f->known_capacity && f->known[moved];
-        f->next[p] = there ? f->known[moved] - 1 : NODE_NONE;
-    }
-    return !g->failed;
-}
-
-static bool add_run(Forces *f, uint32_t part, uint32_t count) {
-    void *data = f->run;
-    if (!memory_grow(&data, &f->run_capacity, f->runs + 1, sizeof *f->run)) return false;
-    f->run = data;
-    f->run[f->runs++] = (Run){part, count, f->places};
-    for (uint32_t i = 0; i < count; i++, part = f->next[part]) f->place[part] = f->places + i;
-    f->places += count < RUN_LEAST ? count : tape_lane_room(count);
-    return true;
-}
-
-/* Follows parts from those that follow none. Short runs come apart: each part is one. */
-static bool find_runs(Forces *f) {
-    bool *follows = memory_new(f->parts + (size_t)1), room = follows && grow_words(&f->place, &f->place_capacity, f->parts);
-    for (uint32_t p = 0; room && p < f->parts; p++)
-        if (f->next[p] != NODE_NONE) follows[f->next[p]] = true;
-    for (uint32_t p = 0; room && p < f->parts; p++) {
-        uint32_t count = 0;
-        for (uint32_t q = p; !follows[p] && q != NODE_NONE; q = f->next[q]) count++;
-        if (count >= RUN_LEAST) room = add_run(f, p, count);
-        for (uint32_t q = p; room && count && count < RUN_LEAST && q != NODE_NONE; q = f->next[q]) room = add_run(f, q, 1);
-    }
-    memory_free(follows);
-    return room;
-}
-
-static bool forces_new(Forces *f, Mechanics *m) {
-    size_t d = m->dof;
-    *f = (Forces){.m = m, .first = memory_new((d + 1) * sizeof *f->first), .from = memory_new(2 * d * sizeof *f->from)};
-    bool room = f->first && f->from;
-    f->to = room ? f->from + d : NULL;
-    for (uint32_t k = 0; room && k < d; k++) {
-        f->first[k] = f->terms;
-        room = take_apart(f, k);
-        f->first[k + 1] = f->terms;
-    }
-    return room && find_next(f) && find_runs(f) && !m->graph->failed;
-}
-
-/* How far the value of term i of coordinate k's is from that of the next one's. */
-static uint32_t stride_of(const Forces *f, uint32_t k, uint32_t i) {
-    return f->place[f->term[f->first[k + 1] + i].part] - f->place[f->term[f->first[k] + i].part];
-}
-
-/* Whether coordinate k + 1 is pushed as k is, by parts each of which is the next, or the same, as from coordinate `begin`
- * on.
- */
-static bool is_like_next(const Forces *f, uint32_t k, uint32_t begin) {
-    uint32_t count = f->first[k + 1] - f->first[k];
-    if (f->first[k + 2] - f->first[k + 1] != count) return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const Term *a = f->term + f->first[k] + i, *b = f->term + f->first[k + 1] + i;
-        uint32_t stride = stride_of(f, k, i);
-        if (a->negative != b->negative || stride > 1 || stride != stride_of(f, begin, i)) return false;
-    }
-    return true;
-}
 
 /* ---- Setting out ---- */
 
@@ -313,6 +68,7 @@ static void make_room(Wide *s) {
 
 static TapeValue number(const Wide *s, double value) { return tape_constant(s->w->tape, value); }
 static TapeValue work(const Wide *s, uint32_t base) { return load(s->w, LAG_WORK, base); }
+
 static void keep(const Wide *s, LagArray array, uint32_t base, TapeValue value) {
     tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
 }
@@ -372,7 +128,7 @@ static void write_parts(Wide *s, uint32_t x) {
     if (!root) w->tape->failed = true;
     for (uint32_t i = 0; root && i < f->runs; i++) {
         const Run *run = &f->run[i];
-        if (run->count < RUN_LEAST) {
+        if (run->count < APART_RUN_LEAST) {
             root[alone++] = f->part[run->part];
             continue;
         }
@@ -387,7 +143,7 @@ static void write_parts(Wide *s, uint32_t x) {
     if (root) bind_places(s, root, alone, x);
     if (root) emit_roots(&w->emit, root, alone, NULL, 0);
     for (uint32_t i = 0; root && i < f->runs; i++)
-        if (f->run[i].count < RUN_LEAST)
+        if (f->run[i].count < APART_RUN_LEAST)
             to(s, s->room.part + f->run[i].place, emit_value(&w->emit, f->part[f->run[i].part]));
     memory_free(root);
 }
@@ -396,7 +152,7 @@ static void write_parts(Wide *s, uint32_t x) {
 static TapeValue term_of(const Wide *s, uint32_t k, uint32_t i) {
     const Forces *f = &s->forces;
     uint32_t place = s->room.part + f->place[f->term[f->first[k] + i].part];
-    return s->lanes && stride_of(f, k, i) ? from(s, place) : work(s, place);
+    return s->lanes && forces_stride(f, k, i) ? from(s, place) : work(s, place);
 }
 
 /* A_k from its parts; the first that is positive leads. */
@@ -417,8 +173,8 @@ static TapeValue force_of(const Wide *s, uint32_t k) {
 static void write_sums(Wide *s, uint32_t a) {
     Writer *w = s->w;
     for (uint32_t k = 0, count; k < w->d; k += count) {
-        for (count = 1; k + count < w->d && is_like_next(&s->forces, k + count - 1, k); count++) {}
-        if (count < RUN_LEAST) count = 1;
+        for (count = 1; k + count < w->d && forces_like_next(&s->forces, k + count - 1, k); count++) {}
+        if (count < APART_RUN_LEAST) count = 1;
         if (count > 1) lanes_begin(s, count);
         TapeValue force = force_of(s, k);
         tape_store(w->tape, in_node(s, a + k), force);
@@ -651,10 +407,8 @@ static TapeValue time_after(const Wide *s, double steps) {
 
 /* ---- Rows and the kernel's arrays ---- */
 
-static TapeRef element(const Wide *s, LagArray array, uint32_t base, uint32_t stride) {
-    (void)s;
-    return at(array, base, stride, 0, 0);
-}
+/* What the coordinate of a plain loop has in an array. */
+static TapeRef element(LagArray array, uint32_t base, uint32_t stride) { return at(array, base, stride, 0, 0); }
 
 /* State, impulses and shares into rows. */
 static void write_in(const Wide *s) {
@@ -662,13 +416,12 @@ static void write_in(const Wide *s) {
     const Room *room = &s->room;
     uint32_t n = s->w->s;
     tape_loop(tape, s->w->d);
-    tape_store(tape, element(s, LAG_WORK, room->q, 1), tape_load(tape, element(s, LAG_Q, 0, 1)));
-    tape_store(tape, element(s, LAG_WORK, room->u, 1), tape_load(tape, element(s, LAG_U, 0, 1)));
+    tape_store(tape, element(LAG_WORK, room->q, 1), tape_load(tape, element(LAG_Q, 0, 1)));
+    tape_store(tape, element(LAG_WORK, room->u, 1), tape_load(tape, element(LAG_U, 0, 1)));
     for (uint32_t i = 0; i < n; i++) {
-        tape_store(tape, element(s, LAG_WORK, room->f + i * s->row, 1), tape_load(tape, element(s, LAG_F, i, s->l)));
+        tape_store(tape, element(LAG_WORK, room->f + i * s->row, 1), tape_load(tape, element(LAG_F, i, s->l)));
         if (i < (n + 1) / 2)
-            tape_store(tape, element(s, LAG_WORK, room->share + i * s->row, 1),
-                       tape_load(tape, element(s, LAG_SHARE, i, s->l)));
+            tape_store(tape, element(LAG_WORK, room->share + i * s->row, 1), tape_load(tape, element(LAG_SHARE, i, s->l)));
     }
     tape_end(tape);
 }
@@ -682,12 +435,12 @@ static void write_out(const Wide *s) {
     const uint32_t now[] = {room->q, room->u}, before[] = {room->before_q, room->before_u};
     const LagArray state[] = {LAG_Q, LAG_U};
     for (int i = 0; i < 2; i++) {
-        TapeValue new = tape_load(tape, element(s, LAG_WORK, now[i], 1)),
-                  old = tape_load(tape, element(s, LAG_WORK, before[i], 1));
-        tape_store(tape, element(s, state[i], 0, 1), tape_ternary(tape, TAPE_PICK, good, new, old));
+        TapeValue new = tape_load(tape, element(LAG_WORK, now[i], 1)),
+                  old = tape_load(tape, element(LAG_WORK, before[i], 1));
+        tape_store(tape, element(state[i], 0, 1), tape_ternary(tape, TAPE_PICK, good, new, old));
     }
     for (uint32_t i = 0; i < s->w->s; i++)
-        tape_store(tape, element(s, LAG_F, i, s->l), tape_load(tape, element(s, LAG_WORK, room->f + i * s->row, 1)));
+        tape_store(tape, element(LAG_F, i, s->l), tape_load(tape, element(LAG_WORK, room->f + i * s->row, 1)));
     tape_end(tape);
 }
 
@@ -729,8 +482,7 @@ static void write_all(Wide *s) {
     Tables tables = {.ahead = memory_new(2 * w->r * sizeof *tables.ahead), .c = memory_new(w->r * sizeof *tables.c)};
     if (tables.ahead && tables.c) {
         tables.reach = tables.ahead + w->r;
-        emit_roots(&w->emit, w->m->A, w->d, w->m->state, 2 * w->d + 1); /* what depends on parameters alone */
-        emit_roots(&w->emit, s->forces.part, s->forces.parts, w->m->state, 2 * w->d + 1);
+        emit_roots(&w->emit, s->forces.part, s->forces.parts, w->m->state, 2 * w->d + 1); /* of parameters alone */
         for (uint32_t i = 0; i < w->r; i++) {
             tables.ahead[i] = weights(s, LAG_REACH_AHEAD, i + 1, s->l, w->s);
             tables.reach[i] = weights(s, LAG_REACH, i + 1, s->l, w->s - 1);
@@ -746,15 +498,17 @@ static void write_all(Wide *s) {
     memory_free(tables.c);
 }
 
-void wide_write(Writer *w) {
+bool wide_write(Writer *w) {
     Wide s = {.w = w, .l = lag_lanes(w->s), .row = tape_lane_room(w->d) + TAPE_LANES_MOST};
-    if (forces_new(&s.forces, w->m)) {
+    bool room = forces_new(&s.forces, w->m), writes = !room || forces_mostly_alike(&s.forces);
+    if (!room) {
+        w->tape->failed = true;
+    } else if (writes) {
         make_room(&s);
         w->t = load(w, LAG_TIME, 0);
         w->h = load(w, LAG_TIME, 1);
         write_all(&s);
-    } else {
-        w->tape->failed = true;
     }
     forces_free(&s.forces);
+    return writes;
 }

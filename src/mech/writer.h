@@ -77,7 +77,8 @@ void jacobian_write(Writer *w);
 /* steps.c: all of LAG_STEPS, parameters being bound. */
 void steps_write(Writer *w, bool compensated);
 
-/* wide.c: the same for kernels that are wide, where forces are free of velocity and r >= 1. */
-void wide_write(Writer *w);
+/* wide.c: the same for kernels that are wide, where forces are free of velocity and r >= 1. False, and nothing is written,
+ * where few coordinates are like the next. */
+bool wide_write(Writer *w);
 
 #endif
