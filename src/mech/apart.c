@@ -1,8 +1,9 @@
 /* apart.c: see apart.h. Needs A; adds nodes to the graph.
  *
- * A part is made of those terms of one A_k that hold the same coordinates, with the sign that makes its first term positive:
- * what pulls at one coordinate and pushes another is then the same node, and so the same part. A part's next is found by
- * putting each coordinate's next in its place: the graph tells whether that is a part too. */
+ * A part is made of those terms of one A_k that hold the same coordinates, over the constant factor of the last: what pulls
+ * at one coordinate and pushes another is then the same node, and so the same part, and springs of several strengths are
+ * alike. A part's next is found by putting each coordinate's next in its place: the graph tells whether that is a part too.
+ */
 #include "mech/apart.h"
 
 #include "tape/tape.h"
@@ -122,35 +123,38 @@ static uint64_t held_by(Forces *f, NodeId node) {
     return hash;
 }
 
-static bool add_term(Forces *f, NodeId node, bool negative) {
+static bool add_term(Forces *f, NodeId node, NodeId factor) {
+    Graph *g = f->m->graph;
     void *data = f->term;
-    Term term = {.negative = negative};
+    bool negative = mpq_sgn(graph_value(g, factor)) < 0;
+    Term term = {.negative = negative, .factor = negative ? graph_negate(g, factor) : factor};
     if (!part_of(f, node, &term.part) || !memory_grow(&data, &f->term_capacity, f->terms + 1, sizeof *f->term)) return false;
     f->term = data;
     f->term[f->terms++] = term;
     return true;
 }
 
-/* A_k's terms by what they hold; each part's sign is such that its first term is positive. */
+/* A_k's terms by what they hold. */
 static bool take_apart(Forces *f, uint32_t k) {
     Graph *g = f->m->graph;
     NodeId force = f->m->A[k];
     Piece piece[TERMS_MOST];
     if (force == NODE_ZERO) return true;
     uint32_t count = split(g, force, piece);
-    if (!count) return add_term(f, force, false);
+    if (!count) return add_term(f, force, NODE_ONE);
     for (uint32_t i = 0; i < count; i++) piece[i].holds = held_by(f, piece[i].node);
     for (uint32_t i = 0; i < count; i++) {
         if (piece[i].taken) continue;
-        bool negative = mpq_sgn(graph_value(g, piece[i].factor)) < 0;
-        NodeId sum = NODE_ZERO;
+        NodeId sum = NODE_ZERO, last = piece[i].factor;
+        for (uint32_t j = i; j < count; j++)
+            if (piece[j].holds == piece[i].holds) last = piece[j].factor;
         for (uint32_t j = i; j < count; j++) {
-            if (piece[j].taken || piece[j].holds != piece[i].holds) continue;
-            NodeId factor = negative ? graph_negate(g, piece[j].factor) : piece[j].factor;
+            if (piece[j].holds != piece[i].holds) continue;
+            NodeId factor = graph_divide(g, piece[j].factor, last);
             sum = graph_add(g, sum, graph_multiply(g, factor, piece[j].node));
             piece[j].taken = true;
         }
-        if (sum != NODE_ZERO && !add_term(f, sum, negative)) return false;
+        if (sum != NODE_ZERO && !add_term(f, sum, last)) return false;
     }
     return true;
 }

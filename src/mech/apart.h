@@ -9,6 +9,7 @@ enum { APART_RUN_LEAST = 8 }; /* alike, to be a run */
 typedef struct Term {
     uint32_t part;
     bool negative;
+    NodeId factor; /* a positive constant */
 } Term;
 
 /* Parts that are alike, from the first on, each the `next` of the one before; or one alone. */
@@ -16,7 +17,7 @@ typedef struct Run {
     uint32_t part, count, place; /* of their values, side by side, with room for lanes behind them */
 } Run;
 
-/* A_k is the sum of coordinate k's terms: parts, or their negatives. */
+/* A_k is the sum of coordinate k's terms: parts times a factor, or the negatives of that. */
 typedef struct Forces {
     Mechanics *m;
     NodeId *part;
@@ -43,7 +44,8 @@ bool forces_mostly_alike(const Forces *forces);
 /* How far the value of term i of coordinate k's is from that of the next one's. */
 uint32_t forces_stride(const Forces *forces, uint32_t k, uint32_t i);
 
-/* Whether coordinate k + 1 is pushed as k is, by parts each of which is the next, or the same, as from `begin` on. */
+/* Whether coordinate k + 1 is pushed as k is but for factors, by parts each of which is the next, or the same, as from
+ * `begin` on. */
 bool forces_like_next(const Forces *forces, uint32_t k, uint32_t begin);
 
 #endif

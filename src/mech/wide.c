@@ -22,6 +22,8 @@ enum {
 /* See steps.c. */
 static const double wide_tiny = 1e-10, wide_small = 1.0 / 64, wide_left = 1.0 / 512, wide_least = 1.0 / 512, wide_noise = 64;
 
+enum { NO_ROW = UINT32_MAX };
+
 /* ---- Setting out ---- */
 
 /* Pieces of LAG_WORK. Rows are of all coordinates, and what lanes may touch beyond. */
@@ -31,6 +33,7 @@ typedef struct Room {
     uint32_t share;                    /* (s + 1) / 2 rows of LAG_SHARE: nodes that mirror one another have the same */
     uint32_t x, a;                     /* r rows each: places and forces at the interior nodes */
     uint32_t part;                     /* of forces, at one node */
+    uint32_t *factor;                  /* by term, that begins a run's: a row of factors, or NO_ROW */
     uint32_t change;                   /* of impulses, in units of round-off */
     uint32_t size, measure, largest;   /* what coordinates are measured by, one over its round-off, and the largest of all */
     uint32_t sweeps, now, theta, good; /* of the step under way */
@@ -148,11 +151,14 @@ static void write_parts(Wide *s, uint32_t x) {
     memory_free(root);
 }
 
-/* The value of term i of coordinate k's; in lanes, of those from k on. */
+/* The value of term i of coordinate k's, without its sign; in lanes, of those from k on. */
 static TapeValue term_of(const Wide *s, uint32_t k, uint32_t i) {
     const Forces *f = &s->forces;
-    uint32_t place = s->room.part + f->place[f->term[f->first[k] + i].part];
-    return s->lanes && forces_stride(f, k, i) ? from(s, place) : work(s, place);
+    uint32_t t = f->first[k] + i, place = s->room.part + f->place[f->term[t].part];
+    TapeValue value = s->lanes && forces_stride(f, k, i) ? from(s, place) : work(s, place);
+    if (s->lanes && s->room.factor[t] != NO_ROW) return binary(s->w, TAPE_MUL, from(s, s->room.factor[t]), value);
+    if (f->term[t].factor == NODE_ONE) return value;
+    return binary(s->w, TAPE_MUL, emit_value(&s->w->emit, f->term[t].factor), value);
 }
 
 /* A_k from its parts; the first that is positive leads. */
@@ -169,12 +175,48 @@ static TapeValue force_of(const Wide *s, uint32_t k) {
     return sum;
 }
 
+/* How many coordinates from k on are pushed alike; 1 where they are few. */
+static uint32_t alike_from(const Wide *s, uint32_t k) {
+    uint32_t count = 1;
+    while (k + count < s->w->d && forces_like_next(&s->forces, k + count - 1, k)) count++;
+    return count < APART_RUN_LEAST ? 1 : count;
+}
+
+static void emit_factors(const Wide *s) {
+    const Forces *f = &s->forces;
+    NodeId *root = memory_new((f->terms + (size_t)1) * sizeof *root);
+    for (uint32_t i = 0; root && i < f->terms; i++) root[i] = f->term[i].factor;
+    if (root)
+        emit_roots(&s->w->emit, root, f->terms, NULL, 0);
+    else
+        s->w->tape->failed = true;
+    memory_free(root);
+}
+
+static NodeId factor_of(const Wide *s, uint32_t k, uint32_t i) { return s->forces.term[s->forces.first[k] + i].factor; }
+
+/* Factors that are not the same all along a run get a row, with the program's first operations. */
+static void write_factors(Wide *s) {
+    Writer *w = s->w;
+    emit_factors(s);
+    for (uint32_t k = 0, count; k < w->d; k += count) {
+        count = alike_from(s, k);
+        for (uint32_t i = 0; i < s->forces.first[k + 1] - s->forces.first[k]; i++) {
+            uint32_t *row = &s->room.factor[s->forces.first[k] + i];
+            bool same = true;
+            for (uint32_t l = 1; l < count; l++) same = same && factor_of(s, k + l, i) == factor_of(s, k, i);
+            *row = same ? NO_ROW : tape_work(w->tape, tape_lane_room(count));
+            for (uint32_t l = 0; !same && l < count; l++)
+                keep(s, LAG_WORK, *row + l, emit_value(&w->emit, factor_of(s, k + l, i)));
+        }
+    }
+}
+
 /* Lanes write a little beyond a run: what stands there is written after it. */
 static void write_sums(Wide *s, uint32_t a) {
     Writer *w = s->w;
     for (uint32_t k = 0, count; k < w->d; k += count) {
-        for (count = 1; k + count < w->d && forces_like_next(&s->forces, k + count - 1, k); count++) {}
-        if (count < APART_RUN_LEAST) count = 1;
+        count = alike_from(s, k);
         if (count > 1) lanes_begin(s, count);
         TapeValue force = force_of(s, k);
         tape_store(w->tape, in_node(s, a + k), force);
@@ -480,9 +522,11 @@ static void write_steps(Wide *s, const Tables *tables) {
 static void write_all(Wide *s) {
     Writer *w = s->w;
     Tables tables = {.ahead = memory_new(2 * w->r * sizeof *tables.ahead), .c = memory_new(w->r * sizeof *tables.c)};
-    if (tables.ahead && tables.c) {
+    s->room.factor = memory_new((s->forces.terms + (size_t)1) * sizeof *s->room.factor);
+    if (tables.ahead && tables.c && s->room.factor) {
         tables.reach = tables.ahead + w->r;
         emit_roots(&w->emit, s->forces.part, s->forces.parts, w->m->state, 2 * w->d + 1); /* of parameters alone */
+        write_factors(s);
         for (uint32_t i = 0; i < w->r; i++) {
             tables.ahead[i] = weights(s, LAG_REACH_AHEAD, i + 1, s->l, w->s);
             tables.reach[i] = weights(s, LAG_REACH, i + 1, s->l, w->s - 1);
@@ -496,6 +540,7 @@ static void write_all(Wide *s) {
     }
     memory_free(tables.ahead);
     memory_free(tables.c);
+    memory_free(s->room.factor);
 }
 
 bool wide_write(Writer *w) {

@@ -11,15 +11,16 @@
 
 enum { LENGTH = 13, COPIES = 40, STEPS = 24 };
 
-/* Terms of mass % and of the bond from it to the next, of which the k-th stands for & masses further on. */
+/* Terms of a mass x, and of the bond between x and y = x + s; c is a number that changes along an uneven chain. */
 static const struct {
     const char *mass, *bond;
-    bool uneven; /* bonds of several strengths: few are like the next */
+    bool uneven; /* bonds of several strengths */
 } system_list[] = {
     {"", "- (s^2/2 + a*s^3/3 + b*s^4/4)", false},
     {"- x^4/4 + g*x + x*sin(w*t)/9", "- s^2/2", false},
-    {"- 0.02*xd_p*x_m", "- s^2/2 - b*s^4", false}, /* with velocities: the nodes stand in lanes */
-    {"", "- exp(s) - exp(-s)*c", true},
+    {"- 0.02*xd_p*x_m", "- s^2/2 - b*s^4", false},           /* with velocities: the nodes stand in lanes */
+    {"", "- exp(s) - exp(-s)*c", true},                      /* few are like the next: the same */
+    {"- x^2*c/3", "- c*(s^2/2 + a*s^3/3) + s^4*c/50", true}, /* alike but for a factor */
     {"- a*x^2", "- (sqrt(1 + s^2) - 1)/c - b*(x^2 + y^2)*x*y - cos(w*t)*x*y", false},
 };
 enum { SYSTEMS = sizeof system_list / sizeof *system_list };
@@ -59,7 +60,7 @@ static char *chains(int i, uint32_t copies, uint32_t length) {
     for (uint32_t k = 0; k < copies * (length + 1); k++) {
         uint32_t first = k / (length + 1) * length, place = k % (length + 1);
         uint32_t x = place ? first + place : 0, y = place < length ? first + place + 1 : 0;
-        if (x) at = put_term(text, put(text, at, " "), system_list[i].mass, x, 0, 0);
+        if (x) at = put_term(text, put(text, at, " "), system_list[i].mass, x, 0, place % 4);
         at = put_term(text, put(text, at, " "), system_list[i].bond, x, y, system_list[i].uneven ? place % 3 : 1);
     }
     return text;
@@ -159,9 +160,8 @@ static void test_same_map(void) {
 
 enum { LONG = 1000 };
 
-/* Chains of a thousand masses, or, where few are alike, many short ones: whichever way the steps are run, in whatever
- * pieces.
- */
+/* Chains of a thousand masses, or, where bonds are uneven, many short ones: whichever way the steps are run, in whatever
+ * pieces. */
 static void test_same_bits(void) {
     static double q[LONG], pi[LONG], end[2 * LONG], first[2 * LONG];
     for (int i = 0; i < SYSTEMS; i++) {
