@@ -3,7 +3,9 @@
  * Each system is compiled from text; then lag, each step solved by Newton, and the hand-written step integrate the same
  * start, alternating, and the medians are printed with their ratio. Beside them stands the road that lag takes of itself,
  * for one system and, a system, for a batch on one thread. The values come first: both end within TOLERANCE of one another,
- * and the batch with the same bits, or the row says that they do not and the exit status is 1. */
+ * and the batch with the same bits, or the row says that they do not and the exit status is 1. Last comes a chain of 1,000
+ * masses, which lag steps by sweeps alone, beside sweeps by hand. */
+#include "hand_chain.h"
 #include "lag.h"
 #include "measure.h"
 
@@ -270,6 +272,108 @@ static bool benchmark(size_t i) {
     return good;
 }
 
+/* ---- A chain, which is too long for Newton's method ---- */
+
+enum { MASSES_MOST = 1000, CHAIN_STEPS = 400 };
+static const double chain_h = 0.1;
+
+/* The text of a chain: allocated. */
+static char *chain_text(uint32_t masses) {
+    char *text = malloc(200 * ((size_t)masses + 2)), *at = text;
+    if (!text) return NULL;
+    at += sprintf(at, "a = %g; b = %g; x1d^2/2", CHAIN_ALPHA, CHAIN_BETA);
+    for (uint32_t k = 2; k <= masses; k++) at += sprintf(at, " + x%ud^2/2", k);
+    for (uint32_t k = 0; k <= masses; k++) {
+        char s[32] = "x1";
+        if (k == masses)
+            snprintf(s, sizeof s, "(-x%u)", k);
+        else if (k)
+            snprintf(s, sizeof s, "(x%u - x%u)", k + 1, k);
+        at += sprintf(at, " - (%s^2/2 + a*%s^3/3 + b*%s^4/4)", s, s, s);
+    }
+    return text;
+}
+
+/* A long wave and some unrest. */
+static void chain_start(uint32_t masses, double *q, double *pi) {
+    uint64_t seed = 1;
+    for (uint32_t k = 0; k < masses; k++) {
+        double x[2];
+        for (int i = 0; i < 2; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            x[i] = (double)(seed >> 11) * 0x1p-53 - 0.5;
+        }
+        q[k] = 3 * sin(acos(-1) * (k + 1) / (masses + 1)) + 0.1 * x[0];
+        pi[k] = 0.5 * x[1];
+    }
+}
+
+/* Steps from the start by lag, then by hand: seconds, or -1. */
+static double chain_by_lag(LagIntegrator *it, uint32_t masses, double *q, double *pi) {
+    LagRows end = {.capacity = 1, .q = q, .pi = pi};
+    chain_start(masses, q, pi);
+    if (lag_integrator_start(it, 0, q, pi) != LAG_OK) return -1;
+    double start = seconds_now();
+    LagStatus status = lag_integrator_advance(it, chain_h, CHAIN_STEPS, CHAIN_STEPS, NULL);
+    double seconds = seconds_now() - start;
+    lag_integrator_state(it, &end);
+    return status == LAG_OK ? seconds : -1;
+}
+
+static double chain_by_hand(const LagKernel *kernel, double *q, double *pi) {
+    chain_start(kernel->dof, q, pi);
+    double start = seconds_now();
+    bool good = chain_run(kernel, q, pi, chain_h, CHAIN_STEPS);
+    return good ? seconds_now() - start : -1;
+}
+
+static bool measure_chain(const LagKernel *kernel, LagIntegrator *it, const LagTimings *t) {
+    static double q[MASSES_MOST], pi[MASSES_MOST], hand_q[MASSES_MOST], hand_pi[MASSES_MOST];
+    double own_time[REPEATS], hand_time[REPEATS], per_step = 1e9 / CHAIN_STEPS;
+    for (int i = 0; i < REPEATS; i++) {
+        own_time[i] = chain_by_lag(it, kernel->dof, q, pi);
+        hand_time[i] = chain_by_hand(kernel, hand_q, hand_pi);
+        if (own_time[i] < 0 || hand_time[i] < 0) return false;
+    }
+    LagReport report;
+    lag_integrator_report(it, &report);
+    double apart = fmax(distance(q, hand_q, kernel->dof), distance(pi, hand_pi, kernel->dof));
+    double own = median(own_time, REPEATS) * per_step, hand = median(hand_time, REPEATS) * per_step;
+    printf("%-18s %2u | %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f | %8.0f %8.0f %6.2f | %4.2f | %7.1e%s\n", "chain", kernel->r,
+           1e3 * t->parse, 1e3 * t->differentiate, 1e3 * t->emit, 1e3 * t->optimise, 1e3 * t->codegen, 1e3 * t->link, own,
+           hand, own / hand, (double)report.sweeps / (double)report.steps, apart,
+           apart <= TOLERANCE ? "" : "  VALUES DIFFER");
+    return apart <= TOLERANCE;
+}
+
+static bool benchmark_chain(uint32_t masses) {
+    LagSession *session;
+    LagProgram *program = NULL;
+    LagIntegrator *it = NULL;
+    const LagKernel *kernel;
+    double c[2];
+    char *text = chain_text(masses);
+    bool good = false;
+    if (!text || lag_session_new(LAG_ABI, &session) != LAG_OK) return free(text), false;
+    if (lag_read(session, "chain", text, strlen(text), &program) == LAG_OK) {
+        const LagModel *model = lag_program_model(program);
+        if (lag_session_parameters(session, model, c) == LAG_OK &&
+            lag_model_kernel(model, 2, LAG_BACKEND_LLVM, &kernel) == LAG_OK &&
+            lag_integrator_new(kernel, LAG_METHOD_GGL, &it) == LAG_OK) {
+            LagTimings timings;
+            lag_model_timings(model, &timings);
+            lag_integrator_parameters(it, c);
+            good = measure_chain(kernel, it, &timings);
+        }
+    }
+    if (!good) printf("%-18s %2u | failed\n", "chain", 2);
+    lag_integrator_free(it);
+    lag_program_free(program);
+    lag_session_free(session);
+    free(text);
+    return good;
+}
+
 int main(void) {
     bool good = true;
     setenv("LAG_CACHE", "off", 1); /* compiling is to be seen */
@@ -278,5 +382,8 @@ int main(void) {
     printf("%-18s %2s | %6s %6s %6s %6s %6s %6s | %8s %8s %6s %8s %8s | %4s | %d steps\n", "system", "r", "parse", "diff",
            "emit", "optim", "code", "link", "ns/step", "ns/step", "ratio", "ns/step", "ns/step", "/stp", CHECK_STEPS);
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) good = benchmark(i) && good;
+    printf("\n%-18s %2s | %-41s | %8s %8s %6s | %4s | %s\n", "1,000 masses", "r", "the same", "sweeps", "by hand", "ratio",
+           "/stp", "apart after 400 steps");
+    good = benchmark_chain(MASSES_MOST) && good;
     return good ? 0 : 1;
 }

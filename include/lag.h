@@ -51,6 +51,7 @@ typedef enum LagStatus {
     LAG_ERROR_NOT_FINITE, /* a state or a residual is infinite or not a number */
     LAG_INTERRUPTED,      /* the caller's own stop */
     LAG_ERROR_ABI,        /* the program was built for another version of the library */
+    LAG_ERROR_SWEEPS,     /* a step's sweeps did not converge, and it has too many unknowns for Newton's method */
     LAG_STATUS_COUNT
 } LagStatus;
 
@@ -263,9 +264,10 @@ LAG_API const LagFacts *lag_model_facts(const LagModel *model);
 /* What runs a step with r interior nodes (0 .. LAG_R_MAX), made on first use and kept by the model. Every backend gives the
  * same bits (a NaN may differ in sign and payload). LAG_BACKEND_AUTO can always be had; the others answer LAG_ERROR_BACKEND
  * where no such code can be made, for the reason that lag_model_reason gives, and LAG_ERROR_LIMIT past their operations.
- * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too. The kernel belongs to the model. Thread-safe; kernels that exist can be run
- * meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that integrates. What LLVM
- * makes is kept on disk (see README.md, "What runs it"). */
+ * LAG_ERROR_LIMIT past LAG_UNKNOWNS_MAX too; or, where momenta are constant masses times velocities, past
+ * LAG_UNKNOWNS_WIDE_MAX: then steps are found by sweeps alone. The kernel belongs to the model. Thread-safe; kernels that
+ * exist can be run meanwhile. Machine code of very large Lagrangians wants up to 4 MiB of stack in the thread that
+ * integrates. What LLVM makes is kept on disk (see README.md, "What runs it"). */
 LAG_API LagStatus lag_model_kernel(const LagModel *model, uint32_t r, LagBackend backend, const LagKernel **kernel);
 
 /* Why the last lag_model_kernel of a model could not make machine code, "" if it could. Writes at most `size` bytes, NUL
@@ -342,7 +344,7 @@ typedef struct LagReport {
     LagStatus status;
     uint64_t steps;      /* done since lag_integrator_start */
     double t;            /* reached */
-    double residual;     /* of the step that failed, max norm; 0 on success */
+    double residual;     /* of the step that failed, max norm; 0 on success, NaN where there is none: LAG_ERROR_SWEEPS */
     uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4; for LAG_ROAD_AFFINE those of first steps) */
     uint64_t sweeps;     /* of LAG_ROAD_SWEEPS, over all steps: evaluations of the forces at all nodes, less one a step */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
@@ -356,7 +358,9 @@ typedef struct LagReport {
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
     LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M, diagonal or of 16 coordinates at most; or any B of so many: by
-                        fixed-point iteration; and by Newton's method where that does not converge */
+                        fixed-point iteration; and by Newton's method where that does not converge. Where the kernel is wide
+                        (lag_kernel.h) there is no Newton's method: such a step is LAG_ERROR_SWEEPS, and LAG_METHOD_NEWTON is
+                        refused with LAG_ERROR_LIMIT */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
                         long runs go by its powers, with the same bits however they are shared out among calls and
                         whatever rows are kept; the first step after a start or a change of either is still Newton's */

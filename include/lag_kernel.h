@@ -182,7 +182,9 @@ static inline double lag_sweeps_expected(const LagFacts *facts) { return facts->
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16
-#define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
+#define LAG_UNKNOWNS_MAX 2500       /* most unknowns of a step, (r + 1) * dof, whose equations are solved: densely */
+#define LAG_DENSE_DOF_MOST 500      /* most coordinates over which there are matrices */
+#define LAG_UNKNOWNS_WIDE_MAX 50000 /* most unknowns of a step that is found by LAG_STEPS alone */
 
 typedef struct LagKernel LagKernel;
 struct LagKernel {
@@ -204,6 +206,11 @@ struct LagKernel {
      * Thread-safe; the first call takes as long as a compiler does. NULL: there is no other form. */
     LagProcedure (*form)(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work);
 };
+
+/* Whether a kernel is wide: of more coordinates than there are matrices for, or more unknowns than are solved for. It has no
+ * matrices: AQ, AV, BQ and JACOBIAN have no elements, BV is [d], the diagonal of a mass matrix that has nothing else, and
+ * LAG_STEP_RESIDUAL and LAG_STEP_JACOBIAN are empty. Its steps are those of LAG_STEPS. */
+static inline bool lag_kernel_is_wide(const LagKernel *kernel) { return kernel->size[LAG_JACOBIAN] == 0; }
 
 #ifdef __cplusplus
 }

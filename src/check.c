@@ -196,8 +196,8 @@ static bool motion_item(const LagModel *model, const char *name, LagItem *item) 
     return false;
 }
 
-/* Most names that a start can give: coordinates, their velocities and momenta. */
-enum { START_NAMES = 3 * MECHANICS_COORDINATES_MOST };
+/* Names that a start can give, coordinates, their velocities and momenta: so many are looked at for one that is alike. */
+enum { START_NAMES = 3 * 500 };
 
 static void unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise) {
     const LagModel *model = c->state->model;
@@ -205,7 +205,7 @@ static void unknown_motion(Checker *c, Span span, const char *what, const char *
     char spelt[START_NAMES][72];
     const char *candidate[START_NAMES];
     uint32_t count = 0;
-    for (uint32_t k = 0; k < model->mech.dof && c->diag->count < DIAG_SUGGEST; k++) {
+    for (uint32_t k = 0; k < model->mech.dof && count < START_NAMES && c->diag->count < DIAG_SUGGEST; k++) {
         for (int i = 0; i < 2; i++, count++)
             snprintf(spelt[count], sizeof spelt[count], "%.64s%s", lag_model_coordinate(model, k), suffix[i]);
         snprintf(spelt[count], sizeof spelt[count], "pi_%.64s", lag_model_coordinate(model, k));
@@ -379,10 +379,11 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
     if (!needs_model(c, s, "integrate")) return;
     uint32_t unknowns = (c->state->r + 1) * c->state->model->mech.dof;
+    uint32_t most = mechanics_unknowns_most(&c->state->model->mech);
     bool chosen = tol && !among_items(c, s, "r");
-    if (unknowns > LAG_UNKNOWNS_MAX && !chosen)
-        diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
-                   unknowns, LAG_UNKNOWNS_MAX);
+    if (unknowns > most && !chosen)
+        diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %u", c->state->r,
+                   unknowns, most);
     if (!c->state->started)
         diag_error(c->diag, s->word, "as in: start q = 1, qd = 0", "integrate needs a start for this Lagrangian");
     check_parameters(c);

@@ -137,7 +137,8 @@ static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
 }
 
 NativeJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = k->tape[i].count ? &k->tape[i] : NULL;
+    bool wide = lag_kernel_is_wide(&k->kernel);
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = k->tape[i].count && (!wide || i == LAG_STEPS) ? &k->tape[i] : NULL;
     return (NativeJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
 }
 
@@ -158,9 +159,9 @@ static LagStatus make_interpreter(ModelKernel *k) {
 enum { NATIVE_MOST = 1000 * 1000 };
 
 bool compile_fits_native(const ModelKernel *k) {
-    uint64_t operations = 0;
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) operations += k->tape[i].count;
-    return operations <= NATIVE_MOST;
+    const Tape *tape[LAG_ROUTINE_COUNT];
+    NativeJob job = compile_job(k, tape);
+    return job_operations(&job) <= NATIVE_MOST;
 }
 
 static ModelKernel *kernel_new(LagModel *model, uint32_t r, LagBackend backend) {
@@ -212,7 +213,7 @@ LagStatus lag_model_kernel(const LagModel *shared, uint32_t r, LagBackend backen
     if (r > LAG_R_MAX || (unsigned)backend >= LAG_BACKENDS) return LAG_ERROR_ARGUMENT;
     LagModel *model = model_changeable(shared);
     LagStatus status = LAG_OK;
-    if ((uint64_t)(r + 1) * model->mech.dof > LAG_UNKNOWNS_MAX) return LAG_ERROR_LIMIT;
+    if ((uint64_t)(r + 1) * model->mech.dof > mechanics_unknowns_most(&model->mech)) return LAG_ERROR_LIMIT;
     pthread_mutex_lock(&model->lock);
     model->reason[0] = 0;
     ModelKernel *k = model->kernels;

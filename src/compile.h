@@ -17,7 +17,8 @@ extern const char *const compile_routine_name[LAG_ROUTINE_COUNT];
 /* Whether a kernel's tapes are short enough to make machine code of them. */
 bool compile_fits_native(const ModelKernel *kernel);
 
-/* A kernel's tapes as a job for native_compile; it refers to the kernel and to `tape`, which it fills. */
+/* A kernel's tapes as a job for native_compile; it refers to the kernel and to `tape`, which it fills. Of a wide one it has
+ * LAG_STEPS alone: the others are seldom run, are long, and are interpreted. */
 NativeJob compile_job(const ModelKernel *kernel, const Tape *tape[LAG_ROUTINE_COUNT]);
 
 #endif

@@ -84,10 +84,13 @@ static void publish(ModelKernel *k, LagBackend road) {
     atomic_store_explicit(&k->best, k->code[road].procedure, memory_order_release);
 }
 
-static void fill(ModelCode *code, NativeCode *native, LagNative **run, bool cached) {
+/* What has no code is interpreted. */
+static void fill(ModelKernel *k, LagBackend road, NativeCode *native, LagNative **run, bool cached) {
+    ModelCode *code = &k->code[road];
     code->cached = cached;
     code->native = native;
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) code->procedure[i] = (LagProcedure){run[i], NULL};
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++)
+        code->procedure[i] = run[i] ? (LagProcedure){run[i], NULL} : k->code[LAG_BACKEND_INTERPRETER].procedure[i];
 }
 
 LagStatus tiers_make(ModelKernel *k, LagBackend road, int stop, char *why, size_t why_size) {
@@ -101,7 +104,7 @@ LagStatus tiers_make(ModelKernel *k, LagBackend road, int stop, char *why, size_
     pthread_mutex_lock(&k->lock);
     model_timings_add(&k->timings, &timings);
     if (status == LAG_OK) {
-        fill(&k->code[road], native, run, cached);
+        fill(k, road, native, run, cached);
         publish(k, road);
     }
     pthread_mutex_unlock(&k->lock);
@@ -116,7 +119,7 @@ static bool recall(ModelKernel *k, LagBackend road) {
     NativeCode *native;
     for (int better = LAG_BACKEND_LLVM; better >= (int)road; better--) {
         if (!native_recall(&job, (LagBackend)better, &k->timings, &native, run)) continue;
-        fill(&k->code[better], native, run, true);
+        fill(k, (LagBackend)better, native, run, true);
         publish(k, (LagBackend)better);
         return true;
     }
@@ -247,7 +250,8 @@ static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
 LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work) {
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
-    if (form == 0 || form >= LAG_FORMS || !lag_has_steps(&kernel->facts, form)) return (LagProcedure){NULL, NULL};
+    bool none = !lag_has_steps(&kernel->facts, form) || (form & LAG_FORM_LANES && lag_kernel_is_wide(kernel));
+    if (form == 0 || form >= LAG_FORMS || none) return (LagProcedure){NULL, NULL};
     pthread_mutex_lock(&model->lock);
     ModelForm *f = &k->form[form];
     LagBackend road = f->tried ? LAG_BACKEND_INTERPRETER : road_of_form(k, form, (double)steps);

@@ -32,7 +32,8 @@ static void may_stop(LagIntegrator *it, void *user) {
 
 /* Whether a status ends the choosing; else a run has come to nothing, which tells that its step is too large. */
 static bool is_fatal(LagStatus status) {
-    return status != LAG_OK && status != LAG_ERROR_NEWTON && status != LAG_ERROR_SINGULAR && status != LAG_ERROR_NOT_FINITE;
+    return status != LAG_OK && status != LAG_ERROR_NEWTON && status != LAG_ERROR_SWEEPS && status != LAG_ERROR_SINGULAR &&
+           status != LAG_ERROR_NOT_FINITE;
 }
 
 LagIntegrator *trial_integrator(Trials *c, uint32_t r, const LagKernel **kernel) {

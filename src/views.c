@@ -114,23 +114,34 @@ static void print_code(const ModelKernel *k, Buffer *out) {
     if (k->backend == LAG_BACKEND_AUTO) tiers_print(k, out);
 }
 
+static void print_road(const ModelKernel *k, Buffer *out) {
+    unsigned long long operations = tape_unrolled(&k->tape[LAG_STEPS]);
+    LagRoad road = lag_kernel_road(&k->kernel);
+    if (road == LAG_ROAD_AFFINE)
+        buffer_text(out, "  an affine map and its powers, made once for each dt; method = newton solves each step\n");
+    else if (road == LAG_ROAD_SWEEPS && lag_kernel_is_wide(&k->kernel))
+        buffer_print(out,
+                     "  by fixed-point iteration over the nodes, %llu operations a step of one sweep; it is too large for "
+                     "Newton's method\n",
+                     operations);
+    else if (road == LAG_ROAD_SWEEPS)
+        buffer_print(out,
+                     "  by fixed-point iteration over the nodes, %llu operations a step of one sweep, and by Newton where "
+                     "that does not converge; method = newton solves each step instead\n",
+                     operations);
+}
+
 static void print_kernels(LagModel *model, Buffer *out) {
     for (const ModelKernel *k = model->kernels; k; k = k->next) {
         const LagKernel *kernel = &k->kernel;
         buffer_print(out, "step r = %u: %u nodes, %u unknowns, order %u, backend %s", kernel->r, kernel->r + 2,
                      (kernel->r + 1) * kernel->dof, 2 * kernel->r + 2, lag_backend_name(k->backend));
-        buffer_print(out, ", %llu operations a residual, %llu with its Jacobian\n",
-                     (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
-                     (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
-        LagRoad road = lag_kernel_road(kernel);
-        if (road == LAG_ROAD_AFFINE)
-            buffer_text(out, "  an affine map and its powers, made once for each dt; method = newton solves each step\n");
-        else if (road == LAG_ROAD_SWEEPS)
-            buffer_print(
-                out,
-                "  by fixed-point iteration over the nodes, %llu operations a step of one sweep, and by Newton where "
-                "that does not converge; method = newton solves each step instead\n",
-                (unsigned long long)tape_unrolled(&k->tape[LAG_STEPS]));
+        if (!lag_kernel_is_wide(kernel))
+            buffer_print(out, ", %llu operations a residual, %llu with its Jacobian",
+                         (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]),
+                         (unsigned long long)tape_unrolled(&k->tape[LAG_STEP_JACOBIAN]));
+        buffer_text(out, "\n");
+        print_road(k, out);
         print_code(k, out);
     }
 }

@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
     suite_affine_long();
     suite_sweeps();
     suite_compensated();
+    suite_wide();
     suite_powers();
     suite_choose();
     suite_session();

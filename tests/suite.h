@@ -58,6 +58,7 @@ void suite_affine(void);
 void suite_affine_long(void);
 void suite_sweeps(void);
 void suite_compensated(void);
+void suite_wide(void);
 void suite_powers(void);
 void suite_choose(void);
 void suite_session(void);

@@ -52,12 +52,14 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_ERROR_VALUE] = "a parameter has no value",
     [LAG_ERROR_BACKEND] = "the backend could not make code",
     [LAG_ERROR_LIMIT] =
-        "this is too large: more than 2500 unknowns in a step, 8000000 operations, or 1000000 for machine code",
+        "this is too large: more than 2500 unknowns in a step (50000 by sweeps alone), 8000000 operations, or 1000000 for "
+        "machine code",
     [LAG_ERROR_NEWTON] = "the step's equations did not converge",
     [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
     [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",
     [LAG_INTERRUPTED] = "interrupted",
     [LAG_ERROR_ABI] = "the program was built for another version of liblag",
+    [LAG_ERROR_SWEEPS] = "the step's sweeps did not converge, and it has too many unknowns for Newton's method",
 };
 
 const char *lag_status_text(LagStatus status) {
@@ -135,6 +137,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
     it->method = method;
     it->energy_start = NAN;
     LagStatus status = frame_init(&it->frame, kernel, ggl);
+    if (status == LAG_OK && method == LAG_METHOD_NEWTON && lag_kernel_is_wide(kernel)) status = LAG_ERROR_LIMIT;
     if (status == LAG_OK)
         status =
             ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
@@ -464,7 +467,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     }
     if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
     flush_as(flushing);
-    if (status != LAG_OK && is_ggl(it->method)) it->residual = it->stepper.residual;
+    if (status != LAG_OK && is_ggl(it->method)) it->residual = status == LAG_ERROR_SWEEPS ? NAN : it->stepper.residual;
     it->status = status;
     it->seconds += seconds_now() - before;
     return status;

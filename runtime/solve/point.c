@@ -52,8 +52,23 @@ void frame_free(Frame *f) {
 
 /* A, B and their derivatives. BV held factors. */
 static void run_jacobian(const Frame *f) {
-    memset(f->array[LAG_BV], 0, (size_t)f->d * f->d * sizeof(double));
+    memset(f->array[LAG_BV], 0, f->kernel->size[LAG_BV] * sizeof(double));
     frame_run(f, LAG_POINT_JACOBIAN);
+}
+
+/* Factors of BV in its place; of a diagonal, inverses. */
+static LagStatus factor_mass(const Frame *f) {
+    double *BV = f->array[LAG_BV];
+    if (!lag_kernel_is_wide(f->kernel)) return linear_factor(BV, f->d, f->pivot, f->scale);
+    if (!linear_finite(BV, f->d)) return LAG_ERROR_NOT_FINITE;
+    for (uint32_t k = 0; k < f->d; k++) BV[k] = 1 / BV[k];
+    return linear_finite(BV, f->d) ? LAG_OK : LAG_ERROR_SINGULAR;
+}
+
+static void solve_mass(const Frame *f, double *x) {
+    const double *BV = f->array[LAG_BV];
+    if (!lag_kernel_is_wide(f->kernel)) linear_solve(BV, f->d, f->pivot, x);
+    for (uint32_t k = 0; k < f->d && lag_kernel_is_wide(f->kernel); k++) x[k] *= BV[k];
 }
 
 /* ---- Velocity from momentum ---- */
@@ -93,9 +108,9 @@ static LagStatus newton(const Frame *f) {
     double miss = mismatch(f);
     if (miss == INFINITY) return LAG_ERROR_NOT_FINITE;
     for (int round = 0; round < POINT_MOST && miss > 0; round++) {
-        LagStatus status = linear_factor(f->array[LAG_BV], f->d, f->pivot, f->scale);
+        LagStatus status = factor_mass(f);
         if (status != LAG_OK) return status;
-        linear_solve(f->array[LAG_BV], f->d, f->pivot, f->correction);
+        solve_mass(f, f->correction);
         if (!linear_finite(f->correction, f->d)) return LAG_ERROR_SINGULAR;
         relative(f, V, &each, &all);
         bool small = each <= 1e-10 || all <= 1e-14;
@@ -143,10 +158,10 @@ LagStatus point_acceleration(const Frame *f, double *a) {
     const double *BQ = f->array[LAG_BQ], *V = f->array[LAG_V];
     for (uint32_t k = 0; k < f->d; k++) {
         a[k] = f->array[LAG_A][k] - f->array[LAG_BT][k];
-        for (uint32_t l = 0; l < f->d; l++) a[k] -= BQ[(size_t)k * f->d + l] * V[l];
+        for (uint32_t l = 0; l < f->d && f->kernel->size[LAG_BQ]; l++) a[k] -= BQ[(size_t)k * f->d + l] * V[l];
     }
-    LagStatus status = linear_factor(f->array[LAG_BV], f->d, f->pivot, f->scale);
+    LagStatus status = factor_mass(f);
     if (status != LAG_OK) return status;
-    linear_solve(f->array[LAG_BV], f->d, f->pivot, a);
+    solve_mass(f, a);
     return linear_finite(a, f->d) ? LAG_OK : LAG_ERROR_NOT_FINITE;
 }

@@ -23,10 +23,11 @@ static const double step_slow = 0.1;   /* a theta above it asks for a new Jacobi
 static const double step_tiny = 1e-10; /* a coordinate below this part of the largest is tiny */
 
 LagStatus stepper_init(Stepper *s, Frame *frame) {
-    size_t n = frame->n, d = frame->d, most = (size_t)(frame->s - 1) * STEP_KNOTS;
+    size_t n = frame->n, d = frame->d, square = frame->kernel->size[LAG_JACOBIAN],
+           most = (size_t)(frame->s - 1) * STEP_KNOTS;
     *s = (Stepper){.frame = frame};
     size_t inverse = n <= STEP_INVERSE_MOST ? n * n : 0;
-    s->block = calloc(n * n + inverse + 5 * n + 5 * d + most, sizeof *s->block);
+    s->block = calloc(square + inverse + 5 * n + 5 * d + most, sizeof *s->block);
     s->pivot = calloc(n, sizeof *s->pivot);
     LagStatus status = runge_kutta_init(&s->march, frame, true);
     if (!s->block || !s->pivot || status != LAG_OK) {
@@ -35,7 +36,7 @@ LagStatus stepper_init(Stepper *s, Frame *frame) {
     }
     double **const piece[] = {&s->scale, &s->base, &s->change, &s->next, &s->path};
     double *at = s->block;
-    s->factors = at, at += n * n;
+    s->factors = at, at += square;
     s->inverse = inverse ? at : NULL, at += inverse;
     for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) *piece[i] = at, at += n;
     s->v = at, at += d;
@@ -284,6 +285,7 @@ static bool commit(Stepper *s) {
 
 LagStatus stepper_step(Stepper *s, double t, double h) {
     Frame *f = s->frame;
+    if (lag_kernel_is_wide(f->kernel)) return LAG_ERROR_SWEEPS;
     if (h != s->h) stepper_forget(s);
     s->h = f->array[LAG_TIME][1] = h;
     f->array[LAG_TIME][0] = t;

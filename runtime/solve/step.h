@@ -44,7 +44,8 @@ void stepper_free(Stepper *stepper);
 void stepper_forget(Stepper *stepper);
 
 /* The step from t to t + h of the state in the frame's LAG_Q and LAG_PI. LAG_OK: they hold the new state. Otherwise they are
- * as before: LAG_ERROR_NEWTON, LAG_ERROR_SINGULAR or LAG_ERROR_NOT_FINITE. */
+ * as before: LAG_ERROR_NEWTON, LAG_ERROR_SINGULAR or LAG_ERROR_NOT_FINITE; LAG_ERROR_SWEEPS of a wide kernel, whatever the
+ * step. */
 LagStatus stepper_step(Stepper *stepper, double t, double h);
 
 #endif

@@ -90,12 +90,12 @@ static bool find_mass(Sweeps *s) {
     Frame *f = s->frame;
     uint32_t d = f->d;
     double *BV = f->array[LAG_BV];
-    memset(BV, 0, (size_t)d * d * sizeof *BV); /* it held factors */
+    memset(BV, 0, f->kernel->size[LAG_BV] * sizeof *BV); /* it held factors */
     frame_run(f, LAG_POINT_JACOBIAN);
     if (f->kernel->facts.diagonal_mass) {
         bool regular = true;
         for (uint32_t k = 0; k < d; k++) {
-            s->mass[k] = BV[(size_t)k * d + k];
+            s->mass[k] = lag_kernel_is_wide(f->kernel) ? BV[k] : BV[(size_t)k * d + k];
             regular = regular && isfinite(1 / s->mass[k]);
         }
         return regular;

@@ -25,7 +25,7 @@ typedef struct Roots {
     uint32_t count;
 } Roots;
 
-static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
+static bool roots_of(const Mechanics *m, LagRoutine routine, bool wide, Roots *roots) {
     bool jacobian = routine == LAG_POINT_JACOBIAN || routine == LAG_STEP_JACOBIAN;
     const NodeId *block[BLOCK_COUNT] = {m->AQ, m->AV, m->BQ, m->BV};
     size_t most = 3 * (size_t)m->dof + BLOCK_COUNT * (size_t)m->filled_count + 1;
@@ -38,7 +38,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
     roots->count = (jacobian ? 3 : 2) * m->dof; /* A B BT lie side by side */
     memcpy(roots->node, m->A, roots->count * sizeof *roots->node);
     for (uint32_t i = 0; jacobian && i < m->filled_count; i++)
-        for (int b = 0; b < BLOCK_COUNT; b++)
+        for (int b = wide ? BLOCK_BV : 0; b < BLOCK_COUNT; b++)
             if (!graph_equals(m->graph, block[b][m->filled[i]], 0)) roots->node[roots->count++] = block[b][m->filled[i]];
     return true;
 }
@@ -48,6 +48,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, Roots *roots) {
 static void writer_new(Writer *w, Mechanics *m, Tape *tape, uint32_t r) {
     *w = (Writer){.m = m, .tape = tape, .emit = {.tape = tape, .graph = m->graph}, .d = m->dof, .r = r, .s = r + 2};
     w->looped = w->d >= LOOPED_LEAST;
+    w->wide = mechanics_is_wide(m, r);
     const NodeId *block[BLOCK_COUNT] = {m->AQ, m->AV, m->BQ, m->BV};
     memcpy(w->block, block, sizeof block);
 }
@@ -89,7 +90,9 @@ static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
     store_all(w, LAG_A, m->A, d);
     store_all(w, LAG_B, m->B, d);
     if (routine != LAG_POINT_JACOBIAN) return;
-    for (int b = 0; b < BLOCK_COUNT; b++)
+    for (uint32_t k = 0; k < d && w->wide; k++)
+        tape_store(w->tape, at(LAG_BV, k, 0, 0, 0), emit_value(&w->emit, m->BV[(size_t)k * d + k]));
+    for (int b = 0; b < BLOCK_COUNT && !w->wide; b++)
         for (uint32_t i = 0; i < m->filled_count; i++) store_filled(w, (LagArray)(LAG_AQ + b), w->block[b], m->filled[i]);
     for (uint32_t k = 0; k < d; k++) store_filled(w, LAG_BT, m->BT, k);
 }
@@ -202,12 +205,13 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
 
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
-    if (!lag_has_steps(&m->facts, form)) return;
+    if (!lag_has_steps(&m->facts, form) || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
     w.emit.written_out = true;
     bind_parameters(&w);
-    steps_write(&w, form & LAG_FORM_COMPENSATED);
+    bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
+    if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
     tape_trim(tape); /* what is not used must not be taken for a use */
     tape_fuse(tape);
     tape_trim(tape);
@@ -222,10 +226,12 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
         discrete_steps_tape(m, r, 0, tape);
         return;
     }
+    bool step = routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN;
+    if (step && mechanics_is_wide(m, r)) return;
     writer_new(&w, m, tape, r);
-    if (roots_of(m, routine, &roots)) {
+    if (roots_of(m, routine, w.wide, &roots)) {
         bind_parameters(&w);
-        if (routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN)
+        if (step)
             write_step(&w, routine, &roots);
         else
             write_point(&w, routine, &roots);
@@ -239,7 +245,9 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
 }
 
 void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]) {
-    size_t d = m->dof, s = r + 2, n = (r + 1) * d, l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
+    bool wide = mechanics_is_wide(m, r);
+    size_t d = m->dof, square = wide ? 0 : d * d, s = r + 2, n = (r + 1) * d,
+           l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
     bool momenta = !m->facts.mass_times_velocity;
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
@@ -250,16 +258,16 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_Z] = n,
         [LAG_A] = d,
         [LAG_B] = d,
-        [LAG_AQ] = d * d,
-        [LAG_AV] = d * d,
-        [LAG_BQ] = d * d,
-        [LAG_BV] = d * d,
+        [LAG_AQ] = square,
+        [LAG_AV] = square,
+        [LAG_BQ] = square,
+        [LAG_BV] = wide ? d : square,
         [LAG_BT] = d,
         [LAG_ENERGY] = 1,
         [LAG_RESIDUAL] = n,
         [LAG_IMPULSE] = d,
         [LAG_VELOCITY] = s * d,
-        [LAG_JACOBIAN] = n * n,
+        [LAG_JACOBIAN] = wide ? 0 : n * n,
         [LAG_NODE] = s,
         [LAG_WEIGHT] = s,
         [LAG_DERIVE] = s * s,

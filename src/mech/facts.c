@@ -157,6 +157,7 @@ static void mass_free(Mass *mass) {
 }
 
 static bool seems_regular(const Mass *mass, uint32_t d) {
+    if (mass->below == 0 && mass->right == 0) return false; /* which is soon known for certain */
     double *x = memory_new((size_t)d * d * sizeof *x), largest = 0;
     for (uint32_t i = 0; x && i < mass->count; i++) {
         double value = x[mass->at[i]] = mpfr_get_d(mass->value[i], MPFR_RNDN);
@@ -167,7 +168,22 @@ static bool seems_regular(const Mass *mass, uint32_t d) {
     return regular;
 }
 
+/* The same, where nothing stands beside the diagonal. */
+static bool has_tiny_entry(const Mass *mass, uint32_t d) {
+    mpfr_t largest;
+    mpfr_init2(largest, MASS_BITS);
+    mpfr_set_zero(largest, 1);
+    for (uint32_t i = 0; i < mass->count; i++)
+        if (mpfr_cmpabs(mass->value[i], largest) > 0) mpfr_abs(largest, mass->value[i], MPFR_RNDN);
+    mpfr_mul_2si(largest, largest, -MASS_BITS / 2, MPFR_RNDN);
+    bool tiny = mass->count < d; /* an entry that is not there is 0 */
+    for (uint32_t i = 0; i < mass->count; i++) tiny = tiny || mpfr_cmpabs(mass->value[i], largest) <= 0;
+    mpfr_clear(largest);
+    return tiny;
+}
+
 static bool is_singular(Mechanics *m, const Mass *mass) {
+    if (mass->below == 0 && mass->right == 0) return has_tiny_entry(mass, m->dof);
     size_t entries = (size_t)m->dof * m->dof;
     mpfr_t *a = numbers_new(entries, MASS_BITS);
     if (!a) return !(m->graph->failed = true);
@@ -266,9 +282,20 @@ static bool has_pivots(const Mechanics *m) {
 
 static bool iterates(const Mechanics *m) {
     const LagFacts *f = &m->facts;
-    if (f->affine || (f->mass_times_velocity && f->diagonal_mass)) return !f->affine;
+    if (f->affine) return false;
+    if (f->mass_times_velocity && f->diagonal_mass) return true;
     return m->dof <= DENSE_MOST && (f->mass_times_velocity || has_pivots(m));
 }
+
+static bool can_be_wide(const Mechanics *m) {
+    return m->facts.iterates && m->facts.diagonal_mass && m->facts.mass_times_velocity;
+}
+
+bool mechanics_is_wide(const Mechanics *m, uint32_t r) {
+    return can_be_wide(m) && (m->dof > LAG_DENSE_DOF_MOST || (uint64_t)(r + 1) * m->dof > LAG_UNKNOWNS_MAX);
+}
+
+uint32_t mechanics_unknowns_most(const Mechanics *m) { return can_be_wide(m) ? LAG_UNKNOWNS_WIDE_MAX : LAG_UNKNOWNS_MAX; }
 
 /* ---- All facts ---- */
 
@@ -296,6 +323,11 @@ bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
     settle_force(m, &work);
     for (uint32_t k = 0; k < d; k++) m->cyclic[k] = graph_equals(m->graph, m->A[k], 0);
     f->cyclic = m->cyclic;
+    if (d > LAG_DENSE_DOF_MOST && !can_be_wide(m)) {
+        diag_error(diag, lagrangian, "more go where all momenta are constant masses times velocities",
+                   "more than %d coordinates", LAG_DENSE_DOF_MOST);
+        return false;
+    }
     if (mass_is_singular(m)) {
         report_singular(m, lagrangian, diag);
         return false;

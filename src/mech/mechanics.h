@@ -7,7 +7,8 @@
 #include "graph/lower.h"
 #include "lag_kernel.h"
 
-enum { MECHANICS_COORDINATES_MOST = 500 }; /* matrices over them are dense */
+/* Past LAG_DENSE_DOF_MOST, systems whose momenta are constant masses times velocities. */
+enum { MECHANICS_COORDINATES_MOST = 2000 };
 
 /* The variables of one coordinate, as NAME nodes. */
 typedef struct Coordinate {
@@ -74,6 +75,10 @@ bool mechanics_check_coupling(Mechanics *m, const Lowering *lowering, const Tree
 
 /* facts.c: what can be known without running; a mass matrix that is singular everywhere is an error. */
 bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag);
+
+/* facts.c: whether a kernel of that r is wide (lag_kernel.h), and the most unknowns that its step may have. */
+bool mechanics_is_wide(const Mechanics *m, uint32_t r);
+uint32_t mechanics_unknowns_most(const Mechanics *m);
 
 /* equations.c: an expression as people write it; the equations of motion, B_v q'' = A - B_q q' - B_t, one a line; A, B and
  * their derivatives. */

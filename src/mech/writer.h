@@ -26,6 +26,7 @@ typedef struct Writer {
     Emitter emit;
     uint32_t d, s, r; /* degrees of freedom, nodes, interior nodes */
     bool looped;      /* over the coordinates */
+    bool wide;        /* there are no matrices (lag_kernel.h) */
     TapeValue t, h, inverse_h;
     uint32_t position, force, momentum; /* pieces of LAG_WORK: q_i, A_i, B_i at the nodes, [s, d] each */
     const NodeId *block[BLOCK_COUNT];
@@ -75,5 +76,9 @@ void jacobian_write(Writer *w);
 
 /* steps.c: all of LAG_STEPS, parameters being bound. */
 void steps_write(Writer *w, bool compensated);
+
+/* wide.c: the same for kernels that are wide, where forces are free of velocity and r >= 1. False, and nothing is written,
+ * where few coordinates are like the next. */
+bool wide_write(Writer *w);
 
 #endif

@@ -607,20 +607,22 @@ static void emit_loop(Emitting *e, uint32_t begin, uint32_t end) {
     loop_close(e, counter, header, e->tape->op[begin].a);
 }
 
-/* Vectors of 8 rounds, as long as more than 4 are left; then one of 4, 2 or 1. */
+/* Vectors of 8 rounds, as long as more than 4 are left; then one of 4, 2 or 1. In a loop they are as wide as the CPU's, or
+ * half of 8: more would not fit its registers. */
 static void emit_lanes(Emitting *e, uint32_t begin, uint32_t end) {
     uint32_t count = e->tape->op[begin].a, at = 0, chunks = count / TAPE_LANES_MOST;
     e->lane = e->depth;
-    e->width = TAPE_LANES_MOST;
     if (chunks > JOB_CHUNKS_MOST) {
         LLVMBasicBlockRef header;
+        e->width = cpu_lanes() < TAPE_LANES_MOST ? TAPE_LANES_MOST / 2 : TAPE_LANES_MOST;
         LLVMValueRef round = loop_open(e, 0, &header);
         e->stored_count = 0;
-        emit_body(e, begin, end, LLVMBuildMul(e->builder, round, whole(e, TAPE_LANES_MOST), ""));
+        emit_body(e, begin, end, LLVMBuildMul(e->builder, round, whole(e, e->width), ""));
         e->stored_count = 0;
-        loop_close(e, round, header, chunks);
+        loop_close(e, round, header, chunks * (TAPE_LANES_MOST / e->width));
         at = chunks * TAPE_LANES_MOST;
     }
+    e->width = TAPE_LANES_MOST;
     for (; at < count; at += e->width) {
         while (e->width > 1 && e->width / 2 >= count - at) e->width /= 2;
         emit_body(e, begin, end, whole(e, at));

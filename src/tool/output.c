@@ -175,7 +175,8 @@ static void say_run(const Tool *tool, const LagReport *report) {
         fprintf(tool->say, "  energy %.10g, from %.10g: drift %.2g\n", report->energy, report->energy_start, drift(report));
     fputs("  ", tool->say);
     if (ggl && !newton && !report->sweeps && report->steps) fputs("an affine map, ", tool->say);
-    if (report->sweeps) fprintf(tool->say, "%.3g sweeps a step, ", (double)report->sweeps / (double)report->steps);
+    if (report->sweeps && report->steps)
+        fprintf(tool->say, "%.3g sweeps a step, ", (double)report->sweeps / (double)report->steps);
     if (newton) fprintf(tool->say, "%.3g Newton iterations a step, ", (double)report->iterations / (double)report->steps);
     output_seconds(tool->say, report->seconds);
     if (report->steps) {
@@ -189,6 +190,7 @@ static void say_run(const Tool *tool, const LagReport *report) {
 /* What to try after a step that failed. */
 static const char *advice(LagStatus status) {
     switch (status) {
+    case LAG_ERROR_SWEEPS:
     case LAG_ERROR_NEWTON: return "  a smaller dt may help\n";
     case LAG_ERROR_SINGULAR: return "  a mass may be 0 there; if not, a smaller dt may help\n";
     case LAG_ERROR_NOT_FINITE:
@@ -199,14 +201,15 @@ static const char *advice(LagStatus status) {
 
 static void say_failure(const Tool *tool, const LagStatement *s, const LagReport *report, LagStatus status) {
     unsigned long long steps = report->steps;
+    char residual[40] = "";
+    if (!isnan(report->residual)) snprintf(residual, sizeof residual, " (residual %.2g)", report->residual);
     fflush(tool->say);
     if (status == LAG_INTERRUPTED)
         fprintf(stderr, "%s:%u: integrate: interrupted after step %llu, at t = %.10g: what was integrated is kept\n",
                 tool->name, s->line, steps, report->t);
     else
-        fprintf(stderr,
-                "%s:%u: integrate: step %llu, from t = %.10g: %s (residual %.2g): what was integrated before is kept\n%s",
-                tool->name, s->line, steps + 1, report->t, lag_status_text(status), report->residual, advice(status));
+        fprintf(stderr, "%s:%u: integrate: step %llu, from t = %.10g: %s%s: what was integrated before is kept\n%s",
+                tool->name, s->line, steps + 1, report->t, lag_status_text(status), residual, advice(status));
 }
 
 /* ---- A run, as asked ---- */

@@ -58,8 +58,8 @@ static void say_choice(const Tool *tool, const LagStatement *s, const LagChoice 
 }
 
 static bool fail(Tool *tool, const LagStatement *s, LagStatus status) {
-    bool none = status == LAG_ERROR_ARGUMENT,
-         step = status == LAG_ERROR_NEWTON || status == LAG_ERROR_SINGULAR || status == LAG_ERROR_NOT_FINITE;
+    bool none = status == LAG_ERROR_ARGUMENT, step = status == LAG_ERROR_NEWTON || status == LAG_ERROR_SWEEPS ||
+                                                     status == LAG_ERROR_SINGULAR || status == LAG_ERROR_NOT_FINITE;
     fprintf(stderr, "%s:%u: integrate: ", tool->name, s->line);
     if (status == LAG_INTERRUPTED)
         fputs("interrupted while r and dt were chosen\n", stderr);

@@ -126,12 +126,18 @@ bad 'a mistake more' 'text:1:4002: error: more than 1000 mistakes: the rest of t
 list 2500000 + 1 | sed 's/^/a = /' >"$text"; good '5,000,000 steps'
 list 2500001 + 1 | sed 's/^/a = /' >"$text"
 bad 'more steps' 'error: this text takes more than 5000000 steps to expand and differentiate'
-list 500 ' + ' 'x&d^2 - x&^2' >"$text"; good '500 coordinates'
-list 501 ' + ' 'x&d^2 - x&^2' >"$text"; bad 'a coordinate more' 'error: more than 500 coordinates'
-unknowns() { list "$1" ' + ' 'x&d^2 - x&^2'; printf '\nstart x1 = 1; integrate r = %s, dt = 0.1, steps = 1\n' "$2"; }
-unknowns 500 4 >"$text"; good '2,500 unknowns'
-unknowns 417 5 >"$text"; bad 'more unknowns' 'error: a step with r = 5 has 2502 unknowns: more than 2500'
-unknowns 20 200 >"$text"; bad 'more unknowns by r' 'error: a step with r = 200 has 4020 unknowns: more than 2500'
+list 2000 ' + ' 'x&d^2 - x&^2' >"$text"; good '2,000 coordinates'
+list 2001 ' + ' 'x&d^2 - x&^2' >"$text"; bad 'a coordinate more' 'error: more than 2000 coordinates'
+list 500 ' + ' '(1 + x&^2)*x&d^2' >"$text"; good '500 coordinates with matrices'
+list 501 ' + ' '(1 + x&^2)*x&d^2' >"$text"; bad 'a coordinate with a matrix more' 'error: more than 500 coordinates'
+unknowns() { list "$1" ' + ' "$3"; printf '\nstart x1 = 1; integrate r = %s, dt = 0.1, steps = 1\n' "$2"; }
+unknowns 500 4 '(1 + x&^2)*x&d^2' >"$text"; good '2,500 unknowns'
+unknowns 417 5 '(1 + x&^2)*x&d^2' >"$text"; bad 'more unknowns' 'error: a step with r = 5 has 2502 unknowns: more than 2500'
+unknowns 20 200 '(1 + x&^2)*x&d^2' >"$text"; bad 'more unknowns by r' 'error: a step with r = 200 has 4020 unknowns: more than 2500'
+unknowns 2000 24 'x&d^2 - x&^2' >"$text"; begin; run "$text"; exits 0 '50,000 unknowns by sweeps'
+unknowns 2000 25 'x&d^2 - x&^2' >"$text"; bad 'more unknowns by sweeps' 'error: a step with r = 25 has 52000 unknowns: more than 50000'
+unknowns 600 8 'x&d^2 - 1e9*x&^4' | sed 's/steps = 1$/steps = 9/' >"$text"; begin; run "$text"; exits 3 'sweeps that do not converge'
+says 'too many unknowns for Newton' 'sweeps that do not converge'
 echo 'qd^2 - q^2; start q = 1; integrate r = 200, dt = 1, steps = 1e15, every = 1e15' >"$text"; good 'r, steps and every'
 echo 'qd^2 - q^2; start q = 1; integrate r = 201, dt = 1, steps = 1' >"$text"
 bad 'a larger r' 'error: r is a whole number from 0 to 200'
