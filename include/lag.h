@@ -375,9 +375,8 @@ LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);
  * What is told of the state are the first doubles. The second begin at 0 with each start; by sweeps also where h or a
  * parameter changes, and where Newton's method takes a step that sweeps cannot.
  *
- * By the other roads, and where B is not M v, the state alone is compensated, and steps are Newton's or the affine map's,
- * and each step is as exact as before: only where h is so small that round-off of the state is most of it does that help,
- * and what drifts goes on drifting (benchmarks/README.md). */
+ * By the other roads the state alone is compensated, and each step is as exact as before: only where h is so small that
+ * round-off of the state is most of it does that help, and what drifts goes on drifting (benchmarks/README.md). */
 
 /* An integrator of a kernel. It allocates all it needs here: a step allocates, prints and locks nothing. The kernel must
  * outlive it. Caller frees it with lag_integrator_free (NULL allowed). */

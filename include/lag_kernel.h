@@ -125,7 +125,7 @@ typedef enum LagForm {
                            LAG_SYSTEMS. Each system has the bits that it has alone; one whose step fails stays as it is,
                            while the others go on */
     LAG_FORM_COMPENSATED = 2, /* the state is Q and U and, beyond doubles, LOW: steps add up what they change it by in twice
-                                 the digits. There is none unless facts.mass_times_velocity */
+                                 the digits */
     LAG_FORMS = 4
 } LagForm;
 
@@ -169,11 +169,6 @@ typedef struct LagFacts {
     bool iterates;                /* not that; and M is small, or constant and diagonal: steps may be found by LAG_STEPS */
     const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
-
-/* Whether there is a LAG_STEPS in that form (0: as it is). */
-static inline bool lag_has_steps(const LagFacts *facts, uint32_t form) {
-    return facts->iterates && (facts->mass_times_velocity || !(form & LAG_FORM_COMPENSATED));
-}
 
 /* Sweeps a step to be expected, before any are counted: where B is not M v, forces go with velocity. */
 static inline double lag_sweeps_expected(const LagFacts *facts) { return facts->mass_times_velocity ? 1 : 5; }

@@ -120,10 +120,9 @@ LagRoad lag_kernel_road(const LagKernel *kernel) {
 static LagStatus roads_init(LagIntegrator *it) {
     const LagKernel *kernel = it->frame.kernel;
     bool compensated = it->method == LAG_METHOD_COMPENSATED;
-    bool sweeps = sweeps_fit(kernel) && lag_has_steps(&kernel->facts, compensated ? LAG_FORM_COMPENSATED : 0);
     LagStatus status = LAG_OK;
     if (affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
-    if (status == LAG_OK && sweeps) status = sweeps_init(&it->sweeps, &it->frame);
+    if (status == LAG_OK && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
     it->stepper.compensated = compensated && !it->affine.frame; /* whose own state is in two doubles */
     if (status == LAG_OK && compensated && it->sweeps.frame) status = sweeps_compensate(&it->sweeps);
     return status;

@@ -205,7 +205,7 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
 
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
-    if (!lag_has_steps(&m->facts, form) || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
+    if (!m->facts.iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
     w.emit.written_out = true;

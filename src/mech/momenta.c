@@ -221,6 +221,7 @@ static TapeValue momentum(const Steps *s, uint32_t k, TapeRef f, LagArray rate, 
     Writer *w = s->w;
     Tape *tape = w->tape;
     TapeValue sum = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), terms(w, f, 1), w->s);
+    if (s->compensated) sum = binary(w, TAPE_ADD, sum, load(w, LAG_LOW, w->d + k));
     TapeValue momentum = binary(w, TAPE_ADD, load(w, LAG_U, k), sum);
     if (first) return momentum; /* beta is 0 */
     TapeValue legendre = tape_load(tape, row(s, LAG_LEGENDRE, 0, 0));
@@ -283,6 +284,7 @@ static void write_places(const Steps *s, Momenta *m, TapeValue t, bool first) {
     for (uint32_t k = 0; k < w->d; k++) {
         TapeRef g = at(LAG_F, displacement(s, k) * s->l, 0, 0, 0);
         TapeValue z = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), terms(w, g, 1), w->s);
+        if (s->compensated) z = binary(w, TAPE_ADD, z, load(w, LAG_LOW, k));
         tape_store(tape, row(s, LAG_WORK, s->room.z, k), z);
     }
     for (uint32_t k = 0; k < w->d; k++) m->x[k] = momentum(s, k, at(LAG_F, k * s->l, 0, 0, 0), rate, first);
@@ -395,6 +397,16 @@ TapeValue momenta_motion(const Steps *s, uint32_t k) {
     }
     if (others) sum = binary(w, TAPE_ADD, sum, binary(w, TAPE_DIV, others, tape_unary(tape, TAPE_ABS, own)));
     return binary(w, TAPE_MUL, w->h, sum);
+}
+
+/* |pi_k| + |M_kk v_k|, there: about what impulses come to. */
+TapeValue momenta_push(const Steps *s, uint32_t k) {
+    Writer *w = s->w;
+    uint32_t d = w->d, last = w->s - 1;
+    TapeValue own =
+        binary(w, TAPE_MUL, work(s, s->room.mass + (k * d + k) * s->l + last), work(s, s->room.v + k * s->l + last));
+    TapeValue before = tape_unary(w->tape, TAPE_ABS, load(w, LAG_U, k));
+    return binary(w, TAPE_ADD, before, tape_unary(w->tape, TAPE_ABS, own));
 }
 
 void momenta_begin(const Steps *s, const Momenta *m) {

@@ -36,6 +36,9 @@ enum { LOUD = 10, NODES_BITS = 8 };
 static const double steps_cut = 1ull << (LAG_END_BITS + LOUD + NODES_BITS);
 _Static_assert(LAG_R_MAX + 2 <= 1 << NODES_BITS, "sums of all nodes are exact");
 
+/* Rows of LAG_F: impulses, and displacements where they are not made of these. */
+static uint32_t impulse_rows(const Steps *s) { return (s->momenta ? 2 : 1) * s->w->d; }
+
 /* Where the sweeps have their impulses. Of several systems those that are at rest go on to be computed, for the others'
  * sake, and what they had come to is kept beside: nothing of a sweep waits for the judgement of the one before. */
 static TapeRef under_way(const Steps *s, uint32_t k) {
@@ -76,7 +79,10 @@ static void write_measure(const Steps *s) {
         TapeValue measure = binary(w, TAPE_DIV, number(s, 1 / DBL_EPSILON), binary(w, TAPE_LARGER, size[k], least));
         tape_store(tape, of(w, LAG_WORK, s->room.measure, k, 1), measure);
         if (s->compensated)
-            tape_store(tape, of(w, LAG_WORK, s->room.cut, k, 1), binary(w, TAPE_MUL, size[k], number(s, steps_cut)));
+            tape_store(tape, of(w, LAG_WORK, s->room.cut, s->momenta ? w->d + k : k, 1),
+                       binary(w, TAPE_MUL, size[k], number(s, steps_cut)));
+        if (s->compensated && s->momenta)
+            keep(s, LAG_WORK, s->room.cut + k, binary(w, TAPE_MUL, momenta_push(s, k), number(s, steps_cut)));
     }
     coordinates_end(w);
 }
@@ -240,12 +246,15 @@ static Pair quick_sum(const Steps *s, TapeValue a, TapeValue b) {
     return (Pair){sum, binary(w, TAPE_SUB, b, binary(w, TAPE_SUB, sum, a))};
 }
 
-/* Impulses in two parts, of which the first are multiples of what doubles near `cut` differ by. */
+/* Impulses, and displacements if there are, in two parts, of which the first are multiples of what doubles near `cut` differ
+ * by. */
 static void write_parts(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     tape_lanes(tape, w->s);
-    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
+    uint32_t bodies = coordinates_begin(w);
+    if (s->momenta) bodies = impulse_rows(s);
+    for (uint32_t k = 0; k < bodies; k++) {
         TapeValue f = tape_load(tape, in_lane(w, LAG_F, 0, k, s->l));
         TapeValue cut = tape_load(tape, of(w, LAG_WORK, s->room.cut, k, 1));
         TapeValue part = binary(w, TAPE_SUB, binary(w, TAPE_ADD, cut, f), cut);
@@ -284,14 +293,23 @@ static State compensated_next(const Steps *s, uint32_t k, State now) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     const Room *room = &s->room;
-    TapeValue pushed = sum_up(s, END_U, LAG_WORK, room->part, k), gone = sum_up(s, END_Q_LEADING, LAG_WORK, room->part, k),
-              trailing = sum_up(s, END_Q_TRAILING, LAG_WORK, room->part, k),
-              pushed_rest = sum_up(s, END_U, LAG_WORK, room->rest, k), gone_rest = sum_up(s, END_Q, LAG_WORK, room->rest, k);
+    TapeValue pushed = sum_up(s, END_U, LAG_WORK, room->part, k), pushed_rest = sum_up(s, END_U, LAG_WORK, room->rest, k);
     TapeRef low_q = of(w, LAG_LOW, 0, k, 1), low_u = of(w, LAG_LOW, w->d, k, 1);
     State low = {tape_load(tape, low_q), tape_load(tape, low_u)};
-    Pair u = two_sum(s, now.u, pushed), z = two_sum(s, now.u, gone), q = two_sum(s, now.q, z.high);
-    TapeValue short_u = plus(s, u.low, plus(s, low.u, pushed_rest)),
-              short_z = plus(s, z.low, plus(s, low.u, plus(s, trailing, gone_rest)));
+    Pair u = two_sum(s, now.u, pushed), q;
+    TapeValue short_u = plus(s, u.low, plus(s, low.u, pushed_rest)), short_z;
+    if (s->momenta) {
+        uint32_t part = room->part + w->d * s->l, rest = room->rest + w->d * s->l;
+        q = two_sum(s, now.q, sum_up(s, END_U, LAG_WORK, part, k));
+        short_z = sum_up(s, END_U, LAG_WORK, rest, k);
+    } else {
+        TapeValue gone = sum_up(s, END_Q_LEADING, LAG_WORK, room->part, k),
+                  trailing = sum_up(s, END_Q_TRAILING, LAG_WORK, room->part, k),
+                  gone_rest = sum_up(s, END_Q, LAG_WORK, room->rest, k);
+        Pair z = two_sum(s, now.u, gone);
+        q = two_sum(s, now.q, z.high);
+        short_z = plus(s, z.low, plus(s, low.u, plus(s, trailing, gone_rest)));
+    }
     u = quick_sum(s, u.high, short_u);
     q = quick_sum(s, q.high, plus(s, plus(s, q.low, low.q), short_z));
     tape_store(tape, low_q, q.low);
@@ -378,10 +396,11 @@ static void make_room(Steps *s) {
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
     if (s->compensated) {
-        room->start = tape_work(tape, d * line);
-        room->part = tape_work(tape, d * line);
-        room->rest = tape_work(tape, d * line);
-        room->cut = tape_work(tape, d);
+        uint32_t rows = impulse_rows(s);
+        room->start = s->momenta ? 0 : tape_work(tape, d * line);
+        room->part = tape_work(tape, rows * line);
+        room->rest = tape_work(tape, rows * line);
+        room->cut = tape_work(tape, rows);
         room->low = tape_work(tape, 2 * d);
     }
     room->size = tape_work(tape, d);

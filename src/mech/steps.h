@@ -14,8 +14,8 @@ typedef struct Room {
     uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
     uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
     uint32_t f;                        /* [d, l] of several systems: the impulses under way */
-    uint32_t cut, start;               /* [d]; [d, l] what the state's low parts are at the nodes */
-    uint32_t part, rest;               /* [d, l] of impulses */
+    uint32_t start;                    /* [d, l] what the state's low parts are at the nodes */
+    uint32_t cut, part, rest;          /* of each row of LAG_F: where it is cut; [l] what is before, and after */
     uint32_t low;                      /* [2, d] as q and u */
     uint32_t beta;                     /* [d] of momenta.c, as what follows */
     uint32_t between, pushed;          /* [d, l] velocities and impulses within a sweep */
@@ -72,6 +72,7 @@ Momenta *momenta_new(Steps *s); /* NULL when out of memory */
 void momenta_begin(const Steps *s, const Momenta *m);
 TapeValue momenta_sweep(const Steps *s, Momenta *m, TapeValue t, bool first);
 TapeValue momenta_motion(const Steps *s, uint32_t k);
+TapeValue momenta_push(const Steps *s, uint32_t k); /* the same of its momentum, roughly */
 void momenta_free(Momenta *m);
 
 #endif
