@@ -93,13 +93,14 @@ static void model_free(Model *m) {
 /* ---- Runs ---- */
 
 /* Takes `steps` steps to the end, and keeps each `every`-th in q. Gives back seconds; NaN where a step failed. */
-static double run(const Model *m, uint32_t r, uint64_t steps, uint64_t every, double *q) {
+static double run(const Model *m, uint32_t r, double slack, uint64_t steps, uint64_t every, double *q) {
     const LagKernel *kernel;
     LagIntegrator *it;
     LagReport report;
     need(lag_model_kernel(m->model, r, LAG_BACKEND_LLVM, &kernel), m->system->name);
     need(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), m->system->name);
     lag_integrator_parameters(it, m->c);
+    need(lag_integrator_slack(it, slack), m->system->name);
     need(lag_integrator_start(it, 0, m->system->q, m->system->pi), m->system->name);
     LagRows rows = {.capacity = q ? steps / every : 0, .q = q};
     LagStatus status = lag_integrator_advance(it, m->system->end / (double)steps, steps, every, &rows);
@@ -113,7 +114,7 @@ static double time_of(const Model *m, uint32_t r, uint64_t steps, double first) 
     const double enough = 0.02; /* seconds in all */
     double least = first, all = first;
     while (all < enough) {
-        double seconds = run(m, r, steps, steps, NULL);
+        double seconds = run(m, r, 1, steps, steps, NULL);
         least = fmin(least, seconds), all += fmax(seconds, enough / 10);
     }
     return least;
@@ -133,13 +134,13 @@ static double error_of(const System *s, const double *q, const double *truth, si
 }
 
 /* The true error of steps, at all of them. */
-static double true_error(const Model *m, uint32_t r, uint64_t steps) {
+static double true_error(const Model *m, const LagChoice *choice) {
     const System *s = m->system;
-    uint64_t times = (uint64_t)ceil(s->end / s->fine / (double)steps);
+    uint64_t steps = choice->steps, times = (uint64_t)ceil(s->end / s->fine / (double)steps);
     if (times < 2) times = 2;
     double *q = numbers(steps * s->dof), *truth = numbers(steps * s->dof);
-    run(m, r, steps, 1, q);
-    if (isnan(run(m, r == 14 ? 16 : 14, times * steps, times, truth))) fail(s->name, LAG_ERROR_NEWTON);
+    run(m, choice->r, choice->slack, steps, 1, q);
+    if (isnan(run(m, choice->r == 14 ? 16 : 14, 1, times * steps, times, truth))) fail(s->name, LAG_ERROR_NEWTON);
     double error = error_of(s, q, truth, steps);
     free(q), free(truth);
     return error;
@@ -160,7 +161,8 @@ static uint64_t grid_steps(const System *s, int size) {
     return GRID_CHECKS * (uint64_t)ceil(s->end / (s->fine * largest * pow(next, size)) / GRID_CHECKS);
 }
 
-/* Steps from 40 times `fine` down, each 0.84 of the one before, at GRID_CHECKS times; an error counts only for lower ones.
+/* Steps, to round-off, from 40 times `fine` down, each 0.84 of the one before, at GRID_CHECKS times; an error counts only
+ * for lower ones.
  */
 static Grid grid_of(const Model *m) {
     const System *s = m->system;
@@ -168,11 +170,11 @@ static Grid grid_of(const Model *m) {
     size_t size = GRID_CHECKS * s->dof;
     double *truth = numbers(size), *q = numbers(size);
     uint64_t each = (uint64_t)ceil(s->end / s->fine / GRID_CHECKS);
-    run(m, 14, each * GRID_CHECKS, each, truth);
+    run(m, 14, 1, each * GRID_CHECKS, each, truth);
     for (int i = 0; i < GRID_RS; i++)
         for (int j = 0; j < GRID_SIZES; j++) {
             each = grid_steps(s, j) / GRID_CHECKS;
-            double seconds = run(m, grid_r[i], each * GRID_CHECKS, each, q);
+            double seconds = run(m, grid_r[i], 1, each * GRID_CHECKS, each, q);
             grid.error[i][j] = isnan(seconds) ? INFINITY : error_of(s, q, truth, GRID_CHECKS);
             grid.seconds[i][j] = isnan(seconds) ? INFINITY : time_of(m, grid_r[i], each * GRID_CHECKS, seconds);
         }
@@ -195,13 +197,13 @@ static uint64_t best_of(const System *s, const Grid *grid, double error, uint32_
 }
 
 /* Seconds of two in turn, each the least of some: so that what else the machine does is the same for both. */
-static void race(const Model *m, const uint32_t r[2], const uint64_t steps[2], double least[2]) {
+static void race(const Model *m, const LagChoice two[2], double least[2]) {
     const double enough = 0.5; /* seconds in all */
     double all = 0;
     least[0] = least[1] = INFINITY;
     for (int round = 0; round < 3 || (all < enough && round < 50); round++)
         for (int i = 0; i < 2; i++) {
-            double seconds = run(m, r[i], steps[i], steps[i], NULL);
+            double seconds = run(m, two[i].r, two[i].slack, two[i].steps, two[i].steps, NULL);
             least[i] = fmin(least[i], seconds), all += seconds;
         }
 }
@@ -220,7 +222,7 @@ static void try_tolerance(const Model *m, const Grid *grid, double tol, Score *s
     LagChoice choice;
     double before = seconds_now();
     need(lag_choose(m->model, LAG_BACKEND_AUTO, &ask, &choice), s->name);
-    double choosing = seconds_now() - before, error = true_error(m, choice.r, choice.steps);
+    double choosing = seconds_now() - before, error = true_error(m, &choice);
     bool warned = choice.limit != LAG_CHOICE_REACHES;
     score->choices++;
     score->warned += warned;
@@ -231,11 +233,11 @@ static void try_tolerance(const Model *m, const Grid *grid, double tol, Score *s
            : error > tol ? "missed"
                          : "");
     if (grid) {
-        uint32_t r[2] = {choice.r, choice.r};
-        uint64_t steps[2] = {choice.steps, best_of(s, grid, error, &r[1])};
+        LagChoice two[2] = {choice, {.r = choice.r, .slack = 1}};
         double seconds[2];
-        if (steps[1] == 0) steps[1] = choice.steps; /* the grid has nothing as good */
-        race(m, r, steps, seconds);
+        two[1].steps = best_of(s, grid, error, &two[1].r);
+        if (two[1].steps == 0) two[1].steps = choice.steps; /* the grid has nothing as good */
+        race(m, two, seconds);
         printf("%9.3f %9.3f  %5.2f  %8.1f", 1e3 * seconds[0], 1e3 * seconds[1], seconds[0] / seconds[1], 1e3 * choosing);
         score->ratio[score->ratios++] = seconds[0] / seconds[1];
     }

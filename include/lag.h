@@ -357,9 +357,10 @@ typedef struct LagReport {
  * round-off. */
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
-    LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M: by fixed-point iteration; and by Newton's method where that
-                        does not converge. Where the kernel is wide (lag_kernel.h) there is no Newton's method: such a step
-                        is LAG_ERROR_SWEEPS, and LAG_METHOD_NEWTON is refused with LAG_ERROR_LIMIT */
+    LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M, diagonal or of 16 coordinates at most; or any B of so many: by
+                        fixed-point iteration; and by Newton's method where that does not converge. Where the kernel is
+                        wide (lag_kernel.h) there is no Newton's method: such a step is LAG_ERROR_SWEEPS, and
+                        LAG_METHOD_NEWTON is refused with LAG_ERROR_LIMIT */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
                         long runs go by its powers, with the same bits however they are shared out among calls and
                         whatever rows are kept; the first step after a start or a change of either is still Newton's */
@@ -374,8 +375,9 @@ LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);
  * What is told of the state are the first doubles. The second begin at 0 with each start; by sweeps also where h or a
  * parameter changes, and where Newton's method takes a step that sweeps cannot.
  *
- * By the other roads the state alone is compensated, and each step is as exact as before: only where h is so small that
- * round-off of the state is most of it does that help, and what drifts goes on drifting (benchmarks/README.md). */
+ * By the other roads, and where B is not M v, the state alone is compensated, and steps are Newton's or the affine map's,
+ * and each step is as exact as before: only where h is so small that round-off of the state is most of it does that help,
+ * and what drifts goes on drifting (benchmarks/README.md). */
 
 /* An integrator of a kernel. It allocates all it needs here: a step allocates, prints and locks nothing. The kernel must
  * outlive it. Caller frees it with lag_integrator_free (NULL allowed). */
@@ -384,6 +386,13 @@ LAG_API void lag_integrator_free(LagIntegrator *integrator);
 
 /* Parameters c[m], copied. Before the first start they are all 0. A change holds from the next step on. */
 LAG_API void lag_integrator_parameters(LagIntegrator *integrator, const double *c);
+
+/* By LAG_ROAD_SWEEPS a step ends when what is missing of it is LAG_SLACK_UNIT of its coordinates' motion in it (or of 1/64
+ * of their place, if that is more), which is far below round-off: structure and round-off's walk hold. Where that is more
+ * than is asked of a run, so many times more may be missing: 1, as it begins, to DBL_MAX (LAG_ERROR_ARGUMENT). What is
+ * missing has a sign: it adds up with the steps. A change holds from the next step on. */
+#define LAG_SLACK_UNIT (0x1p-52 / 512)
+LAG_API LagStatus lag_integrator_slack(LagIntegrator *integrator, double slack);
 
 /* The start: time t, coordinates q[d], and momenta pi[d] or velocities v[d] (then pi = B(q, v, t)). The state's numbers
  * must be finite (LAG_ERROR_NOT_FINITE). rk2 and rk4 solve B(q, v, t) = pi for v (LAG_ERROR_SINGULAR). */
@@ -455,6 +464,7 @@ typedef struct LagChoice {
     uint64_t steps;    /* whole steps of dt to the end; as many as fit where dt was given */
     double error;      /* expected, as tol is meant, round-off included; may be above 1: then nothing of the end is known */
     double round_off;  /* its part of that */
+    double slack;      /* for lag_integrator_slack: the part of the error that is missing of steps is small */
     double iterations; /* expected, a step: sweeps, or Newton's */
     double seconds;    /* expected of machine code, on the server's CPU that costs were measured on; to a factor of 2 */
     LagChoiceLimit limit;
@@ -491,6 +501,9 @@ LAG_API void lag_batch_free(LagBatch *batch);
 
 /* Parameters c[systems, m] of all, copied. Before the first call they are all 0. A change holds from the next step on. */
 LAG_API void lag_batch_parameters(LagBatch *batch, const double *c);
+
+/* As lag_integrator_slack, for all. */
+LAG_API LagStatus lag_batch_slack(LagBatch *batch, double slack);
 
 /* The start of all at time t: coordinates q[systems, d], and momenta pi[systems, d] or velocities v. As for integrators; a
  * system whose start is refused has that as its status, and takes no steps. */

@@ -26,7 +26,16 @@
  *     q' = q + u + sum_j (1 - c_j) f_j
  *
  * where H_ij = (a ahat)_ij / b_j and J_ij = ahat_ij / b_j, of these methods' matrices a and ahat, on a grid of doubles on
- * which the step is symplectic and symmetric to the last bit. */
+ * which the step is symplectic and symmetric to the last bit.
+ *
+ * Where B is another function of q, v and t, it is that pair of methods but for a number beta a coordinate. sum_j b_j D_ji
+ * B_j does not see what B has of P_{r+1}, the Legendre polynomial, while v, being the derivative of a polynomial of degree
+ * r + 1, has nothing of it. With the impulses f_j = h b_j A_j and the displacements g_j = h b_j v_j,
+ *
+ *     z_i = sum_j K_ij g_j      B_i = pi + sum_j J_ij f_j + beta P_{r+1}(2 c_i - 1)      pi' = pi + sum_j f_j
+ *     q' = q + sum_j g_j        sum_j P_{r+1}(2 c_j - 1) g_j = 0
+ *
+ * where K_ij = a_ij / b_j = 1 - J_ji, on such a grid too. */
 #ifndef LAG_KERNEL_H
 #define LAG_KERNEL_H
 
@@ -66,10 +75,12 @@ typedef enum LagArray {
     LAG_VELOCITY, /* [s, d] v_i at the nodes */
     LAG_JACOBIAN, /* [n, n] d residual / d z */
     /* of LAG_STEPS alone; rows of l = s, rounded up to a multiple of 8 */
-    LAG_U,            /* [d]     u, beside Q the state that it takes further */
+    LAG_U,            /* [d]     u, or pi unless facts.mass_times_velocity: beside Q the state that it takes further */
     LAG_LOW,          /* [2, d]  what the true state is more than the doubles Q and U, in LAG_FORM_COMPENSATED */
-    LAG_F,            /* [d, l]  impulses of the step before, from which the next ones are guessed; out: of the last step */
-    LAG_SHARE,        /* [d, l]  h^2 b_i / m_k where M is diagonal, of entries m_k; else h^2 b_i */
+    LAG_F,            /* [d, l]  impulses of the step before, from which the next ones are guessed; out: of the last step.
+                                 [2, d, l] unless facts.mass_times_velocity: impulses and displacements */
+    LAG_SHARE,        /* [d, l]  h^2 b_i / m_k where M is diagonal, of entries m_k; else h^2 b_i. [l] unless
+                                 facts.mass_times_velocity: h b_i */
     LAG_INVERSE_MASS, /* [d, d]  M^-1, where it is not diagonal */
     LAG_RUN,          /* [LAG_RUN_COUNT] what is to be done and was done: see LagRun */
     /* tables */
@@ -81,7 +92,8 @@ typedef enum LagArray {
     LAG_STAGE_NODE,  /* [l]    c_i, on the grid */
     LAG_STAGE_END,   /* [4, s] 1, and 1 - c_j: what an impulse adds to u and to q; the leading LAG_END_BITS bits of the
                                second, and the rest */
-    LAG_REACH,       /* [s, l] H_ij at [j, i] */
+    LAG_LEGENDRE,    /* [l]    P_{r+1}(2 c_i - 1), unless facts.mass_times_velocity */
+    LAG_REACH,       /* [s, l] H_ij, or K_ij unless facts.mass_times_velocity, at [j, i] */
     LAG_RATE,        /* [s, l] J_ij at [j, i] */
     LAG_REACH_AHEAD, /* [s, l] the same, of impulses that are extrapolated from those of the step before */
     LAG_RATE_AHEAD,  /* [s, l] */
@@ -94,6 +106,8 @@ typedef enum LagArray {
 typedef enum LagRun {
     LAG_RUN_STEPS,  /* in: steps to take, 1 or more */
     LAG_RUN_BEFORE, /* in: steps since the time that LAG_TIME holds */
+    LAG_RUN_SLACK,  /* in: how many times more may be missing of a step's impulses than where sweeps go on to round-off; 1 or
+                       more */
     LAG_RUN_DONE,   /* in: 0; out: steps taken. One fewer than asked for: the next did not converge, or was not finite, and
                        left Q and U as they were */
     LAG_RUN_SWEEPS, /* in: 0 at the start; adds the sweeps over the nodes */
@@ -111,7 +125,7 @@ typedef enum LagForm {
                            LAG_SYSTEMS. Each system has the bits that it has alone; one whose step fails stays as it is,
                            while the others go on */
     LAG_FORM_COMPENSATED = 2, /* the state is Q and U and, beyond doubles, LOW: steps add up what they change it by in twice
-                                 the digits */
+                                 the digits. There is none unless facts.mass_times_velocity */
     LAG_FORMS = 4
 } LagForm;
 
@@ -149,13 +163,22 @@ typedef struct LagFacts {
     bool constant_mass;           /* the mass matrix depends on parameters alone */
     bool forces_free_of_velocity; /* A does not depend on v */
     bool conservative;            /* no coupling K */
+    bool mass_times_velocity;     /* B = M v with M constant, nothing else */
     bool diagonal_mass;           /* M is diagonal */
     bool affine;                  /* quadratic, autonomous, and of few coordinates: a step is one affine map */
-    bool iterates;      /* not that; B = M v with M constant, and diagonal or small: steps may be found by LAG_STEPS */
-    const bool *cyclic; /* [d] A_k = 0: the momentum of coordinate k is conserved */
+    bool iterates;                /* not that; and M is small, or constant and diagonal: steps may be found by LAG_STEPS */
+    const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
 
-#define LAG_KERNEL_ABI 3
+/* Whether there is a LAG_STEPS in that form (0: as it is). */
+static inline bool lag_has_steps(const LagFacts *facts, uint32_t form) {
+    return facts->iterates && (facts->mass_times_velocity || !(form & LAG_FORM_COMPENSATED));
+}
+
+/* Sweeps a step to be expected, before any are counted: where B is not M v, forces go with velocity. */
+static inline double lag_sweeps_expected(const LagFacts *facts) { return facts->mass_times_velocity ? 1 : 5; }
+
+#define LAG_KERNEL_ABI 4
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16

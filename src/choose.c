@@ -21,6 +21,8 @@ static const double choose_free = 3e-3;            /* seconds of machine code th
 static const double choose_share = 0.2;            /* of the run's seconds, what they may take */
 static const double choose_rounding = DBL_EPSILON; /* what a step's rounding moves a state by, of its size */
 
+static const double choose_slack_most = 1e12; /* more would gain nothing */
+
 static const double choose_unknown = 3; /* of round-off that is carried beyond what was tried */
 
 /* ---- From a stretch to the whole run ---- */
@@ -89,6 +91,7 @@ typedef struct Fit {
     uint32_t r;
     bool good;
     double steps, seconds; /* of the whole run */
+    double slack;          /* of its steps */
     double error;          /* expected at its end, of the steps' size */
     double iterations;     /* a step */
 } Fit;
@@ -152,11 +155,28 @@ typedef struct Goal {
     double wanted, factor, guess, most;
 } Goal;
 
+/* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a small part of what is wanted. */
+static double slack_of(const Stretch *s, double times, double steps, double wanted) {
+    const double part = 0.03;
+    double growth = 0;
+    for (uint32_t i = 0; i < s->checks; i++) growth += s->growth[i] / s->checks;
+    double all = steps * growth * carry(s, s->growth, times, 0, 1);
+    return fmin(fmax(part * wanted / all / LAG_SLACK_UNIT, 1), choose_slack_most);
+}
+
+/* Steps of r on the stretch, of the slack that so many of the run have. */
+static Trial try_steps(Trials *c, Stretch *s, uint32_t r, uint64_t steps, double slack) {
+    c->slack = slack;
+    Trial trial = trial_on(c, s, r, steps);
+    c->slack = 1;
+    return trial;
+}
+
 /* The steps that were given, on the first stretch. */
 static Fit fit_given(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
-    double times = c->span / s->span;
-    Trial trial = trial_on(c, s, r, (uint64_t)fmax(round((double)c->steps / times), 1));
-    Fit fit = {.r = r, .good = trial.good, .steps = (double)c->steps, .iterations = trial.iterations};
+    double times = c->span / s->span, slack = slack_of(s, times, (double)c->steps, goal->wanted);
+    Trial trial = try_steps(c, s, r, (uint64_t)fmax(round((double)c->steps / times), 1), slack);
+    Fit fit = {.r = r, .good = trial.good, .steps = (double)c->steps, .slack = slack, .iterations = trial.iterations};
     fit.error = goal->factor * s->error[s->checks - 1] * carry(s, s->error, times, 1, 2);
     fit.seconds = trial.first + fit.steps * trial.seconds;
     return fit;
@@ -175,7 +195,8 @@ static Fit fit_steps(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
     Fit fit = {.r = r};
     for (int i = 0; i < TRIES && c->fault == LAG_OK; i++) {
         uint64_t steps = (uint64_t)ceil(fmin(fmax(n, least), STEPS_MOST) / s->checks) * s->checks;
-        Trial trial = trial_on(c, s, r, steps);
+        double slack = slack_of(s, times, (double)steps * times, goal->wanted);
+        Trial trial = try_steps(c, s, r, steps, slack);
         double carried = goal->factor * carry(s, s->error, times, 1, 2), now = (double)steps, slope = order;
         double error = s->error[s->checks - 1] * carried, aim = fmax(goal->wanted, clear * carried * round_off(s, 1, now));
         if (!trial.good || !(error < ASTRAY)) {
@@ -188,7 +209,7 @@ static Fit fit_steps(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
         double ratio = fmax(now * pow(error / aim, 1 / slope), least) / now;
         fit = (Fit){.r = r, .good = true, .steps = now * ratio * times, .error = error * pow(ratio, -order)};
         if (fit.error > goal->wanted) fit.steps *= pow(fit.error / goal->wanted, 1 / order), fit.error = goal->wanted;
-        fit.iterations = trial.iterations;
+        fit.slack = slack, fit.iterations = trial.iterations;
         fit.seconds = trial.first + fit.steps * trial.seconds;
         if (fit.seconds > late * goal->most) return fit.good = false, fit;
         bool most = now >= STEPS_MOST && ratio > 1; /* then the order says the rest */
@@ -272,9 +293,12 @@ static Proof take_proof(Trials *c, const Stretch *s, const Fit *f, double second
            *error = memory_new(steps * sizeof *error);
     if (!one || !two || !error) {
         c->fault = LAG_ERROR_MEMORY;
-    } else if (trial_run(c, f->r, &path, one, NULL).good) {
+    } else {
+        c->slack = f->slack;
+        proof.good = trial_run(c, f->r, &path, one, NULL).good;
+        c->slack = 1;
         path.h /= 2, path.steps *= 2;
-        proof.good = trial_run(c, f->r, &path, two, NULL).good;
+        proof.good = proof.good && trial_run(c, f->r, &path, two, NULL).good;
     }
     if (proof.good) {
         trial_widen(c, two, steps);
@@ -340,6 +364,7 @@ static LagStatus choose(Trials *c, LagChoice *choice) {
                           .steps = (uint64_t)steps,
                           .error = error,
                           .round_off = rounding,
+                          .slack = best.slack,
                           .iterations = best.iterations,
                           .seconds = best.seconds,
                           .limit = error <= c->ask->tol                 ? LAG_CHOICE_REACHES
@@ -389,7 +414,8 @@ LagStatus lag_choose(const LagModel *model, LagBackend backend, const LagChoiceA
     Trials c = {.model = model,
                 .backend = backend == LAG_BACKEND_INTERPRETER ? backend : LAG_BACKEND_AUTO,
                 .ask = ask,
-                .d = lag_model_dof(model)};
+                .d = lag_model_dof(model),
+                .slack = 1};
     c.fine_r = fine_r(c.d);
     if (!find_span(&c)) return LAG_ERROR_ARGUMENT;
     LagStatus status = find_start(&c);

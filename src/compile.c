@@ -110,9 +110,14 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
     if (!k->kernel.facts.iterates) return true;
     uint32_t s = r + 2;
     double *end = table[LAG_STAGE_END] + s;
-    if (!lobatto_stage_tables(r, lag_lanes(s), table[LAG_STAGE_NODE], end, table[LAG_REACH], table[LAG_RATE],
-                              table[LAG_REACH_AHEAD], table[LAG_RATE_AHEAD]))
-        return false;
+    const StageTables stages = {.node = table[LAG_STAGE_NODE],
+                                .end = end,
+                                .reach = table[LAG_REACH],
+                                .rate = table[LAG_RATE],
+                                .reach_ahead = table[LAG_REACH_AHEAD],
+                                .rate_ahead = table[LAG_RATE_AHEAD],
+                                .legendre = table[LAG_LEGENDRE]};
+    if (!lobatto_stage_tables(r, lag_lanes(s), !k->kernel.facts.mass_times_velocity, &stages)) return false;
     for (uint32_t j = 0; j < s; j++) {
         table[LAG_STAGE_END][j] = 1;
         end[s + j] = ldexp(nearbyint(ldexp(end[j], LAG_END_BITS)), -LAG_END_BITS);

@@ -49,9 +49,10 @@ static Costs costs_of(const ModelKernel *k) {
     bool sweeps = whole->count > 0;
     double executed =
         sweeps ? (double)tape_unrolled(whole) : RESIDUALS_A_STEP * (double)tape_unrolled(&k->tape[LAG_STEP_RESIDUAL]);
+    double more = (1 + lag_sweeps_expected(&k->kernel.facts)) / 2; /* `executed` has one, and what begins a step */
     for (int road = 0; road < LAG_BACKENDS; road++) {
         costs.make[road] = tier_cost[road].start + operations[road] * tier_cost[road].make;
-        costs.step[road] = executed * (sweeps ? tier_cost[road].sweep : tier_cost[road].run);
+        costs.step[road] = executed * (sweeps ? tier_cost[road].sweep * more : tier_cost[road].run);
     }
     return costs;
 }
@@ -249,8 +250,8 @@ static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
 LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work) {
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
-    bool none = form & LAG_FORM_LANES && lag_kernel_is_wide(kernel);
-    if (form == 0 || form >= LAG_FORMS || none || !kernel->facts.iterates) return (LagProcedure){NULL, NULL};
+    bool none = (form & LAG_FORM_LANES && lag_kernel_is_wide(kernel)) || !lag_has_steps(&kernel->facts, form);
+    if (form == 0 || form >= LAG_FORMS || none) return (LagProcedure){NULL, NULL};
     pthread_mutex_lock(&model->lock);
     ModelForm *f = &k->form[form];
     LagBackend road = f->tried ? LAG_BACKEND_INTERPRETER : road_of_form(k, form, (double)steps);

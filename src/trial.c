@@ -43,6 +43,7 @@ LagIntegrator *trial_integrator(Trials *c, uint32_t r, const LagKernel **kernel)
     if (c->fault == LAG_OK) c->fault = lag_integrator_new(*kernel, c->ask->method, &it);
     if (c->fault != LAG_OK) return NULL;
     lag_integrator_parameters(it, c->ask->c);
+    lag_integrator_slack(it, c->slack);
     if (c->ask->stop) lag_integrator_watch(it, ASK_EVERY, may_stop, c);
     return it;
 }
@@ -76,7 +77,7 @@ Trial trial_run(Trials *c, uint32_t r, const Path *path, double *q, double *pi) 
     lag_integrator_free(it);
     if (is_fatal(status)) c->fault = status;
     Effort effort = effort_of(model_kernel_of(kernel), c->ask->method);
-    double done = fmax((double)report.steps, 1), iterations = (double)report.iterations / done;
+    double done = fmax((double)report.steps, 1), iterations = (double)(report.iterations + report.sweeps) / done;
     Trial trial = {.good = status == LAG_OK,
                    .iterations = iterations,
                    .seconds = effort.step + effort.iteration * iterations,

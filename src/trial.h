@@ -20,6 +20,7 @@ typedef struct Trials {
     uint64_t steps;     /* of the step that was given; else 0 */
     double *q, *pi;     /* [d] the start */
     double *size;       /* [d] the largest coordinates known, which errors are relative to */
+    double slack;       /* of the next run (lag_integrator_slack) */
     double spent;       /* seconds of trials, as counted */
     LagStatus fault;    /* why there can be no choice: memory, a backend, an interruption */
     Arena arena;

@@ -69,6 +69,7 @@ int main(int argc, char **argv) {
     suite_table();
     suite_graph();
     suite_tape();
+    suite_circular();
     suite_lobatto();
     suite_stages();
     suite_mechanics();

@@ -40,6 +40,7 @@ void suite_tree(void);
 void suite_table(void);
 void suite_graph(void);
 void suite_tape(void);
+void suite_circular(void);
 void suite_lobatto(void);
 void suite_stages(void);
 void suite_mechanics(void);

@@ -14,6 +14,18 @@ from embed import LAG_ABI, METHOD_GGL, Rows, array, check, load
 BACKEND_LLVM, METHOD_NEWTON = 4, 3
 
 
+class Ask(C.Structure):
+    _fields_ = [("method", C.c_int), ("c", C.c_void_p), ("t", C.c_double), ("q", C.c_void_p), ("pi", C.c_void_p),
+                ("v", C.c_void_p), ("tol", C.c_double), ("until", C.c_double), ("steps", C.c_uint64), ("r", C.c_int32),
+                ("dt", C.c_double), ("stop", C.c_void_p), ("user", C.c_void_p)]
+
+
+class Choice(C.Structure):
+    _fields_ = [("r", C.c_uint32), ("dt", C.c_double), ("steps", C.c_uint64), ("error", C.c_double),
+                ("round_off", C.c_double), ("slack", C.c_double), ("iterations", C.c_double), ("seconds", C.c_double),
+                ("limit", C.c_int)]
+
+
 class Library:
     def __init__(self, build):
         os.environ["LAG_BACKENDS"] = build
@@ -47,6 +59,12 @@ class Model:
     def integrator(self, r, method=METHOD_GGL):
         return Integrator(self, r, method)
 
+    def choose(self, q, pi, tol, until):
+        q, pi, choice = np.array(q), np.array(pi), Choice()
+        ask = Ask(METHOD_GGL, self.parameters.ctypes.data, 0, q.ctypes.data, pi.ctypes.data, None, tol, until, 0, -1, 0)
+        self.check(self.lag.lag_choose(self.model, BACKEND_LLVM, C.byref(ask), C.byref(choice)))
+        return choice
+
 
 class Integrator:
     def __init__(self, model, r, method):
@@ -58,8 +76,9 @@ class Integrator:
         self.check(self.lag.lag_integrator_new(kernel, method, C.byref(self.it)))
         self.lag.lag_integrator_parameters(self.it, array(model.parameters))
 
-    def prepare(self, q, pi, h, steps, every):
+    def prepare(self, q, pi, h, steps, every, slack=1):
         """Starts; the function that advances, and the arrays where it puts q and pi after each `every`-th step."""
+        self.check(self.lag.lag_integrator_slack(self.it, C.c_double(slack)))
         count = steps // every
         qs, pis = np.empty((count, self.dof)), np.empty((count, self.dof))
         rows = Rows(count, 0, None, qs.ctypes.data, pis.ctypes.data, None)

@@ -45,22 +45,36 @@ class Setting:
 class Lag(Setting):
     program = "lag"
 
-    def __init__(self, system, integrator, r, steps, time):
-        self.name = f"r = {r}, {steps} steps"
-        self.system, self.integrator, self.h, self.steps = system, integrator, time / steps, steps
+    def __init__(self, system, integrator, r, steps, slack, time):
+        self.name = f"r = {r}, {steps} steps" + (f", slack {slack:.0e}" if slack > 1 else "")
+        self.system, self.integrator, self.h, self.steps, self.slack = system, integrator, time / steps, steps, slack
         self.built = integrator.compiled
 
     def prepare(self, k):
-        advance, self.at, _ = self.integrator.prepare(*self.system.start(k), self.h, self.steps, self.steps)
+        start = self.system.start(k)
+        advance, self.at, _ = self.integrator.prepare(*start, self.h, self.steps, self.steps, self.slack)
         return lambda: self.integrator.check(advance())
 
     def end(self):
         return self.at[0]
 
 
-def lag_settings(library, system, time, orders, steps):
+class LagByTol(Lag):
+    """What `integrate tol =` chooses for the first start; the choosing is not in the time."""
+
+    program = "lag by tol"
+
+    def __init__(self, model, tolerance, time):
+        choice = model.choose(*model.system.start(0), tolerance, time)
+        super().__init__(model.system, model.integrator(choice.r), choice.r, choice.steps, choice.slack, time)
+        self.name = f"tol = {tolerance:.0e}"
+
+
+def lag_settings(library, system, time, orders, steps, slacks, tolerances):
     model = Model(library, system)
-    return [Lag(system, it, r, n, time) for r in orders for it in [model.integrator(r)] for n in steps]
+    settings = [Lag(system, it, r, n, slack, time)
+                for r in orders for it in [model.integrator(r)] for n in steps for slack in slacks]
+    return settings + [LagByTol(model, tolerance, time) for tolerance in tolerances]
 
 
 class Jax(Setting):

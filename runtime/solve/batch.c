@@ -8,6 +8,7 @@
 #include "linear.h"
 #include "sweeps.h"
 
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -56,7 +57,7 @@ struct LagBatch {
     double *c, *q, *pi;    /* [systems, m], [systems, d] twice: of those in groups */
     LagStatus *status;     /* [systems] */
     bool started;
-    double t_start, t, h;
+    double t_start, t, h, slack;
     uint64_t count;
     uint64_t asked; /* steps of systems, so far */
     Task task;
@@ -75,8 +76,9 @@ struct LagBatch {
 
 static LagStatus leave_group(LagBatch *b, size_t i) {
     LagStatus status = b->alone[i] ? LAG_OK : lag_integrator_new(b->kernel, b->method, &b->alone[i]);
-    if (status == LAG_OK) lag_integrator_parameters(b->alone[i], b->c + i * b->m);
-    return status;
+    if (status != LAG_OK) return status;
+    lag_integrator_parameters(b->alone[i], b->c + i * b->m);
+    return lag_integrator_slack(b->alone[i], b->slack);
 }
 
 static size_t rows_left(const Task *task) {
@@ -132,6 +134,7 @@ static bool begin_lane(LagBatch *b, Worker *w, Group *g, uint32_t lane, size_t i
     if (b->m) memcpy(f->array[LAG_PARAMETER], b->c + i * b->m, b->m * sizeof *b->c);
     memcpy(f->array[LAG_Q], b->q + i * b->d, b->d * sizeof *b->q);
     memcpy(f->array[LAG_PI], b->pi + i * b->d, b->d * sizeof *b->pi);
+    memset(f->array[LAG_V], 0, b->d * sizeof(double)); /* as an integrator starts */
     sweeps_forget(&w->sweeps);
     bool good = sweeps_begin(&w->sweeps, b->t, b->task.h);
     for (int a = 0; a < GROUP_ARRAYS && good; a++)
@@ -168,10 +171,11 @@ static void begin_group(LagBatch *b, Worker *w, size_t number) {
     g->begun = true;
 }
 
-/* pi = M u / h, in the order of sweeps_momentum. */
+/* pi = M u / h, in the order of sweeps_momentum; or u. */
 static void momentum(const LagBatch *b, const Group *g, uint32_t lane, double *pi) {
     const double *u = g->array[LAG_U] + lane, *mass = g->mass + lane;
-    for (size_t k = 0; k < b->d; k++) {
+    if (!b->kernel->facts.mass_times_velocity) from_lane(g->array[LAG_U], lane, pi, b->d);
+    for (size_t k = 0; k < b->d && b->kernel->facts.mass_times_velocity; k++) {
         double sum = 0;
         if (b->kernel->facts.diagonal_mass)
             sum = mass[k * LAG_SYSTEMS] * (u[k * LAG_SYSTEMS] / b->h);
@@ -209,6 +213,7 @@ static void take_piece(LagBatch *b, Worker *w, Group *g, size_t number, uint64_t
         run[LAG_RUN_STEPS * LAG_SYSTEMS + lane] = (double)piece;
         run[LAG_RUN_BEFORE * LAG_SYSTEMS + lane] = (double)(b->count + done);
         run[LAG_RUN_DONE * LAG_SYSTEMS + lane] = 0;
+        run[LAG_RUN_SLACK * LAG_SYSTEMS + lane] = b->slack;
         g->array[LAG_TIME][lane] = b->t_start;
     }
     unsigned long long flushing = flush_small();
@@ -358,7 +363,8 @@ LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t system
                     .systems = systems,
                     .groups = (systems + LAG_SYSTEMS - 1) / LAG_SYSTEMS,
                     .d = kernel->dof,
-                    .m = kernel->parameter_count};
+                    .m = kernel->parameter_count,
+                    .slack = 1};
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->wake, NULL);
     pthread_cond_init(&b->rest, NULL);
@@ -410,6 +416,14 @@ void lag_batch_parameters(LagBatch *b, const double *c) {
     for (size_t i = 0; i < b->systems; i++)
         if (b->alone[i]) lag_integrator_parameters(b->alone[i], b->c + i * b->m);
     for (size_t g = 0; b->group && g < b->groups; g++) b->group[g].begun = false;
+}
+
+LagStatus lag_batch_slack(LagBatch *b, double slack) {
+    if (!(slack >= 1 && slack <= DBL_MAX)) return LAG_ERROR_ARGUMENT;
+    b->slack = slack;
+    for (size_t i = 0; i < b->systems; i++)
+        if (b->alone[i]) lag_integrator_slack(b->alone[i], slack);
+    return LAG_OK;
 }
 
 /* Whether systems may run side by side. */

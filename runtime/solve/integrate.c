@@ -11,6 +11,7 @@
 #include "step.h"
 #include "sweeps.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -119,9 +120,10 @@ LagRoad lag_kernel_road(const LagKernel *kernel) {
 static LagStatus roads_init(LagIntegrator *it) {
     const LagKernel *kernel = it->frame.kernel;
     bool compensated = it->method == LAG_METHOD_COMPENSATED;
+    bool sweeps = sweeps_fit(kernel) && lag_has_steps(&kernel->facts, compensated ? LAG_FORM_COMPENSATED : 0);
     LagStatus status = LAG_OK;
     if (affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
-    if (status == LAG_OK && sweeps_fit(kernel)) status = sweeps_init(&it->sweeps, &it->frame);
+    if (status == LAG_OK && sweeps) status = sweeps_init(&it->sweeps, &it->frame);
     it->stepper.compensated = compensated && !it->affine.frame; /* whose own state is in two doubles */
     if (status == LAG_OK && compensated && it->sweeps.frame) status = sweeps_compensate(&it->sweeps);
     return status;
@@ -162,10 +164,10 @@ void lag_integrator_free(LagIntegrator *it) {
 /* Energy of the present state. Only scratch arrays of the frame change. */
 static double energy_of(const LagIntegrator *it) {
     const Frame *f = &it->frame;
-    bool ggl = is_ggl(it->method);
+    bool ggl = is_ggl(it->method), known = it->sweeps.begun && f->kernel->facts.mass_times_velocity;
     f->array[LAG_TIME][0] = it->t;
     if (!it->sweeps.begun) memcpy(f->array[LAG_V], ggl ? it->stepper.v : it->rk.v, f->d * sizeof(double));
-    if (ggl && !it->sweeps.begun && point_velocity(f) != LAG_OK) return NAN;
+    if (ggl && !known && point_velocity(f) != LAG_OK) return NAN;
     frame_run(f, LAG_POINT_ENERGY);
     return f->array[LAG_ENERGY][0];
 }
@@ -184,6 +186,13 @@ void lag_integrator_parameters(LagIntegrator *it, const double *c) {
     if (is_ggl(it->method)) stepper_forget(&it->stepper);
     forget_map(it, false);
     if (it->started && it->steps == 0 && it->frame.kernel->facts.autonomous) it->energy_start = energy_of(it);
+}
+
+LagStatus lag_integrator_slack(LagIntegrator *it, double slack) {
+    if (!(slack >= 1 && slack <= DBL_MAX)) return LAG_ERROR_ARGUMENT;
+    it->sweeps.slack = slack;
+    if (it->sweeps.begun) it->frame.array[LAG_RUN][LAG_RUN_SLACK] = slack;
+    return LAG_OK;
 }
 
 /* ---- Starts ---- */
@@ -277,10 +286,11 @@ static void improve(LagIntegrator *it, uint64_t steps) {
     tell(it, steps - known);
 }
 
-/* The kernel takes a step for one of one sweep: it is told of the others that steps like the first `took` will make, each of
- * which is about half a step. */
+/* The kernel expects so many sweeps a step, and one to begin with: it is told of the others that steps like the first `took`
+ * will make, as steps. */
 static void weigh(LagIntegrator *it, uint64_t sweeps, uint64_t took, uint64_t steps) {
-    double more = ((double)sweeps / (double)took - 1) / 2 * (double)(steps - took);
+    double expected = 1 + lag_sweeps_expected(&it->frame.kernel->facts);
+    double more = ((1 + (double)sweeps / (double)took) / expected - 1) * (double)(steps - took);
     if (more >= 1) frame_improve(&it->frame, (uint64_t)more);
 }
 
@@ -372,6 +382,11 @@ static void hand_over(LagIntegrator *it) {
     stepper_forget(&it->stepper);
 }
 
+static void begin_sweeps(LagIntegrator *it, double h) {
+    memcpy(it->frame.array[LAG_V], it->stepper.v, it->frame.d * sizeof(double));
+    if (!sweeps_begin(&it->sweeps, it->t, h)) it->sweeps.rest = UINT32_MAX;
+}
+
 /* Takes steps by the map, and tells how many. It keeps the rows that it can; the next is then one after these steps. */
 static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *keep) {
     LagRows *rows = keep->rows;
@@ -434,8 +449,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         if (rows && rows->count >= rows->capacity) keep = (Keep){.every = INT64_MAX, .next = INT64_MAX};
         if (it->sweeps.begun || done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
-        if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest && !sweeps_begin(&it->sweeps, it->t, h))
-            it->sweeps.rest = UINT32_MAX;
+        if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest) begin_sweeps(it, h);
         uint64_t sweeps = it->sweeps.count, took = take_steps(it, h, piece_of(it, h, steps - done, &keep), &keep, &status);
         if (done == 0 && it->sweeps.begun && took) weigh(it, it->sweeps.count - sweeps, took, steps);
         done += took;
@@ -465,7 +479,7 @@ LagStatus integrator_continue(LagIntegrator *it, const Stop *stop) {
     it->h = stop->h;
     it->count = it->steps = stop->count;
     it->t = stop->t_start + (double)stop->count * stop->h;
-    sweeps_resume(&it->sweeps, stop->h, stop->q, stop->u);
+    sweeps_resume(&it->sweeps, it->t, stop->h, stop->q, stop->u);
     hand_over(it);
     return LAG_OK;
 }

@@ -12,9 +12,12 @@ enum { PATIENCE_MOST = 256 };
 
 bool sweeps_fit(const LagKernel *kernel) { return kernel->facts.iterates && kernel->procedure[LAG_STEPS].run; }
 
+/* B = M v with M constant: U is made of velocities. */
+static bool has_mass(const Frame *f) { return f->kernel->facts.mass_times_velocity; }
+
 LagStatus sweeps_init(Sweeps *s, Frame *frame) {
     size_t d = frame->d, size = frame->kernel->facts.diagonal_mass ? d : d * d;
-    *s = (Sweeps){.frame = frame, .patience = 1};
+    *s = (Sweeps){.frame = frame, .slack = 1, .patience = 1};
     s->block = calloc(2 * size + d, sizeof *s->block);
     s->pivot = calloc(d, sizeof *s->pivot);
     if (!s->block || !s->pivot) {
@@ -110,12 +113,13 @@ static bool find_mass(Sweeps *s) {
     return linear_finite(f->array[LAG_INVERSE_MASS], (size_t)d * d);
 }
 
-/* h^2 b_i / m_k: nodes that mirror one another get the same bits, as b_i has them. */
+/* h^2 b_i / m_k, or h b_i: nodes that mirror one another get the same bits, as b_i has them. */
 static bool find_shares(const Sweeps *s) {
     const Frame *f = s->frame;
     uint32_t lanes = lag_lanes(f->s);
     const double *b = f->array[LAG_WEIGHT];
-    for (uint32_t k = 0; k < f->d; k++) {
+    for (uint32_t i = 0; i < f->s && !has_mass(f); i++) f->array[LAG_SHARE][i] = s->h * b[i];
+    for (uint32_t k = 0; k < f->d && has_mass(f); k++) {
         double *share = f->array[LAG_SHARE] + (size_t)k * lanes, unit = s->h * s->h;
         if (f->kernel->facts.diagonal_mass) unit /= s->mass[k];
         for (uint32_t i = 0; i < f->s; i++) share[i] = unit * b[i];
@@ -124,48 +128,72 @@ static bool find_shares(const Sweeps *s) {
     return true;
 }
 
+/* Whatever h and the parameters decide. */
+static bool find_all(Sweeps *s, double h) {
+    s->h = h;
+    return (!has_mass(s->frame) || find_mass(s)) && find_shares(s);
+}
+
 /* ---- Beginning and end ---- */
 
-/* The force at the start, taken to be the same at all nodes: what is extrapolated from it is that force again. */
+/* What has the same rate at all nodes, row `row` of F. */
+static void guess_row(const Frame *f, size_t row, const double *share, double rate) {
+    for (uint32_t i = 0; i < f->s; i++) f->array[LAG_F][row * lag_lanes(f->s) + i] = share[i] * rate;
+}
+
+/* The force at the start, taken to be the same at all nodes: what is extrapolated from it is that force again. So is the
+ * velocity, where displacements are. */
 static bool guess_impulses(const Sweeps *s) {
     Frame *f = s->frame;
-    uint32_t lanes = lag_lanes(f->s);
-    double *A = f->array[LAG_A];
+    double *A = f->array[LAG_A], *share = f->array[LAG_SHARE];
     frame_run(f, LAG_POINT);
     if (!linear_finite(A, f->d)) return false;
-    if (!f->kernel->facts.diagonal_mass) over_mass(s, A);
-    for (uint32_t k = 0; k < f->d; k++)
-        for (uint32_t i = 0; i < f->s; i++) {
-            size_t at = (size_t)k * lanes + i;
-            f->array[LAG_F][at] = f->array[LAG_SHARE][at] * A[k];
-        }
+    if (has_mass(f) && !f->kernel->facts.diagonal_mass) over_mass(s, A);
+    for (uint32_t k = 0; k < f->d; k++) {
+        guess_row(f, k, has_mass(f) ? share + (size_t)k * lag_lanes(f->s) : share, A[k]);
+        if (!has_mass(f)) guess_row(f, f->d + k, share, f->array[LAG_V][k]);
+    }
     return true;
+}
+
+/* U from PI; V where that is another thing. */
+static bool find_state(const Sweeps *s) {
+    Frame *f = s->frame;
+    double *U = f->array[LAG_U], *V = f->array[LAG_V];
+    if (!has_mass(f)) {
+        memcpy(U, f->array[LAG_PI], f->d * sizeof *U);
+        return point_velocity(f) == LAG_OK;
+    }
+    memcpy(V, f->array[LAG_PI], f->d * sizeof *V);
+    over_mass(s, V);
+    for (uint32_t k = 0; k < f->d; k++) U[k] = s->h * V[k];
+    return linear_finite(U, f->d);
 }
 
 bool sweeps_begin(Sweeps *s, double t, double h) {
     Frame *f = s->frame;
-    uint32_t d = f->d;
-    double *U = f->array[LAG_U], *V = f->array[LAG_V], *run = f->array[LAG_RUN];
+    double *run = f->array[LAG_RUN];
     f->array[LAG_TIME][0] = t;
     f->array[LAG_TIME][1] = h;
-    if (!s->known || s->h != h) {
-        s->h = h;
-        s->known = find_mass(s) && find_shares(s);
-    }
+    if (!s->known || s->h != h) s->known = find_all(s, h);
     if (!s->known) return false;
-    memcpy(V, f->array[LAG_PI], d * sizeof *V);
-    over_mass(s, V);
-    for (uint32_t k = 0; k < d; k++) U[k] = h * V[k];
+    run[LAG_RUN_SLACK] = s->slack;
     run[LAG_RUN_THETA] = 1;
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
-    memset(f->array[LAG_LOW], 0, 2 * d * sizeof(double)); /* PI has none for U */
-    return s->begun = linear_finite(U, d) && guess_impulses(s);
+    memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double)); /* PI has none for U */
+    return s->begun = find_state(s) && guess_impulses(s);
 }
 
-/* After a step that failed: its impulses are of no use. */
-static void give_up(Sweeps *s) {
+/* After a step that failed, at time t: its impulses are of no use. */
+static void give_up(Sweeps *s, double t) {
+    Frame *f = s->frame;
     sweeps_momentum(s);
-    memset(s->frame->array[LAG_LOW], 0, 2 * s->frame->d * sizeof(double));
+    if (!has_mass(f)) {
+        memset(f->array[LAG_V], 0, f->d * sizeof(double));
+        f->array[LAG_TIME][0] = t;
+        point_velocity(f); /* where it finds none, V is 0 */
+    }
+    memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double));
     s->begun = false;
     s->rest = s->patience;
     s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
@@ -184,22 +212,28 @@ uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
         frame_run(f, LAG_STEPS);
     s->count += (uint64_t)run[LAG_RUN_SWEEPS];
     uint64_t took = (uint64_t)run[LAG_RUN_DONE];
-    if (took < steps) give_up(s);
+    if (took < steps) give_up(s, t + (double)(before + took) * s->h);
     return took;
 }
 
-void sweeps_resume(Sweeps *s, double h, const double *q, const double *u) {
+void sweeps_resume(Sweeps *s, double t, double h, const double *q, const double *u) {
     const Frame *f = s->frame;
-    s->h = h;
-    s->known = find_mass(s) && find_shares(s);
+    s->known = find_all(s, h);
     memcpy(f->array[LAG_Q], q, f->d * sizeof *q);
     memcpy(f->array[LAG_U], u, f->d * sizeof *u);
-    give_up(s);
+    give_up(s, t);
 }
 
 void sweeps_momentum(const Sweeps *s) {
     const Frame *f = s->frame;
-    double *V = f->array[LAG_V], *PI = f->array[LAG_PI];
-    for (uint32_t k = 0; k < f->d; k++) PI[k] = V[k] = f->array[LAG_U][k] / s->h;
-    times_mass(s, PI);
+    double *V = f->array[LAG_V], *PI = f->array[LAG_PI], *U = f->array[LAG_U];
+    size_t lanes = lag_lanes(f->s), last = f->s - 1;
+    if (!has_mass(f)) memcpy(PI, U, f->d * sizeof *PI);
+    for (uint32_t k = 0; k < f->d; k++) {
+        if (has_mass(f))
+            PI[k] = V[k] = U[k] / s->h;
+        else
+            V[k] = f->array[LAG_F][(f->d + k) * lanes + last] / f->array[LAG_SHARE][last];
+    }
+    if (has_mass(f)) times_mass(s, PI);
 }

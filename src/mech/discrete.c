@@ -205,9 +205,10 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
 
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
-    if (!m->facts.iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
+    if (!lag_has_steps(&m->facts, form) || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
+    w.emit.written_out = true;
     bind_parameters(&w);
     bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
     if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
@@ -247,6 +248,7 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
     bool wide = mechanics_is_wide(m, r);
     size_t d = m->dof, square = wide ? 0 : d * d, s = r + 2, n = (r + 1) * d,
            l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
+    bool momenta = !m->facts.mass_times_velocity;
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
         [LAG_PARAMETER] = m->parameter_count,
@@ -273,12 +275,13 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_STIFFNESS] = s * s,
         [LAG_U] = l ? d : 0,
         [LAG_LOW] = 2 * d,
-        [LAG_F] = d * l,
-        [LAG_SHARE] = d * l,
-        [LAG_INVERSE_MASS] = l && !m->facts.diagonal_mass ? d * d : 0,
+        [LAG_F] = (momenta ? 2 : 1) * d * l,
+        [LAG_SHARE] = (momenta ? 1 : d) * l,
+        [LAG_INVERSE_MASS] = l && !momenta && !m->facts.diagonal_mass ? d * d : 0,
         [LAG_RUN] = l ? LAG_RUN_COUNT : 0,
         [LAG_STAGE_NODE] = l,
         [LAG_STAGE_END] = l ? 4 * s : 0,
+        [LAG_LEGENDRE] = momenta ? l : 0,
         [LAG_REACH] = s * l,
         [LAG_RATE] = s * l,
         [LAG_REACH_AHEAD] = s * l,

@@ -240,10 +240,15 @@ static void report_singular(const Mechanics *m, Span lagrangian, Diagnostics *di
 
 /* ---- Momentum ---- */
 
-/* Whether B = M v, nothing else: B_v is constant, B_q and B_t are 0, and B is 0 where v is. */
+/* What is solved for velocities, where M is not both constant and diagonal, grows as the cube of the coordinates: of more it
+ * would cost more than Newton's method. */
+enum { DENSE_MOST = 16 };
+
+/* Whether B = M v, nothing else: B_v is constant, B_q and B_t are 0, and B is 0 where v is. Not tried where it is no use. */
 static bool is_mass_times_velocity(Mechanics *m) {
     uint32_t d = m->dof;
-    if (!m->facts.constant_mass || !all_zero(m, m->BQ)) return false;
+    bool useful = m->facts.diagonal_mass || d <= DENSE_MOST;
+    if (!useful || !m->facts.constant_mass || !all_zero(m, m->BQ)) return false;
     for (uint32_t k = 0; k < d; k++)
         if (!graph_equals(m->graph, m->BT[k], 0)) return false;
     NodeId *v = memory_new(3 * (d + (size_t)1) * sizeof *v);
@@ -268,15 +273,22 @@ static bool is_diagonal(const Mechanics *m, const NodeId *block) {
     return true;
 }
 
-/* The inverse of a mass matrix that is not diagonal is dense: of more coordinates it would cost more than Newton's method.
- */
-enum { DENSE_MOST = 16 };
-
-static bool iterates(Mechanics *m) {
-    return !m->facts.affine && (m->facts.diagonal_mass || m->dof <= DENSE_MOST) && is_mass_times_velocity(m);
+/* M is factored as it stands, without exchanging rows. */
+static bool has_pivots(const Mechanics *m) {
+    bool all = true;
+    for (uint32_t k = 0; k < m->dof; k++) all = all && !graph_equals(m->graph, m->BV[k * m->dof + k], 0);
+    return all;
 }
 
-static bool can_be_wide(const Mechanics *m) { return m->facts.iterates && m->facts.diagonal_mass; }
+static bool iterates(const Mechanics *m) {
+    const LagFacts *f = &m->facts;
+    if (f->affine || (f->mass_times_velocity && f->diagonal_mass)) return !f->affine;
+    return m->dof <= DENSE_MOST && (f->mass_times_velocity || has_pivots(m));
+}
+
+static bool can_be_wide(const Mechanics *m) {
+    return m->facts.iterates && m->facts.mass_times_velocity && m->facts.diagonal_mass;
+}
 
 bool mechanics_is_wide(const Mechanics *m, uint32_t r) {
     return can_be_wide(m) && (m->dof > LAG_DENSE_DOF_MOST || (uint64_t)(r + 1) * m->dof > LAG_UNKNOWNS_MAX);
@@ -304,6 +316,7 @@ bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag) {
     f->forces_free_of_velocity = all_zero(m, m->AV);
     f->affine = f->quadratic && f->autonomous && d <= LAG_AFFINE_DOF_MOST;
     f->diagonal_mass = is_diagonal(m, m->BV);
+    f->mass_times_velocity = is_mass_times_velocity(m);
     f->iterates = iterates(m);
     f->conservative = m->coupling == COUPLING_NONE;
     settle_force(m, &work);

@@ -330,6 +330,7 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * would not tell the nearest. */
 
 enum { GRID = 53, AHEAD_DEGREE = 8 }; /* c and H are integers / 2^GRID; the polynomial that forces are carried on by */
+enum { COARSE = 52 };                 /* K and J beside it: up to 2, and both of K_ij + J_ji = 1 exact */
 
 /* What the tables of the fixed-point form are made of, and where they go. */
 typedef struct Stages {
@@ -388,10 +389,10 @@ static Pair dot(const Pair *a, const Pair *b, uint32_t first, uint32_t N) {
     return quick_sum(sum, rest);
 }
 
-/* The multiple of 2^-GRID nearest to x. */
-static double on_grid(Pair x) {
-    double hi = ldexp(x.hi, GRID), whole = rint(hi);
-    return ldexp(whole + rint(hi - whole + ldexp(x.lo, GRID)), -GRID);
+/* The multiple of 2^-bits nearest to x. */
+static double on_grid(Pair x, int bits) {
+    double hi = ldexp(x.hi, bits), whole = rint(hi);
+    return ldexp(whole + rint(hi - whole + ldexp(x.lo, bits)), -bits);
 }
 
 /* H_ij = value, i <= j, and the three that it decides. Numbers of the grid that are at most 1: nothing is rounded. */
@@ -409,17 +410,21 @@ static void fill_reach(Stages *g, uint32_t i, uint32_t j) {
     const Pair *Q = g->Q + i * g->s, *share = g->share + j * g->s;
     Pair ci = scaled(g->l->y[i], 0.5), cc = times(ci, scaled(g->l->y[j], 0.5));
     Pair odd = scaled(dot(Q, share, 1, N), -0.25), even = scaled(dot(Q, share, 2, N), -0.25);
-    put_reach(g, i, j, on_grid(plus(plus(ci, scaled(cc, -1)), plus(even, odd))));
-    put_reach(g, i, N - j, on_grid(plus(cc, plus(scaled(even, -1), odd))));
+    put_reach(g, i, j, on_grid(plus(plus(ci, scaled(cc, -1)), plus(even, odd)), GRID));
+    put_reach(g, i, N - j, on_grid(plus(cc, plus(scaled(even, -1), odd)), GRID));
 }
 
 /* J at the nodes i and j of the first half and at their mirror images. */
-static void fill_rate(Stages *g, uint32_t i, uint32_t j) {
+static void fill_rate(Stages *g, uint32_t i, uint32_t j, bool coarse) {
     uint32_t N = g->l->N;
     size_t lanes = g->lanes;
     const Pair *P = g->P + i * g->s, *Q = g->Q + j * g->s, one = {1, 0};
     Pair odd = scaled(dot(P, Q, 1, N), -0.5), even = scaled(dot(P, Q, 2, N), -0.5);
     Pair rest = plus(plus(one, scaled(g->l->y[j], -0.5)), even), same = plus(rest, odd), other = plus(rest, scaled(odd, -1));
+    if (coarse) {
+        same = (Pair){on_grid(same, COARSE), 0};
+        other = (Pair){on_grid(other, COARSE), 0};
+    }
     g->rate[j * lanes + i] = same.hi;
     g->rate[j * lanes + (N - i)] = other.hi;
     g->rate[(N - j) * lanes + i] = plus(one, scaled(other, -1)).hi;
@@ -457,38 +462,57 @@ static void fill_ahead(Stages *g, const double *table, double *ahead) {
     }
 }
 
-/* c, 1 - c, H and J. */
-static void fill_stages(Stages *g, double *end) {
+static void fill_nodes(Stages *g, double *end) {
     uint32_t N = g->l->N;
     for (uint32_t i = 0; i < g->half; i++) {
-        g->node[i] = end[N - i] = on_grid(scaled(g->l->y[i], 0.5));
+        g->node[i] = end[N - i] = on_grid(scaled(g->l->y[i], 0.5), GRID);
         g->node[N - i] = end[i] = 1 - g->node[i];
     }
-    for (uint32_t i = 0; i < g->half; i++)
-        for (uint32_t j = 0; j < g->half; j++) {
-            if (i <= j) fill_reach(g, i, j);
-            fill_rate(g, i, j);
-        }
 }
 
-bool lobatto_stage_tables(uint32_t r, uint32_t lanes, double *node, double *end, double *reach, double *rate,
-                          double *reach_ahead, double *rate_ahead) {
-    double *const table[] = {reach, rate, reach_ahead, rate_ahead};
-    size_t size = ((size_t)r + 2) * lanes * sizeof *reach;
+/* H and J; or K and J. */
+static void fill_stages(Stages *g, bool momenta) {
+    size_t lanes = g->lanes;
+    for (uint32_t i = 0; i < g->half; i++)
+        for (uint32_t j = 0; j < g->half; j++) {
+            if (i <= j && !momenta) fill_reach(g, i, j);
+            fill_rate(g, i, j, momenta);
+        }
+    for (uint32_t i = 0; i < g->s && momenta; i++)
+        for (uint32_t j = 0; j < g->s; j++) g->reach[j * lanes + i] = 1 - g->rate[i * lanes + j];
+}
+
+/* P_N at the nodes. */
+static void fill_legendre(const Stages *g, double *legendre) {
+    uint32_t N = g->l->N;
+    for (uint32_t i = 0; i < g->half; i++) {
+        legendre[N - i] = N % 2 && N - i != i ? -g->l->p[i].hi : g->l->p[i].hi;
+        legendre[i] = g->l->p[i].hi;
+    }
+}
+
+bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageTables *out) {
+    double *const table[] = {out->reach, out->rate, out->reach_ahead, out->rate_ahead};
+    size_t size = ((size_t)r + 2) * lanes * sizeof(double);
     Lobatto l;
     Stages g;
     if (r > LAG_R_MAX || lanes < r + 2 || !lobatto_init(&l, r + 1)) return false;
     bool good = stages_init(&g, &l, lanes);
     if (good) {
         for (size_t i = 0; i < sizeof table / sizeof *table; i++) memset(table[i], 0, size);
-        memset(node, 0, lanes * sizeof *node);
-        g.node = node, g.reach = reach, g.rate = rate;
+        memset(out->node, 0, lanes * sizeof *out->node);
+        g.node = out->node, g.reach = out->reach, g.rate = out->rate;
         find_nodes(&l);
         find_legendre(&g);
-        fill_stages(&g, end);
+        fill_nodes(&g, out->end);
+        fill_stages(&g, momenta);
+        if (momenta) {
+            memset(out->legendre, 0, lanes * sizeof *out->legendre);
+            fill_legendre(&g, out->legendre);
+        }
         find_ahead(&g);
-        fill_ahead(&g, reach, reach_ahead);
-        fill_ahead(&g, rate, rate_ahead);
+        fill_ahead(&g, out->reach, out->reach_ahead);
+        fill_ahead(&g, out->rate, out->rate_ahead);
     }
     stages_free(&g);
     lobatto_free(&l);

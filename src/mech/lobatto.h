@@ -36,10 +36,25 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  *
  * in a few units in the last place of the largest.
  *
- * node [lanes] is c_i, end [s] is 1 - c_j; reach (H), rate (J), reach_ahead (HE) and rate_ahead (JE) are [s, lanes],
- * transposed: i, j stands at [j * lanes + i], and the entries of all stages for one force lie side by side. Those of i >= s
- * are 0. False, with the tables untouched, when r is out of range, lanes < s, or there is no memory. */
-bool lobatto_stage_tables(uint32_t r, uint32_t lanes, double *node, double *end, double *reach, double *rate,
-                          double *reach_ahead, double *rate_ahead);
+ * Where B is not M v, momenta at the nodes come first, and velocities follow from them, pointwise. With f_j = h b_j A_j and
+ * g_j = h b_j v_j,
+ *
+ *     z_i = sum_j K_ij g_j      B_i = pi + sum_j J_ij f_j + beta P_N(x_i)      q' = q + sum_j g_j      pi' = pi + sum_j f_j
+ *
+ * with K_ij = a_ij / b_j = 1 - J_ji, and beta such that v is the derivative of the step's polynomial, of degree N - 1: sum_j
+ * P_N(x_j) g_j = 0. (sum_j b_j D_ji B_j does not see what B has of P_N, which therefore stays free: beta is found with the
+ * rest.) Here the step is symplectic and symmetric if K_ij + J_ji = 1 and J_ij + J_i'j' = 1, which is exact where J is
+ * rounded to multiples of 2^-52.
+ *
+ * node [lanes] is c_i, end [s] is 1 - c_j; reach (H; or K), rate (J), reach_ahead (HE; or KE) and rate_ahead (JE) are
+ * [s, lanes], transposed: i, j stands at [j * lanes + i], and the entries of all stages for one force lie side by side; for
+ * momenta alone, legendre [lanes] is P_N(x_i). Entries of i >= s are 0. False, with the tables untouched, when r is out of
+ * range, lanes < s, or there is no memory. */
+typedef struct StageTables {
+    double *node, *end, *reach, *rate, *reach_ahead, *rate_ahead;
+    double *legendre;
+} StageTables;
+
+bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageTables *out);
 
 #endif

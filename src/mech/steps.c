@@ -1,5 +1,6 @@
-/* steps.c: whole steps by fixed-point iteration, where B = M v with a constant mass matrix M (lag_kernel.h has the
- * formulas). The nodes of a step stand in lanes. Needs A; leaves the tape of LAG_STEPS.
+/* steps.c: whole steps by fixed-point iteration (lag_kernel.h has the formulas), of which a sweep stands here where B = M v
+ * with a constant mass matrix M, else in momenta.c. The nodes of a step stand in lanes. Needs A, B and B_v; leaves the tape
+ * of LAG_STEPS.
  *
  * A step begins with positions and velocities at the nodes from impulses that the step before's are extrapolated to, and
  * with the impulses there. A sweep then finds positions from impulses and new impulses from positions. What impulses change
@@ -12,7 +13,7 @@
  * made of them is not rounded to the state's last bits: f = t + rest, where t is a multiple of a power of two so large that
  * sums of t and of t times the leading bits of 1 - c_j are exact, in any order (Rump, Ogita & Oishi, Accurate floating-point
  * summation I, SIAM J. Sci. Comput. 31, 2008); the other terms are so small that their roundings do not matter. */
-#include "mech/writer.h"
+#include "mech/steps.h"
 
 #include <float.h>
 
@@ -35,62 +36,10 @@ enum { LOUD = 10, NODES_BITS = 8 };
 static const double steps_cut = 1ull << (LAG_END_BITS + LOUD + NODES_BITS);
 _Static_assert(LAG_R_MAX + 2 <= 1 << NODES_BITS, "sums of all nodes are exact");
 
-/* Pieces of LAG_WORK. */
-typedef struct Room {
-    uint32_t size;                     /* [d] of each coordinate */
-    uint32_t measure;                  /* [d] one over the change that is round-off */
-    uint32_t z, v;                     /* [d, l] at the nodes */
-    uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
-    uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
-    uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
-    uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
-    uint32_t f;                        /* [d, l] of several systems: the impulses under way */
-    uint32_t cut, start;               /* [d]; [d, l] what the state's low parts are at the nodes */
-    uint32_t part, rest;               /* [d, l] of impulses */
-    uint32_t low;                      /* [2, d] as q and u */
-} Room;
-
-typedef struct Steps {
-    Writer *w;
-    uint32_t l;
-    bool moving;  /* A depends on v */
-    bool several; /* systems run side by side: each keeps what it has come to while others go on */
-    bool compensated;
-    Room room;
-} Steps;
-
-/* ---- References: outside lanes and in them, coordinate by coordinate ---- */
-
-/* What coordinate k has at `base` in rows of `row`. */
-static TapeRef of(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
-    TapeRef ref = at(array, base + k * row, 0, 0, 0);
-    if (w->looped) ref.stride[w->tape->depth - 1] = row;
-    return ref;
-}
-
-/* The same, at the node whose lane it is. */
-static TapeRef in_lane(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
-    TapeRef ref = of(w, array, base, k, row);
-    ref.stride[0] = 1;
-    return ref;
-}
-
-static TapeValue number(const Steps *s, double value) { return tape_constant(s->w->tape, value); }
-static TapeValue work(const Steps *s, uint32_t base) { return load(s->w, LAG_WORK, base); }
-
-static void keep(const Steps *s, LagArray array, uint32_t base, TapeValue value) {
-    tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
-}
-
 /* Where the sweeps have their impulses. Of several systems those that are at rest go on to be computed, for the others'
  * sake, and what they had come to is kept beside: nothing of a sweep waits for the judgement of the one before. */
 static TapeRef under_way(const Steps *s, uint32_t k) {
     return of(s->w, s->several ? LAG_WORK : LAG_F, s->several ? s->room.f : 0, k, s->l);
-}
-
-/* Of systems side by side, those keep a value for which `mask` is 0. */
-static TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef ref) {
-    return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
 }
 
 static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
@@ -102,7 +51,8 @@ static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(
 static TapeValue size_of(const Steps *s, uint32_t k) {
     Writer *w = s->w;
     TapeValue q = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, LAG_Q, 0, k, 1)));
-    TapeValue u = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, LAG_U, 0, k, 1)));
+    TapeValue u = s->momenta ? momenta_motion(s, k) : tape_load(w->tape, of(w, LAG_U, 0, k, 1));
+    u = tape_unary(w->tape, TAPE_ABS, u);
     return binary(w, TAPE_LARGER, u, binary(w, TAPE_MUL, q, number(s, steps_small)));
 }
 
@@ -226,13 +176,15 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
     emit_forget(&w->emit, begin);
 }
 
-/* Whether the sweeps are at an end. What changes shrink by is known from two of them, to no less than round-off. */
-static TapeValue write_judgement(const Steps *s) {
+/* Whether the sweeps are at an end, the largest change being among room.change, or `beside`. What changes shrink by is known
+ * from two of them, to no less than round-off. */
+static TapeValue write_judgement(const Steps *s, TapeValue beside) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     const Room *room = &s->room;
     TapeValue one = number(s, 1), before = work(s, room->now);
     TapeValue now = tape_most(tape, terms(w, at(LAG_WORK, room->change, 0, 0, 0), 1), w->s);
+    if (s->momenta) now = binary(w, TAPE_LARGER, now, beside);
     TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
     TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
     TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
@@ -241,7 +193,7 @@ static TapeValue write_judgement(const Steps *s) {
     TapeValue left = binary(w, TAPE_MUL, theta, now);
     TapeValue bound = tape_ternary(tape, TAPE_PICK, first, number(s, steps_left_at_once[s->compensated]),
                                    number(s, steps_left[s->compensated]));
-    TapeValue small = binary(w, TAPE_LE, left, bound);
+    TapeValue small = binary(w, TAPE_LE, left, binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), bound));
     TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
     TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
     TapeValue good = either(s, small, ground);
@@ -319,7 +271,12 @@ enum { END_U, END_Q, END_Q_LEADING, END_Q_TRAILING }; /* rows of LAG_STAGE_END *
 
 static State plain_next(const Steps *s, uint32_t k, State now) {
     Writer *w = s->w;
-    TapeValue pushed = sum_up(s, END_U, LAG_F, 0, k), gone = sum_up(s, END_Q, LAG_F, 0, k);
+    TapeValue pushed = sum_up(s, END_U, LAG_F, 0, k);
+    if (s->momenta) {
+        TapeValue moved = sum_up(s, END_U, LAG_F, w->d * s->l, k);
+        return (State){binary(w, TAPE_ADD, now.q, moved), binary(w, TAPE_ADD, now.u, pushed)};
+    }
+    TapeValue gone = sum_up(s, END_Q, LAG_F, 0, k);
     return (State){binary(w, TAPE_ADD, now.q, binary(w, TAPE_ADD, now.u, gone)), binary(w, TAPE_ADD, now.u, pushed)};
 }
 
@@ -417,8 +374,8 @@ static void make_room(Steps *s) {
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
     room->z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
-    room->v = s->moving ? tape_work(tape, d * line) : 0;
-    room->f = s->several ? tape_work(tape, d * line) : 0;
+    room->v = s->moving || s->momenta ? tape_work(tape, d * line) : 0;
+    room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
     if (s->compensated) {
         room->start = tape_work(tape, d * line);
@@ -439,39 +396,64 @@ static void make_room(Steps *s) {
     room->active = room->sweeps + 5;
 }
 
+/* A first sweep, from what the step before is extrapolated to; and sweeps until they are at an end. */
+static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
+    Tape *tape = s->w->tape;
+    if (s->momenta) {
+        momenta_begin(s, m);
+        momenta_sweep(s, m, t, true);
+        write_measure(s);
+    } else {
+        write_measure(s);
+        if (s->compensated) write_starts(s);
+        write_places(s, true);
+        write_impulses(s, t, false);
+    }
+    keep(s, LAG_WORK, s->room.sweeps, number(s, 0));
+    keep(s, LAG_WORK, s->room.now, number(s, 0));
+    tape_repeat(tape);
+    TapeValue beside = 0;
+    if (s->momenta) {
+        beside = momenta_sweep(s, m, t, false);
+    } else {
+        write_places(s, false);
+        write_impulses(s, t, true);
+    }
+    tape_until(tape, write_judgement(s, beside));
+}
+
 void steps_write(Writer *w, bool compensated) {
     Tape *tape = w->tape;
     Steps s = {.w = w,
                .l = lag_lanes(w->s),
                .moving = !w->m->facts.forces_free_of_velocity,
                .several = tape->systems > 1,
-               .compensated = compensated};
+               .compensated = compensated,
+               .momenta = !w->m->facts.mass_times_velocity};
+    Momenta *momenta = NULL;
+    if (s.momenta) w->looped = false; /* there are few coordinates */
     make_room(&s);
     w->t = load(w, LAG_TIME, 0);
     w->h = load(w, LAG_TIME, 1);
     w->inverse_h = binary(w, TAPE_DIV, number(&s, 1), w->h);
     emit_roots(&w->emit, w->m->A, w->d, w->m->state, 2 * w->d + 1); /* what depends on parameters alone */
+    if (s.momenta && !(momenta = momenta_new(&s))) {
+        tape->failed = true;
+        return;
+    }
     if (s.several) {
         keep(&s, LAG_WORK, s.room.alive, number(&s, 1));
         copy_state(&s, false, number(&s, 1));
     }
     tape_repeat(tape);
     TapeValue t = time_now(&s);
-    write_measure(&s);
-    if (compensated) write_starts(&s);
-    write_places(&s, true);
-    write_impulses(&s, t, false);
-    keep(&s, LAG_WORK, s.room.sweeps, number(&s, 0));
-    keep(&s, LAG_WORK, s.room.now, number(&s, 0));
     if (s.several) keep(&s, LAG_WORK, s.room.active, work(&s, s.room.alive));
-    tape_repeat(tape);
-    write_places(&s, false);
-    write_impulses(&s, t, true);
-    tape_until(tape, write_judgement(&s));
+    write_sweeps(&s, momenta, t);
     write_memory(&s);
     TapeValue last = write_count(&s, write_next(&s));
     if (s.several) copy_state(&s, false, work(&s, s.room.alive));
     tape_until(tape, last);
     TapeValue failed = binary(w, TAPE_LE, work(&s, s.room.good), number(&s, 0));
     copy_state(&s, true, s.several ? number(&s, 1) : failed); /* behind the loop: there nothing waits for it */
+    momenta_free(momenta);
 }

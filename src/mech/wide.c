@@ -370,7 +370,8 @@ static TapeValue write_judgement(const Wide *s) {
     TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
     TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, wide_least)), before);
     TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
-    TapeValue small = binary(w, TAPE_LE, binary(w, TAPE_MUL, theta, now), number(s, wide_left));
+    TapeValue left = binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), number(s, wide_left));
+    TapeValue small = binary(w, TAPE_LE, binary(w, TAPE_MUL, theta, now), left);
     TapeValue still = binary(w, TAPE_LE, before, binary(w, TAPE_ADD, now, now));
     TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, wide_noise)), zero);
     ground = tape_ternary(tape, TAPE_PICK, first, zero, ground);

@@ -271,8 +271,19 @@ static const TapeCode tape_code[GRAPH_CODE_COUNT] = {
 #include "../../grammar/ops.def"
 };
 
+/* Sine or cosine of an angle, and with it the other one, which had better be at hand if it is wanted too. */
+static TapeValue circular(Emitter *e, GraphNode node) {
+    NodeId sine = graph_node(e->graph, GRAPH_SIN, node.a, 0), cosine = graph_node(e->graph, GRAPH_COS, node.a, 0);
+    TapeValue s, c;
+    circular_write(e->tape, emit_value(e, node.a), &s, &c);
+    set(e, sine, s);
+    set(e, cosine, c);
+    return node.code == GRAPH_SIN ? s : c;
+}
+
 static TapeValue node_value(Emitter *e, NodeId id) {
     GraphNode node = e->graph->node[id];
+    if (e->written_out && (node.code == GRAPH_SIN || node.code == GRAPH_COS)) return circular(e, node);
     switch (node.code) {
     case GRAPH_CONST: return tape_constant(e->tape, nearest(graph_value(e->graph, id)));
     case GRAPH_PI: return tape_constant(e->tape, 0x1.921fb54442d18p+1);

@@ -18,6 +18,7 @@ typedef struct Emitter {
     uint8_t *inverted; /* by node, EMIT_INVERTED and EMIT_ROOTED: it is divided by more than once, and so once, by its
                           inverse; and its square root is divided by too */
     uint32_t inverted_capacity;
+    bool written_out; /* sines and cosines, of angles up to 2^20 (circular.c), instead of calls */
     TapeValue inside; /* the first operation of the loop at hand: what was written before is at hand in all its rounds */
     struct EmitterSlot *slot; /* operations by (code, operands), so that equal ones are written once */
     uint32_t slots, used;
@@ -38,6 +39,9 @@ void emit_forget(Emitter *emitter, TapeValue from);
 TapeValue emit_value(const Emitter *emitter, NodeId node);
 
 void emitter_free(Emitter *emitter);
+
+/* circular.c: sine and cosine of an angle; NaN where it is larger than 2^20. */
+void circular_write(Tape *tape, TapeValue angle, TapeValue *sine, TapeValue *cosine);
 
 /* trim.c: removes the operations that nothing stored depends on. */
 void tape_trim(Tape *tape);

@@ -302,6 +302,7 @@ static const char *const array_text[LAG_ARRAY_COUNT] = {
     [LAG_STIFFNESS] = "STIFFNESS",
     [LAG_STAGE_NODE] = "STAGE_NODE",
     [LAG_STAGE_END] = "STAGE_END",
+    [LAG_LEGENDRE] = "LEGENDRE",
     [LAG_REACH] = "REACH",
     [LAG_RATE] = "RATE",
     [LAG_REACH_AHEAD] = "REACH_AHEAD",

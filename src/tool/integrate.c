@@ -230,6 +230,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
     char why[TOOL_WHY];
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
     if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
+    if (chosen) lag_integrator_slack(it, choice.slack);
     run(tool, &(Run){s, kernel, it, chosen ? &choice : NULL, steps}, &keep, wants.energy);
     lag_integrator_free(it);
     return true;

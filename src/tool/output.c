@@ -101,6 +101,8 @@ static void json_choice(const Tool *tool, const LagChoice *choice) {
     json_number(stdout, choice->dt);
     fputs(",\"error_expected\":", stdout);
     json_number(stdout, choice->error);
+    fputs(",\"slack\":", stdout);
+    json_number(stdout, choice->slack);
 }
 
 static void json_run(const Tool *tool, const LagReport *report, const LagChoice *choice, LagStatus status,

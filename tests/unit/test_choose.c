@@ -35,12 +35,13 @@ static LagChoiceAsk ask_of(const Harness *h, const struct System *s, double tol)
 }
 
 /* Each `every`-th of so many steps to the end. */
-static double *path_of(const Harness *h, const struct System *s, uint32_t r, uint64_t steps, uint64_t every) {
+static double *path_of(const Harness *h, const struct System *s, uint32_t r, double slack, uint64_t steps, uint64_t every) {
     const LagKernel *kernel;
     LagIntegrator *it;
     CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, LAG_BACKEND_AUTO, &kernel), LAG_OK);
     CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), LAG_OK);
     lag_integrator_parameters(it, harness_parameters(h));
+    CU_ASSERT_EQUAL(lag_integrator_slack(it, slack), LAG_OK);
     CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0, s->q, s->pi), LAG_OK);
     double *q = calloc(steps / every * lag_model_dof(h->model), sizeof *q);
     CU_ASSERT_PTR_NOT_NULL_FATAL(q);
@@ -54,8 +55,8 @@ static double *path_of(const Harness *h, const struct System *s, uint32_t r, uin
 static double error_of(const Harness *h, const struct System *s, const LagChoice *choice) {
     uint32_t d = lag_model_dof(h->model);
     uint64_t times = (uint64_t)ceil(fabs(s->end) / s->fine / (double)choice->steps) + 1;
-    double *q = path_of(h, s, choice->r, choice->steps, 1), worst = 0;
-    double *truth = path_of(h, s, choice->r == 14 ? 16 : 14, times * choice->steps, times);
+    double *q = path_of(h, s, choice->r, choice->slack, choice->steps, 1), worst = 0;
+    double *truth = path_of(h, s, choice->r == 14 ? 16 : 14, 1, times * choice->steps, times);
     for (uint32_t k = 0; k < d; k++) {
         double size = fabs(s->q[k]), off = 0;
         for (size_t i = k; i < choice->steps * d; i += d)

@@ -32,8 +32,13 @@ static Stages stages_of(uint32_t r, uint32_t lanes) {
     for (size_t i = 0; i < all; i++) t.block[i] = UNTOUCHED;
     t.node = t.block, t.end = t.node + lanes + 1, t.table[0] = t.end + s + 1;
     for (size_t k = 1; k < TABLES; k++) t.table[k] = t.table[k - 1] + size;
-    CU_ASSERT(lobatto_stage_tables(r, lanes, t.node, t.end, t.table[REACH], t.table[RATE], t.table[REACH_AHEAD],
-                                   t.table[RATE_AHEAD]));
+    const StageTables out = {.node = t.node,
+                             .end = t.end,
+                             .reach = t.table[REACH],
+                             .rate = t.table[RATE],
+                             .reach_ahead = t.table[REACH_AHEAD],
+                             .rate_ahead = t.table[RATE_AHEAD]};
+    CU_ASSERT(lobatto_stage_tables(r, lanes, false, &out));
     CU_ASSERT_EQUAL(t.node[lanes], UNTOUCHED);
     CU_ASSERT_EQUAL(t.end[s], UNTOUCHED);
     for (size_t k = 0; k < TABLES; k++) CU_ASSERT_EQUAL(t.table[k][size - 1], UNTOUCHED);
@@ -334,11 +339,41 @@ static void test_lanes(void) {
     }
 }
 
+/* The tables of steps whose momentum is no mass times velocity: near the others' J, and exact in what makes the step
+ * symplectic and symmetric. */
+static void test_momenta(void) {
+    static const uint32_t rs[] = {0, 1, 2, 3, 5, 8, 16, 40, LAG_R_MAX};
+    for (size_t n = 0; n < sizeof rs / sizeof *rs; n++) {
+        uint32_t r = rs[n], s = r + 2, lanes = lag_lanes(s), last = s - 1;
+        Stages plain = stages_of(r, lanes);
+        size_t size = (size_t)s * lanes;
+        double *block = calloc(4 * size + 3 * lanes, sizeof *block), *J = block + size, *P = block + 4 * size, even = 0;
+        const StageTables out = {P + lanes, P + 2 * lanes, block, J, block + 2 * size, block + 3 * size, P};
+        uint32_t wrong = 0;
+        CU_ASSERT(lobatto_stage_tables(r, lanes, true, &out));
+        for (uint32_t j = 0; j < s; j++) {
+            for (uint32_t i = 0; i < s; i++) {
+                double ij = J[j * lanes + i];
+                wrong += block[i * lanes + j] + ij != 1 || J[(last - j) * lanes + (last - i)] + ij != 1;
+                wrong += fabs(ij - plain.table[RATE][j * lanes + i]) > GRID;
+            }
+            wrong += P[last - j] != (s % 2 ? P[j] : -P[j]);
+            even += plain.weight[j] * P[j] * P[j];
+        }
+        CU_ASSERT_EQUAL(wrong, 0);
+        CU_ASSERT_EQUAL(P[last], 1);
+        CU_ASSERT_DOUBLE_EQUAL(even * (r + 1), 1, 1e-14); /* of the Legendre polynomial of degree r + 1, by the rule */
+        free(plain.block);
+        free(block);
+    }
+}
+
 static void test_range(void) {
     double x[TABLES + 2] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
     static const uint32_t bad[][2] = {{LAG_R_MAX + 1, LAG_R_MAX + 3}, {UINT32_MAX, UINT32_MAX}, {0, 1}, {8, 9}, {3, 0}};
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++)
-        CU_ASSERT(!lobatto_stage_tables(bad[n][0], bad[n][1], x, x + 1, x + 2, x + 3, x + 4, x + 5));
+        CU_ASSERT(
+            !lobatto_stage_tables(bad[n][0], bad[n][1], false, &(StageTables){x, x + 1, x + 2, x + 3, x + 4, x + 5, NULL}));
     for (size_t i = 0; i < TABLES + 2; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
 }
 
@@ -349,6 +384,7 @@ void suite_stages(void) {
                                       {"references", test_golden},
                                       {"definition", test_definition},
                                       {"lanes", test_lanes},
+                                      {"momenta", test_momenta},
                                       {"range", test_range},
                                       {0}});
 }

@@ -20,9 +20,16 @@ static const struct {
     {"b = 0.1; (xd^2 + yd^2 + zd^2)/2 - x^4 - (y - x)^4 - exp(z^2/9) - b*(xd_p^3*x_m + yd_p*xd_p*y_m) + sin(t)*z", 3, true},
     {"(ad^2 + ad*bd + 2*bd^2)/2 - cosh(a) - (a - b)^4/3 - b^2 - 0.1*(ad_p*a_m + bd_p*b_m)", 2, true},
     {"c = 0.3; xd^2/2 + 3*yd^2/2 - x^2/2 - y^2*(1 + c*sin(t))", 2, true},
-    {"B = 2; (xd^2 + yd^2)/2 + B*(x*yd - y*xd)/2 - x^4/4", 2, false}, /* its momentum is not M v alone */
-    {"(1 + q^2)*qd^2/2 - q^2/2", 1, false},
-    {"(2 + sin(t))*qd^2/2 - q^4/4", 1, false},
+    /* what is not M v with M constant alone: a momentum with a field in it, a mass that varies with q or t, velocities in
+     * the mass, velocities in all that there is, pendulums hung from one another */
+    {"B = 2; (xd^2 + yd^2)/2 + B*(x*yd - y*xd)/2 - x^4/4", 2, true},
+    {"(1 + q^2)*qd^2/2 - q^2/2", 1, true},
+    {"(2 + sin(t))*qd^2/2 - q^4/4", 1, true},
+    {"c = 4; -c^2*sqrt(1 - (xd^2 + yd^2)/c^2) - (x^2 + y^2)/2 - 0.1*xd_p*x_m", 2, true},
+    {"qd^2/2 + qd^4/12 + q*qd*t - q^2/2 - 0.2*qd_p^3*q_m", 1, true},
+    {"g = 2; ad^2 + bd^2/2 + ad*bd*cos(a - b) + g*(2*cos(a) + cos(b)) - 0.1*t*ad_p*a_m", 2, true},
+    {"xd^2*(2 + cos(y)) + yd^2*(2 + x^2) + zd^2 + x*yd*zd/2 + sin(x)*xd*zd/2 - x^2 - y^2 - z^4", 3, true},
+    {"ad*bd*(2 + cos(a)) - a*b", 2, false}, /* no entry of M is on its diagonal */
 };
 enum { SYSTEMS = sizeof system_list / sizeof *system_list };
 

@@ -1,0 +1,77 @@
+/* steps.h: what steps.c and momenta.c write whole steps with, between themselves. */
+#ifndef LAG_MECH_STEPS_H
+#define LAG_MECH_STEPS_H
+
+#include "mech/writer.h"
+
+/* Pieces of LAG_WORK. */
+typedef struct Room {
+    uint32_t size;                     /* [d] of each coordinate */
+    uint32_t measure;                  /* [d] one over the change that is round-off */
+    uint32_t z, v;                     /* [d, l] at the nodes */
+    uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
+    uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
+    uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
+    uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
+    uint32_t f;                        /* [d, l] of several systems: the impulses under way */
+    uint32_t cut, start;               /* [d]; [d, l] what the state's low parts are at the nodes */
+    uint32_t part, rest;               /* [d, l] of impulses */
+    uint32_t low;                      /* [2, d] as q and u */
+    uint32_t beta;                     /* [d] of momenta.c, as what follows */
+    uint32_t between, pushed;          /* [d, l] velocities and impulses within a sweep */
+    uint32_t factors;                  /* [d, d, l] of M: L below its diagonal, U above, and U's inverted diagonal */
+    uint32_t mass, middle;             /* [d, d, l] M, which is looked at in one lane; that lane */
+    uint32_t kept;                     /* [kept, l] what does not depend on velocities */
+} Room;
+
+typedef struct Steps {
+    Writer *w;
+    uint32_t l;
+    bool moving;  /* A depends on v */
+    bool several; /* systems run side by side: each keeps what it has come to while others go on */
+    bool compensated;
+    bool momenta; /* B is not M v, M constant */
+    Room room;
+} Steps;
+
+/* ---- References: outside lanes and in them, coordinate by coordinate ---- */
+
+/* What coordinate k has at `base` in rows of `row`. */
+static inline TapeRef of(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
+    TapeRef ref = at(array, base + k * row, 0, 0, 0);
+    if (w->looped) ref.stride[w->tape->depth - 1] = row;
+    return ref;
+}
+
+/* The same, at the node whose lane it is. */
+static inline TapeRef in_lane(const Writer *w, LagArray array, uint32_t base, uint32_t k, uint32_t row) {
+    TapeRef ref = of(w, array, base, k, row);
+    ref.stride[0] = 1;
+    return ref;
+}
+
+static inline TapeValue number(const Steps *s, double value) { return tape_constant(s->w->tape, value); }
+static inline TapeValue work(const Steps *s, uint32_t base) { return load(s->w, LAG_WORK, base); }
+
+static inline void keep(const Steps *s, LagArray array, uint32_t base, TapeValue value) {
+    tape_store(s->w->tape, at(array, base, 0, 0, 0), value);
+}
+
+/* Of systems side by side, those keep a value for which `mask` is 0. */
+static inline TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef ref) {
+    return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
+}
+
+/* momenta.c, in the order of their calls. First: room for the rest, and what does not depend on the step. Before each step:
+ * beta. Then sweeps, the first from what the step before is extrapolated to; each of the others leaves velocities' changes
+ * in room.change, and gives back the largest there may be beside them. After the first: what a coordinate moves by in a
+ * step, or more, as far as round-off goes. */
+typedef struct Momenta Momenta;
+
+Momenta *momenta_new(Steps *s); /* NULL when out of memory */
+void momenta_begin(const Steps *s, const Momenta *m);
+TapeValue momenta_sweep(const Steps *s, Momenta *m, TapeValue t, bool first);
+TapeValue momenta_motion(const Steps *s, uint32_t k);
+void momenta_free(Momenta *m);
+
+#endif
