@@ -358,9 +358,9 @@ typedef struct LagReport {
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
     LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M, diagonal or of 16 coordinates at most; or any B of so many: by
-                        fixed-point iteration; and by Newton's method where that does not converge. Where the kernel is
-                        wide (lag_kernel.h) there is no Newton's method: such a step is LAG_ERROR_SWEEPS, and
-                        LAG_METHOD_NEWTON is refused with LAG_ERROR_LIMIT */
+                        fixed-point iteration; and by Newton's method where that does not converge. Where the kernel is wide
+                        (lag_kernel.h) there is no Newton's method: such a step is LAG_ERROR_SWEEPS, and LAG_METHOD_NEWTON is
+                        refused with LAG_ERROR_LIMIT */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
                         long runs go by its powers, with the same bits however they are shared out among calls and
                         whatever rows are kept; the first step after a start or a change of either is still Newton's */

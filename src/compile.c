@@ -138,8 +138,7 @@ static LagStatus make_tapes(LagModel *model, ModelKernel *k, uint32_t r) {
 
 NativeJob compile_job(const ModelKernel *k, const Tape *tape[LAG_ROUTINE_COUNT]) {
     bool wide = lag_kernel_is_wide(&k->kernel);
-    for (int i = 0; i < LAG_ROUTINE_COUNT; i++)
-        tape[i] = k->tape[i].count && (!wide || i == LAG_STEPS) ? &k->tape[i] : NULL;
+    for (int i = 0; i < LAG_ROUTINE_COUNT; i++) tape[i] = k->tape[i].count && (!wide || i == LAG_STEPS) ? &k->tape[i] : NULL;
     return (NativeJob){tape, compile_routine_name, LAG_ROUTINE_COUNT, k->kernel.table, k->kernel.size};
 }
 

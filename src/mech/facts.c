@@ -282,12 +282,13 @@ static bool has_pivots(const Mechanics *m) {
 
 static bool iterates(const Mechanics *m) {
     const LagFacts *f = &m->facts;
-    if (f->affine || (f->mass_times_velocity && f->diagonal_mass)) return !f->affine;
+    if (f->affine) return false;
+    if (f->mass_times_velocity && f->diagonal_mass) return true;
     return m->dof <= DENSE_MOST && (f->mass_times_velocity || has_pivots(m));
 }
 
 static bool can_be_wide(const Mechanics *m) {
-    return m->facts.iterates && m->facts.mass_times_velocity && m->facts.diagonal_mass;
+    return m->facts.iterates && m->facts.diagonal_mass && m->facts.mass_times_velocity;
 }
 
 bool mechanics_is_wide(const Mechanics *m, uint32_t r) {

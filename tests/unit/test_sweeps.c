@@ -152,6 +152,60 @@ static void test_same_bits(void) {
     }
 }
 
+/* What may be missing of steps: fewer sweeps, and an end that is as near as was said. The same in a batch. */
+static void test_slack(void) {
+    enum { TAKEN = 50 };
+    const double slack = 1e9, h = 0.1;
+    for (int i = 0; i < SYSTEMS; i++) {
+        if (!system_list[i].sweeps) continue;
+        Harness harness = harness_read(system_list[i].text);
+        const LagKernel *kernel = kernel_of(&harness, 6, LAG_BACKEND_LLVM);
+        const double *c = harness_parameters(&harness);
+        double exact[2 * DOF] = {0}, loose[2 * DOF] = {0}, q[DOF], pi[DOF];
+        uint64_t sweeps[2];
+        for (int way = 0; way < 2; way++) {
+            LagReport report;
+            LagIntegrator *it = begin(kernel, LAG_METHOD_GGL, c);
+            CU_ASSERT_EQUAL(lag_integrator_slack(it, way ? slack : 1), LAG_OK);
+            CU_ASSERT_EQUAL(lag_integrator_advance(it, h, TAKEN, 1, NULL), LAG_OK);
+            state_of(it, way ? loose : exact);
+            lag_integrator_report(it, &report);
+            sweeps[way] = report.sweeps;
+            lag_integrator_free(it);
+        }
+        CU_ASSERT(sweeps[1] < sweeps[0]);
+        double worst = apart(loose, exact);
+        CU_ASSERT(worst > 0 && worst < 100 * TAKEN * slack * LAG_SLACK_UNIT); /* errors grow */
+        LagBatch *batch;
+        CU_ASSERT_EQUAL_FATAL(lag_batch_new(kernel, LAG_METHOD_GGL, 1, 1, &batch), LAG_OK);
+        lag_batch_parameters(batch, c);
+        CU_ASSERT_EQUAL(lag_batch_slack(batch, slack), LAG_OK);
+        CU_ASSERT_EQUAL(lag_batch_start(batch, 0.5, start_q, start_pi), LAG_OK);
+        CU_ASSERT_EQUAL(lag_batch_advance(batch, h, TAKEN, 1, NULL), LAG_OK);
+        lag_batch_state(batch, q, pi, NULL);
+        CU_ASSERT(memcmp(q, loose, system_list[i].dof * sizeof *q) == 0);
+        CU_ASSERT(memcmp(pi, loose + DOF, system_list[i].dof * sizeof *pi) == 0);
+        lag_batch_free(batch);
+        harness_free(&harness);
+    }
+}
+
+static void test_slack_refused(void) {
+    static const double bad[] = {0, -1, 0.5, INFINITY, NAN};
+    Harness h = harness_read(system_list[0].text);
+    const LagKernel *kernel = kernel_of(&h, 2, LAG_BACKEND_INTERPRETER);
+    LagIntegrator *it = begin(kernel, LAG_METHOD_GGL, harness_parameters(&h));
+    LagBatch *batch;
+    CU_ASSERT_EQUAL_FATAL(lag_batch_new(kernel, LAG_METHOD_GGL, 2, 1, &batch), LAG_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CU_ASSERT_EQUAL(lag_integrator_slack(it, bad[i]), LAG_ERROR_ARGUMENT);
+        CU_ASSERT_EQUAL(lag_batch_slack(batch, bad[i]), LAG_ERROR_ARGUMENT);
+    }
+    lag_batch_free(batch);
+    lag_integrator_free(it);
+    harness_free(&h);
+}
+
 /* ---- Batches ---- */
 
 enum { SYSTEMS_MOST = 64, STEPS = 40, EVERY = 3, ROWS = STEPS / EVERY };
@@ -276,6 +330,8 @@ void suite_sweeps(void) {
     suite_add("sweeps", (SuiteTest[]){{"the same map as Newton's", test_same_map},
                                       {"hard steps", test_hard},
                                       {"the same bits", test_same_bits},
+                                      {"slack", test_slack},
+                                      {"slack refused", test_slack_refused},
                                       {"batches", test_batches},
                                       {"hard batches", test_hard_batches},
                                       {"arguments of batches", test_arguments},
