@@ -349,9 +349,11 @@ static uint64_t affine_most(const LagIntegrator *it, uint64_t left, const Keep *
 
 /* By sweeps, until a row is to be kept, and not for long: then better programs may be there. */
 static uint64_t sweeps_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
-    enum { PIECE_MOST = 1000, PIECE_IMPROVING = 64, PIECE_UNKNOWNS = 20000 };
+    enum { PIECE_MOST = 1000, PIECE_IMPROVING = 64, PIECE_UNKNOWNS = 20000, PIECE_WIDE = 200000 };
     uint64_t piece = it->frame.kernel->improve ? PIECE_IMPROVING : PIECE_MOST;
-    if (piece > PIECE_UNKNOWNS / it->frame.n) piece = PIECE_UNKNOWNS / it->frame.n + 1;
+    uint32_t unknowns =
+        lag_kernel_is_wide(it->frame.kernel) ? PIECE_WIDE : PIECE_UNKNOWNS; /* those copy the state at each */
+    if (piece > unknowns / it->frame.n) piece = unknowns / it->frame.n + 1;
     if (piece > left) piece = left;
     return keep->next < piece ? keep->next : piece;
 }

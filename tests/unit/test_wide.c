@@ -17,7 +17,7 @@ static const struct {
     bool uneven; /* bonds of several strengths */
 } system_list[] = {
     {"", "- (s^2/2 + a*s^3/3 + b*s^4/4)", false},
-    {"- x^4/4 + g*x + x*sin(w*t)/9", "- s^2/2", false},
+    {"- x^4/4 + g*x + cos(x)/2 + x*sin(w*t)/9", "- s^2/2", false},
     {"- 0.02*xd_p*x_m", "- s^2/2 - b*s^4", false},           /* with velocities: the nodes stand in lanes */
     {"", "- exp(s) - exp(-s)*c", true},                      /* few are like the next: the same */
     {"- x^2*c/3", "- c*(s^2/2 + a*s^3/3) + s^4*c/50", true}, /* alike but for a factor */
