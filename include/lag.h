@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 3 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 4 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -505,6 +505,102 @@ LAG_API void lag_batch_cancel(LagBatch *batch);
 
 /* The state of all: q[systems, d], pi[systems, d], status[systems]; each may be NULL. */
 LAG_API void lag_batch_state(const LagBatch *batch, double *q, double *pi, LagStatus *status);
+
+/* ---- Losses and gradients ----
+ *
+ * How far a motion is from one that was observed, and the exact derivatives of that in parameters and starts: of the
+ * discrete motion, by the implicit function theorem on each step as it was solved, and the discrete adjoint back through the
+ * steps (one run forth and one back for all derivatives together). Nothing is differenced, and no iteration differentiated.
+ */
+
+typedef enum LagLossKind {
+    LAG_LOSS_L2,    /* (sum w e^2)^(1/2), eq. 28; its derivative at 0 is taken as 0 */
+    LAG_LOSS_MSE,   /* mean of w e^2 */
+    LAG_LOSS_MAE,   /* mean of w |e|; at 0 as abs */
+    LAG_LOSS_HUBER, /* mean of w e^2/2 where |e| <= delta, of w delta (|e| - delta/2) beyond */
+    LAG_LOSS_LP,    /* (sum w |e|^p)^(1/p) */
+    LAG_LOSSES
+} LagLossKind;
+
+/* What is asked of a parameter c. A penalty is added to the loss where it is not so: 20 (c - value + 0.1)^2 below value -
+ * 0.1 for AT_LEAST (eq. 29), and 20 (c - value - 0.1)^2 below value + 0.1 for ABOVE, which keeps c off the value; AT_MOST
+ * and BELOW are their mirror images. A fit keeps to the value itself. */
+typedef enum LagBoundKind {
+    LAG_BOUND_AT_LEAST,
+    LAG_BOUND_ABOVE,
+    LAG_BOUND_AT_MOST,
+    LAG_BOUND_BELOW,
+    LAG_BOUNDS
+} LagBoundKind;
+
+typedef struct LagBound {
+    uint32_t parameter;
+    LagBoundKind kind;
+    double value;
+} LagBound;
+
+/* The loss is alpha times that of all coordinates' errors e = motion - observation, and beta times that of all momenta's,
+ * and the bounds' penalties. */
+typedef struct LagLoss {
+    LagLossKind kind;
+    double alpha, beta;
+    double delta; /* above 0: LAG_LOSS_HUBER */
+    double p;     /* 1 or more: LAG_LOSS_LP */
+    double cap;   /* above 0, or 0 for none: a loss L above cap/2 counts as cap - cap^2/(4 L); what is not finite, or has
+                     no motion that far, as cap, its derivatives as 0. So all is finite whatever the parameters */
+    const double *weight; /* w of each coordinate, then of each momentum, [2 d]; or NULL: 1 */
+    uint32_t bounds;
+    const LagBound *bound; /* [bounds] */
+} LagLoss;
+
+/* Observations: rows at the times t [rows], in the order in which the motion goes by, none before its start or behind its
+ * last step. A time within 1e-9 of a step's end is that; one inside a step is looked up on the step's own polynomial (of the
+ * coordinates through the nodes; for the momenta, of what the forces at the nodes have added up to). NaN is a value that was
+ * not observed. */
+typedef struct LagSeen {
+    size_t rows;
+    const double *t;
+    const double *q, *pi; /* [systems, rows, d]; NULL: not observed at all */
+} LagSeen;
+
+typedef struct LagGradientAsk {
+    double t, h;          /* the start, and the step (not 0) */
+    uint64_t steps;       /* as many are taken as the rows want, and no more than these */
+    const double *c;      /* parameters [systems, m]; may be NULL where m is 0 */
+    const double *q;      /* starts: coordinates [systems, d], */
+    const double *pi, *v; /* and momenta or velocities [systems, d], the other being NULL; pi = B(q, v, t) then depends on
+                             parameters, and so do their derivatives */
+    LagSeen seen;
+    const LagLoss *loss;
+    bool sparing; /* memory in proportion to the root of the steps, for a second run forth. So it is too where the steps
+                     would take more than 64 MiB. The bits are the same */
+} LagGradientAsk;
+
+/* Where results go; any may be NULL. */
+typedef struct LagGradientOut {
+    double *loss;      /* [systems]; NaN where a step failed, and there is no cap */
+    double *c;         /* d loss / d c, [systems, m] */
+    double *q;         /* d loss / d q at the start, [systems, d], at fixed pi or v, whichever was given */
+    double *rate;      /* d loss / d pi, or d v, whichever was given, [systems, d] */
+    LagStatus *status; /* [systems] LAG_OK; or why there is no motion to the end, whatever the cap has made of that */
+} LagGradientOut;
+
+typedef struct LagGradient LagGradient;
+
+/* Room to differentiate so many systems of a kernel at once, on so many threads (0: one for each CPU), which are started
+ * here and wait between calls. Each system has the same bits whatever the others, their number and the threads.
+ * LAG_ERROR_LIMIT where d times m is beyond 4,000,000. The kernel must outlive it; it serves one thread at a time. The
+ * caller frees it with lag_gradient_free (NULL allowed). */
+LAG_API LagStatus lag_gradient_new(const LagKernel *kernel, size_t systems, uint32_t threads, LagGradient **gradient);
+LAG_API void lag_gradient_free(LagGradient *gradient);
+
+/* Losses and derivatives of all systems. LAG_OK; or, outputs being written all the same, the first status of a system whose
+ * loss is not finite. LAG_ERROR_ARGUMENT, with nothing written: a number of `ask` out of its range, or a row outside the
+ * motion. It allocates where there are more steps or rows than at any time before. */
+LAG_API LagStatus lag_gradient_run(LagGradient *gradient, const LagGradientAsk *ask, const LagGradientOut *out);
+
+/* Cancels the run under way, or else the next: LAG_INTERRUPTED. From any thread or from a signal's handler. */
+LAG_API void lag_gradient_cancel(LagGradient *gradient);
 
 #ifdef __cplusplus
 }

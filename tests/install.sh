@@ -28,6 +28,6 @@ find "$root" -name lag.1 | grep -q man1
 grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
 python=python3
 "$python" -c "import numpy" 2>/dev/null || python=/usr/bin/python3
-"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.3')" >"$root/out"
+"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.4')" >"$root/out"
 tail -n 3 "$root/out"
 grep -q "embed.py:1:14: unknown function 'sine'" "$root/out"

@@ -90,6 +90,7 @@ int main(int argc, char **argv) {
     suite_choose();
     suite_session();
     suite_tiers();
+    suite_gradient();
     suite_golden();
     suite_laws();
     suite_random();
