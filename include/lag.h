@@ -142,6 +142,12 @@ typedef enum LagVerb {
     LAG_VERB_PLOT, /* plot:               item[0] is what the columns are drawn against, then the columns (items of kind
                       TIME, COORDINATE, MOMENTUM, ENERGY), then files of the same columns (FILE); word is the picture's
                       file, or NULL */
+    LAG_VERB_DATA, /* data "FILE":        word is the file's name */
+    LAG_VERB_LOSS, /* loss KIND:          item[0] of kind LOSS; then ALPHA, BETA, DELTA, P, CAP, and COORDINATE or MOMENTUM:
+                      the weight of a column */
+    LAG_VERB_CONSTRAIN, /* constrain:          items of kind BOUND */
+    LAG_VERB_GRADIENT,  /* gradient:           items of kind PARAMETER, COORDINATE, VELOCITY, MOMENTUM */
+    LAG_VERB_FIT,       /* fit:                the same */
 } LagVerb;
 
 typedef enum LagItemKind {
@@ -158,7 +164,15 @@ typedef enum LagItemKind {
     LAG_ITEM_TOL,
     LAG_ITEM_METHOD, /* index: a LagMethod */
     LAG_ITEM_ENERGY,
-    LAG_ITEM_FILE, /* text: its name */
+    LAG_ITEM_FILE,      /* text: its name */
+    LAG_ITEM_PARAMETER, /* index: which parameter of the model */
+    LAG_ITEM_LOSS,      /* index: a LagLossKind */
+    LAG_ITEM_ALPHA,
+    LAG_ITEM_BETA,
+    LAG_ITEM_DELTA,
+    LAG_ITEM_P,
+    LAG_ITEM_CAP,
+    LAG_ITEM_BOUND, /* index: which parameter; bound: a LagBoundKind */
 } LagItemKind;
 
 typedef struct LagItem {
@@ -166,6 +180,7 @@ typedef struct LagItem {
     uint32_t index;      /* see kind */
     uint32_t expression; /* for lag_program_value */
     const char *text;    /* see kind, or NULL */
+    uint32_t bound;      /* see kind */
 } LagItem;
 
 /* One statement of a program, checked. Everything it points at belongs to the program. */
@@ -233,6 +248,11 @@ LAG_API void lag_table_free(LagTable *table);
 /* Both are at least 1. */
 LAG_API size_t lag_table_rows(const LagTable *table);
 LAG_API uint32_t lag_table_columns(const LagTable *table);
+
+/* The same, and besides whether the table holds observations of the model's motion: a column t, sorted, without gaps; and
+ * columns of coordinates or momenta pi_NAME. Others are not used, and get a warning. */
+LAG_API LagStatus lag_table_read_motion(LagSession *session, const LagModel *model, const char *file, const char *text,
+                                        size_t size, LagTable **table);
 
 #define LAG_COLUMN_NONE UINT32_MAX
 

@@ -226,15 +226,14 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f, bool fixed) {
     return it.lost;
 }
 
-/* The inverse of R_z at the solution, and the impulse there. */
-FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, bool again) {
-    if (!fixed) {
-        Set alive = FLOW(alive)(f);
-        FLOW(run)(f->slopes.jacobian, f->array);
-        FLOW(invert)(f, &alive);
-    } else if (again) {
-        FLOW(run)(f->slopes.residual, f->array);
-    }
+/* The inverse of R_z at the solution, and the impulse there. Where the inverse is the same everywhere, it is there already,
+ * but for the systems of `hard`. */
+FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, const Set *hard) {
+    Set wanted = FLOW(alive)(f);
+    if (fixed && !FLOW(some)(hard)) return;
+    for (uint32_t part = 0; part < PARTS && fixed; part++) wanted.part[part] &= hard->part[part];
+    FLOW(run)(f->slopes.jacobian, f->array);
+    FLOW(invert)(f, &wanted);
 }
 
 /* The next state of a part, for the systems of `alive`; those where it is not finite are left as they are, and given back.
@@ -265,7 +264,7 @@ FLOW_TARGET static void FLOW(step)(Flow *f, double t, double h) {
     bool again = FLOW(some)(&hard);
     for (uint32_t lane = 0; lane < FLOW_SYSTEMS && again; lane++)
         if (FLOW(has)(hard.part, lane)) f->status[lane] = flow_step_alone(f, lane, t, h);
-    FLOW(settle)(f, fixed, again);
+    FLOW(settle)(f, fixed, &hard);
     const Set alive = FLOW(alive)(f);
     for (uint32_t part = 0; part < PARTS; part++) fell.part[part] = FLOW(commit)(f, part, alive.part[part]);
     bool lost = FLOW(some)(&fell);
