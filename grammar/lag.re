@@ -12,7 +12,7 @@ static const struct {
 } reserved[] = {
     {"lagrangian", LAGRANGIAN}, {"coord", COORD},   {"param", PARAM},     {"start", START},   {"integrate", INTEGRATE},
     {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", PLOT},   {"data", DATA},
-    {"loss", LOSS},             {"constrain", CONSTRAIN}, {"gradient", GRADIENT}, {"fit", ABSENT}, {"prior", ABSENT},
+    {"loss", LOSS},             {"constrain", CONSTRAIN}, {"gradient", GRADIENT}, {"fit", FIT}, {"prior", ABSENT},
     {"train", ABSENT},          {"predict", ABSENT},
 };
 

@@ -6,6 +6,7 @@
 #include "loss.h"
 #include "record.h"
 #include "start.h"
+#include "tangent.h"
 
 #include "../solve/flush.h"
 #include "../solve/linear.h"
@@ -212,11 +213,10 @@ static void run_group(void *user, uint32_t member, size_t number) {
 
 /* ---- The face ---- */
 
-static bool fits(const LagGradient *g, const LagGradientAsk *ask) {
-    if (!ask || !ask->loss || !ask->q || !(ask->pi ? !ask->v : ask->v != NULL)) return false;
+static bool has_motion(const LagGradient *g, const LagGradientAsk *ask) {
+    if (!ask || !ask->q || !(ask->pi ? !ask->v : ask->v != NULL)) return false;
     if (g->kernel->parameter_count && !ask->c) return false;
-    if (!isfinite(ask->t) || !isfinite(ask->h) || ask->h == 0 || (ask->seen.rows && !ask->seen.t)) return false;
-    return loss_fits(ask->loss, g->kernel->dof, g->kernel->parameter_count);
+    return isfinite(ask->t) && isfinite(ask->h) && ask->h != 0 && (!ask->seen.rows || ask->seen.t);
 }
 
 /* Several systems side by side, where there is code for it. */
@@ -229,7 +229,8 @@ static void choose_width(LagGradient *g) {
 }
 
 LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagGradientOut *out) {
-    if (!out || !fits(g, ask)) return LAG_ERROR_ARGUMENT;
+    if (!out || !has_motion(g, ask) || !ask->loss) return LAG_ERROR_ARGUMENT;
+    if (!loss_fits(ask->loss, g->kernel->dof, g->kernel->parameter_count)) return LAG_ERROR_ARGUMENT;
     LagStatus status = sights_find(&g->sights, g->kernel, ask->t, ask->h, ask->steps, ask->seen.rows, ask->seen.t);
     if (status == LAG_OK) {
         g->ask = ask;
@@ -243,6 +244,36 @@ LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagG
     if (atomic_exchange(&g->cancelled, false)) return LAG_INTERRUPTED;
     for (size_t i = 0; i < g->systems && status == LAG_OK; i++)
         if (g->lost[i]) status = g->status[i] == LAG_OK ? LAG_ERROR_NOT_FINITE : g->status[i];
+    return status;
+}
+
+static bool are_unknowns(const LagKernel *kernel, uint32_t count, const LagUnknown *unknown) {
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t most = unknown[i].kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof;
+        if ((unsigned)unknown[i].kind >= LAG_UNKNOWNS || unknown[i].index >= most) return false;
+    }
+    return true;
+}
+
+LagStatus lag_tangents(LagGradient *g, const LagGradientAsk *ask, uint32_t count, const LagUnknown *unknown,
+                       const LagTangents *out) {
+    if (!out || g->systems != 1 || count == 0 || !has_motion(g, ask)) return LAG_ERROR_ARGUMENT;
+    if (!are_unknowns(g->kernel, count, unknown)) return LAG_ERROR_ARGUMENT;
+    Flow *f = &g->worker[0].flow[0];
+    Tangent tangent = {0};
+    LagStatus status = sights_find(&g->sights, g->kernel, ask->t, ask->h, ask->steps, ask->seen.rows, ask->seen.t);
+    if (status == LAG_OK && !(flow_expect(f, g->sights.steps) && tangent_init(&tangent, f, count, unknown)))
+        status = LAG_ERROR_MEMORY;
+    g->ask = ask;
+    if (status == LAG_OK) {
+        unsigned long long flushing = flush_small();
+        f->status[0] = begin_lane(g, f, (Place){0, 0});
+        if (ask->v) start_keep(f, ask->t);
+        status = tangent_run(&tangent, ask->t, ask->h, ask->v != NULL, &g->sights, out);
+        flush_as(flushing);
+    }
+    tangent_free(&tangent);
+    sights_free(&g->sights);
     return status;
 }
 

@@ -170,6 +170,7 @@ bool verb_data(Tool *tool, const LagProgram *program, const LagStatement *statem
 bool verb_loss(Tool *tool, const LagProgram *program, const LagStatement *statement);
 bool verb_constrain(Tool *tool, const LagProgram *program, const LagStatement *statement);
 bool verb_gradient(Tool *tool, const LagProgram *program, const LagStatement *statement); /* gradient.c */
+bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *statement);      /* fit.c */
 bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement);     /* plot.c */
 
 /* verbs.c: the model at hand becomes another, with the state 0 and no start; and the start that is known becomes the state.

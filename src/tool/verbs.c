@@ -238,6 +238,7 @@ bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
         [LAG_VERB_LOSS] = verb_loss,
         [LAG_VERB_CONSTRAIN] = verb_constrain,
         [LAG_VERB_GRADIENT] = verb_gradient,
+        [LAG_VERB_FIT] = verb_fit,
     };
     return run[s->verb](tool, program, s);
 }

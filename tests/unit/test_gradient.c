@@ -247,6 +247,54 @@ static void test_differences(void) {
     printf("\n    largest difference %.1e", worst);
 }
 
+/* ---- Tangents ---- */
+
+/* The same derivatives, carried forth instead of back: seeds of the loss times the rows' own. */
+static void test_tangents(void) {
+    double worst = 0;
+    for (size_t n = 0; n < CASES; n++)
+        for (int inside = 0; inside < 2; inside++) {
+            static Scene s;
+            static double q[ROWS_MOST * 2], pi[ROWS_MOST * 2], dq[ROWS_MOST * 2 * 16], dpi[ROWS_MOST * 2 * 16];
+            s = scene_of(&cases[n], LAG_BACKEND_AUTO);
+            LagGradient *g;
+            LagUnknown unknown[16];
+            double x[64];
+            uint32_t count = point_of(&s, x);
+            for (uint32_t i = 0; i < count; i++)
+                unknown[i] = i < s.m         ? (LagUnknown){LAG_UNKNOWN_PARAMETER, i}
+                             : i < s.m + s.d ? (LagUnknown){LAG_UNKNOWN_COORDINATE, i - s.m}
+                                             : (LagUnknown){LAG_UNKNOWN_RATE, i - s.m - s.d};
+            look(&s, inside);
+            CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+            LagLoss loss = {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1};
+            LagGradientAsk ask = ask_of(&s, &loss, x, x + s.m, x + s.m + s.d);
+            Result r = result_of(&s, g, &loss, x, false);
+            CU_ASSERT(lag_tangents(g, &ask, count, unknown, &(LagTangents){q, pi, dq, dpi}) == LAG_OK);
+            double sum[16] = {0}, size[16] = {0}, value[2] = {0}, seen[2] = {0};
+            for (size_t i = 0; i < s.rows * s.d; i++) seen[0] += !isnan(s.q[i]), seen[1] += !isnan(s.pi[i]);
+            for (size_t i = 0; i < s.rows * s.d; i++)
+                for (int half = 0; half < 2; half++) {
+                    double e = half ? pi[i] - s.pi[i] : q[i] - s.q[i];
+                    if (isnan(e)) continue;
+                    value[half] += e * e / seen[half];
+                    for (uint32_t j = 0; j < count; j++) {
+                        double term = 2 * e / seen[half] * (half ? dpi : dq)[i * count + j];
+                        sum[j] += term, size[j] += fabs(term);
+                    }
+                }
+            CU_ASSERT(suite_near(value[0] + value[1], r.loss, 1e-12));
+            for (uint32_t j = 0; j < count; j++) {
+                double error = fabs(sum[j] - r.slope[j]) / (size[j] + 1e-300);
+                worst = fmax(worst, error);
+                CU_ASSERT(error < 1e-12);
+            }
+            lag_gradient_free(g);
+            harness_free(&s.harness);
+        }
+    printf("\n    adjoint and tangents differ by %.1e", worst);
+}
+
 /* ---- Bits ---- */
 
 enum { SYSTEMS = 21 };
@@ -379,6 +427,7 @@ void suite_gradient(void) {
     suite_add("gradient", (SuiteTest[]){{"reference", test_gradient_golden},
                                         {"landscape", test_landscape_golden},
                                         {"differences", test_differences},
+                                        {"tangents", test_tangents},
                                         {"same bits", test_same_bits},
                                         {"a cap", test_capped},
                                         {"penalties", test_penalties},
