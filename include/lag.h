@@ -635,9 +635,10 @@ typedef struct LagUnknown {
     uint32_t index;
 } LagUnknown;
 
-/* The motion at the rows of `ask` and its derivatives in `count` unknowns, carried along with it (tangents): what a fit by least
- * squares wants. For a gradient of one system; ask->loss and what was seen are not looked at, but for the times. Arrays are the caller's, any may
- * be NULL. LAG_ERROR_ARGUMENT as lag_gradient_run, or the status of a step that failed, the rows from there on being NaN. */
+/* The motion at the rows of `ask` and its derivatives in `count` unknowns, carried along with it (tangents): what a fit by
+ * least squares wants. For a gradient of one system; ask->loss and what was seen are not looked at, but for the times.
+ * Arrays are the caller's, any may be NULL. LAG_ERROR_ARGUMENT as lag_gradient_run, or the status of a step that failed, the
+ * rows from there on being NaN. */
 typedef struct LagTangents {
     double *q, *pi;   /* [rows, d] */
     double *dq, *dpi; /* [rows, d, count] */
@@ -650,8 +651,8 @@ LAG_API LagStatus lag_tangents(LagGradient *gradient, const LagGradientAsk *ask,
  *
  * Parameters and start values that bring a motion nearest to observations, by Levenberg and Marquardt's method on the exact
  * tangents, from several beginnings: the guess; where A and B are linear in the parameters looked for, the solution of
- * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are not,
- * points about the guess, drawn alike every day. */
+ * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are
+ * not, points about the guess, drawn alike every day. */
 
 /* Where a fit has come to. */
 typedef struct LagFitProgress {
@@ -663,8 +664,8 @@ typedef struct LagFitAsk {
     LagGradientAsk motion; /* of one system; its c, q and pi or v are the guess: NaN for a parameter that has none */
     uint32_t unknowns;     /* 1 or more */
     const LagUnknown *unknown;
-    bool weigh; /* each column counts by how well the motion can be brought to it, weights 1/sigma^2 being found from what is left: the
-                   most that can be known where errors are independent. Else exactly the loss is minimised */
+    bool weigh; /* each column counts by how well the motion can be brought to it, weights 1/sigma^2 being found from what is
+                   left: the most that can be known where errors are independent. Else exactly the loss is minimised */
     bool (*stop)(void *user, const LagFitProgress *progress); /* asked now and then whether to give up, or NULL */
     void *user;
 } LagFitAsk;
@@ -673,15 +674,15 @@ typedef struct LagFitOut {
     double *value;       /* [unknowns] */
     double *sigma;       /* [unknowns] standard errors; NaN where the data do not tell the value. Or NULL */
     double *correlation; /* [unknowns, unknowns], or NULL */
-    double *unseen;      /* [unknowns, unknowns]: directions in which the values may be moved without any change in what is observed, a row
-                            each, the largest number being 1. Or NULL */
+    double *unseen;      /* [unknowns, unknowns]: directions in which the values may be moved without any change in what is
+                            observed, a row      each, the largest number being 1. Or NULL */
     uint32_t unseen_count;
     double loss; /* of motion->loss, penalties included */
     uint64_t evaluations;
 } LagFitOut;
 
-/* Bounds of the loss are kept to. LAG_OK; LAG_INTERRUPTED, with the best so far, once `stop` has said so; LAG_ERROR_ARGUMENT;
- * LAG_ERROR_MEMORY; or why there is no motion at all to begin with. Thread-safe. */
+/* Bounds of the loss are kept to. LAG_OK; LAG_INTERRUPTED, with the best so far, once `stop` has said so;
+ * LAG_ERROR_ARGUMENT; LAG_ERROR_MEMORY; or why there is no motion at all to begin with. Thread-safe. */
 LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out);
 
 #ifdef __cplusplus

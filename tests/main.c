@@ -91,6 +91,7 @@ int main(int argc, char **argv) {
     suite_session();
     suite_tiers();
     suite_gradient();
+    suite_fit();
     suite_golden();
     suite_laws();
     suite_random();

@@ -1,9 +1,11 @@
 /* begin.c: where to look from without a guess.
  *
- * Where A and B are linear in the parameters c that are looked for, A = A_0 + A_c c and B = B_0 + B_c c, the equations of motion
- * are linear in them along any path. The data make one: q and v are those of polynomials fitted to a few rows about each. Then
+ * Where A and B are linear in the parameters c that are looked for, A = A_0 + A_c c and B = B_0 + B_c c, the equations of
+ * motion are linear in them along any path. The data make one: q and v are those of polynomials fitted to a few rows about
+ * each. Then
  *
- *     B(q_i, v_i) = pi_i      and      pi_j - pi_i = integral of A from t_i to t_j      (B's difference where pi is not seen)
+ *     B(q_i, v_i) = pi_i      and      pi_j - pi_i = integral of A from t_i to t_j      (B's difference where pi is not
+ * seen)
  *
  * for many i and j are solved by least squares. Nothing is differenced twice, so that noise does little harm. */
 #include "fit.h"
@@ -23,13 +25,13 @@ static const double begin_alike = 1e-9; /* derivatives that differ by less do no
 typedef struct Path {
     const Fit *fit;
     LagSlopes slopes;
-    uint32_t d, m, p;           /* p: parameters looked for */
-    uint32_t *which;            /* [p] their places among the unknowns */
-    size_t rows;                /* where all coordinates are seen */
-    size_t *row;                /* [rows] which of the data's */
-    double *t, *q, *v;          /* [rows], [rows, d] */
-    double *A, *B;              /* [rows, d] A_0, B_0 */
-    double *slope_A, *slope_B;  /* [rows, d, p] */
+    uint32_t d, m, p;          /* p: parameters looked for */
+    uint32_t *which;           /* [p] their places among the unknowns */
+    size_t rows;               /* where all coordinates are seen */
+    size_t *row;               /* [rows] which of the data's */
+    double *t, *q, *v;         /* [rows], [rows, d] */
+    double *A, *B;             /* [rows, d] A_0, B_0 */
+    double *slope_A, *slope_B; /* [rows, d, p] */
     double *array[LAG_ARRAY_COUNT];
     double *N, *right, *equation; /* [p, p], [p], [p] */
     double *block;

@@ -1,7 +1,7 @@
 /* fit.c: lag_fit, by Levenberg's and Marquardt's method on exact tangents.
  *
- * What is minimised is a sum of squares, or the loss itself; a loss that is none has, at each point, a sum of squares with the
- * same derivatives: residual e counts for `square` e^2/2. A step solves (H + lambda diag H) x = -g with H = J' W J and
+ * What is minimised is a sum of squares, or the loss itself; a loss that is none has, at each point, a sum of squares with
+ * the same derivatives: residual e counts for `square` e^2/2. A step solves (H + lambda diag H) x = -g with H = J' W J and
  * g = J' W e, and is taken if what is minimised gets less. */
 #include "fit.h"
 
@@ -16,7 +16,9 @@
 
 static double *place_of(const Fit *f, uint32_t i) {
     const LagUnknown *u = &f->ask->unknown[i];
-    return u->kind == LAG_UNKNOWN_PARAMETER ? &f->c[u->index] : u->kind == LAG_UNKNOWN_COORDINATE ? &f->q[u->index] : &f->rate[u->index];
+    return u->kind == LAG_UNKNOWN_PARAMETER    ? &f->c[u->index]
+           : u->kind == LAG_UNKNOWN_COORDINATE ? &f->q[u->index]
+                                               : &f->rate[u->index];
 }
 
 void fit_put(const Fit *f, const double *x) {
@@ -32,7 +34,8 @@ static void keep_within(const Fit *f, double *x, const double *from) {
     for (uint32_t i = 0; i < f->k; i++) {
         bool low = f->strict[i], high = f->strict[f->k + i];
         if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? f->low[i] + (from[i] - f->low[i]) / 10 : f->low[i];
-        if (high ? x[i] >= f->high[i] : x[i] > f->high[i]) x[i] = high ? f->high[i] - (f->high[i] - from[i]) / 10 : f->high[i];
+        if (high ? x[i] >= f->high[i] : x[i] > f->high[i])
+            x[i] = high ? f->high[i] - (f->high[i] - from[i]) / 10 : f->high[i];
     }
 }
 
@@ -71,7 +74,8 @@ static bool is_seen(const Fit *f, size_t i) {
 static double cost_weighed(Fit *f) {
     double sum = 0;
     for (size_t i = 0; i < f->count; i++) {
-        double w = f->ask->motion.loss->weight ? f->ask->motion.loss->weight[column_of(f, i)] : 1, s = f->sigma[column_of(f, i)];
+        double w = f->ask->motion.loss->weight ? f->ask->motion.loss->weight[column_of(f, i)] : 1,
+               s = f->sigma[column_of(f, i)];
         f->square[i] = is_seen(f, i) ? w / (s * s) : 0;
         sum += f->square[i] * f->e[i] * f->e[i] / 2;
     }
@@ -97,7 +101,8 @@ static double cost_group(Fit *f, size_t from, size_t end, double factor, const d
         f->square[i] = is_seen(f, i) ? factor * loss_square(loss, f->e[i], w, count, norm) : 0;
         if (loss->kind == LAG_LOSS_MSE) sum += w * size * size;
         if (loss->kind == LAG_LOSS_MAE) sum += w * size;
-        if (loss->kind == LAG_LOSS_HUBER) sum += w * (size <= loss->delta ? size * size / 2 : loss->delta * (size - loss->delta / 2));
+        if (loss->kind == LAG_LOSS_HUBER)
+            sum += w * (size <= loss->delta ? size * size / 2 : loss->delta * (size - loss->delta / 2));
     }
     if (count == 0) return 0;
     return factor * (loss->kind == LAG_LOSS_L2 || loss->kind == LAG_LOSS_LP ? norm : sum / (double)count);
@@ -223,8 +228,8 @@ static void measure(Fit *f) {
     }
 }
 
-/* Sigmas from what is left: of each column, but no less than a hundredth of what is usual among them, so that no column with few
- * values makes itself certain. Gives back by how much they have changed. */
+/* Sigmas from what is left: of each column, but no less than a hundredth of what is usual among them, so that no column with
+ * few values makes itself certain. Gives back by how much they have changed. */
 static double weigh_anew(Fit *f) {
     double usual = 0, values = 0, change = 0, sum[2];
     for (size_t j = 0; j < 2 * (size_t)f->d; j++) values += (double)f->seen[j];
@@ -416,7 +421,8 @@ static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut 
 LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out) {
     if (!fits(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
     const LagGradientAsk *motion = &ask->motion;
-    Fit f = {.kernel = kernel, .ask = ask, .d = kernel->dof, .m = kernel->parameter_count, .k = ask->unknowns, .least = INFINITY};
+    Fit f = {
+        .kernel = kernel, .ask = ask, .d = kernel->dof, .m = kernel->parameter_count, .k = ask->unknowns, .least = INFINITY};
     f.rows = motion->seen.rows;
     f.count = 2 * f.rows * f.d;
     LagStatus status = lag_gradient_new(kernel, 1, 1, &f.gradient), ended = LAG_OK;

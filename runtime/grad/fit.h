@@ -13,19 +13,19 @@ typedef struct Fit {
     LagGradient *gradient;
     uint32_t d, m, k; /* k: unknowns */
     size_t rows, count;
-    double *c, *q, *rate;     /* what x stands in: [m], [d], [d] */
-    double *low, *high;       /* [k] bounds, or infinite */
-    bool *strict;             /* [2, k] the value itself is not allowed */
-    double *e, *J;            /* [count], [count, k] at the last evaluation */
-    double *square;           /* [count] what e^2/2 counts for */
-    double *sigma;            /* [2 d] of the columns: what errors are like */
-    size_t *seen;             /* [2 d] values seen in each */
-    double *size;             /* [2 d] of the values seen in each: root mean square */
-    double *H, *g;            /* [k, k], [k]: J' W J and J' W e */
-    double *factors, *scale;  /* [k, k], [k] scratch */
-    double *trial, *step;     /* [k] */
-    double *slope;            /* [m] scratch */
-    uint32_t *pivot;          /* [k] */
+    double *c, *q, *rate;    /* what x stands in: [m], [d], [d] */
+    double *low, *high;      /* [k] bounds, or infinite */
+    bool *strict;            /* [2, k] the value itself is not allowed */
+    double *e, *J;           /* [count], [count, k] at the last evaluation */
+    double *square;          /* [count] what e^2/2 counts for */
+    double *sigma;           /* [2 d] of the columns: what errors are like */
+    size_t *seen;            /* [2 d] values seen in each */
+    double *size;            /* [2 d] of the values seen in each: root mean square */
+    double *H, *g;           /* [k, k], [k]: J' W J and J' W e */
+    double *factors, *scale; /* [k, k], [k] scratch */
+    double *trial, *step;    /* [k] */
+    double *slope;           /* [m] scratch */
+    uint32_t *pivot;         /* [k] */
     double *block;
     uint64_t evaluations;
     double least; /* of the loss, for those who watch */

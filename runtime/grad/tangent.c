@@ -86,7 +86,8 @@ static void write_solution(Tangent *t, double h) {
     const double *D = f->array[LAG_DERIVE];
     memset(t->z, 0, (size_t)n * count * sizeof *t->z);
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < n; j++) add(t->z + i * count, -f->inverse[(size_t)i * n + j], t->residual + j * count, count);
+        for (uint32_t j = 0; j < n; j++)
+            add(t->z + i * count, -f->inverse[(size_t)i * n + j], t->residual + j * count, count);
     memset(t->v, 0, (size_t)s * width * sizeof *t->v);
     for (uint32_t i = 0; i < s; i++) {
         for (uint32_t j = 1; j < s; j++) add(t->v + i * width, D[i * s + j] / h, t->z + (j - 1) * width, width);

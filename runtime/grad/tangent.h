@@ -11,9 +11,9 @@ typedef struct Tangent {
     uint32_t count;
     const LagUnknown *unknown;
     double *block;
-    double *q, *pi;  /* [d, count] of the state */
-    double *A, *B;   /* [s, d, count] of the forces and momenta at the nodes */
-    double *z, *v;   /* [n, count], [s, d, count] */
+    double *q, *pi;   /* [d, count] of the state */
+    double *A, *B;    /* [s, d, count] of the forces and momenta at the nodes */
+    double *z, *v;    /* [n, count], [s, d, count] */
     double *residual; /* [n, count] */
 } Tangent;
 

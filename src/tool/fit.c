@@ -18,8 +18,8 @@ typedef struct Work {
     Tool *tool;
     const LagKernel *kernel;
     SeenRows rows;
-    LagUnknown *unknown;     /* [k] */
-    double *block, *c, *pi;  /* what follows is cut from; [m] the guess; [d] */
+    LagUnknown *unknown;    /* [k] */
+    double *block, *c, *pi; /* what follows is cut from; [m] the guess; [d] */
     LagFitOut out;
     bool velocity, pinned; /* the start is of velocities; or has been made one of momenta */
     time_t began, said;
@@ -195,8 +195,8 @@ static void say_correlations(const Work *w, const LagStatement *s) {
         for (uint32_t j = 0; j < i; j++) {
             double r = w->out.correlation[(size_t)i * k + j];
             if (fabs(r) > 0.9)
-                fprintf(w->tool->say, "  %s and %s are known together: correlation %.3f\n", item_name(s->model, &s->item[j], a),
-                        item_name(s->model, &s->item[i], b), r);
+                fprintf(w->tool->say, "  %s and %s are known together: correlation %.3f\n",
+                        item_name(s->model, &s->item[j], a), item_name(s->model, &s->item[i], b), r);
         }
 }
 

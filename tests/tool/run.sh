@@ -252,6 +252,25 @@ printf 't,q,pi_q\n0,0,1\n0.1,1e308,-1e308\n' >seen.csv
 run --json -e "$family; data \"seen.csv\"; method dt = 0.1; gradient c1; loss mse; gradient c1; loss mse cap = 2; gradient c1"
 exits 3 'huge values'; lines out 3 'huge values'; has out '"loss":2,' 'huge values, capped'
 
+run --json -e "$(cat nostart); data \"truth.csv\"; method r = 2, dt = 0.1, steps = 40; c1 = 20; c2 = 0.4; c3 = 10; fit c1, c2, c3; show parameters"
+exits 0 fit; empty err fit; lines out 2 fit
+holds 'python3 -c "
+import json
+g = json.loads(open(\"out\").readline())
+want = dict(c1=2, c2=4, c3=1)
+assert g[\"do\"] == \"fit\" and g[\"loss\"] < 1e-12 and g[\"evaluations\"] > 1 and g[\"unseen\"] == []
+assert all(abs(g[\"values\"][c] / want[c] - 1) < 1e-9 and 0 <= g[\"sigma\"][c] < 1e-9 for c in want)"' 'fit: clean data'
+holds 'sed -n 2p out | grep -Eq "c1 = (2|1[.]9999|2[.]0000)"' 'fitted values are current'
+guessless='c1*qd^2 - c2*q^2 - c3*qd_p*q_m; start q = 0, pi_q = 1; method r = 2, dt = 0.1; data "truth.csv"'
+run -e "$guessless; constrain c1 > 0, c3 >= 0; fit c1, c2, c3; loss mse; fit c1, c2, c3, q, pi_q"
+exits 0 'a fit without a guess'; empty err 'a fit without a guess'; has out 'c2 = 4 +- ' 'a fit without a guess'; has out 'pi_q = 1 +- ' 'a fit of the start'
+run -e "$guessless; fit c1, c2"; exits 1 'a parameter without a value'; has err "parameter 'c3' has no value, and is not fitted" 'a parameter without a value'
+run -e "$family; start q = 0, qd = 0.25; data \"angles.csv\"; method r = 2, dt = 0.1; fit c1, c2, c3"
+exits 0 'no scale'; has err 'the data do not change when values move by' 'no scale'; has out 'which the data do not tell' 'no scale'
+run -e "$family; start q = 0, qd = 0.2; c2 = 3; data \"angles.csv\"; method r = 2, dt = 0.1; fit c2, c3, qd; integrate steps = 40" -o fitted.csv
+exits 0 'a fitted velocity'; has out 'qd = 0.25 +- ' 'a fitted velocity'; close truth.csv fitted.csv 1e-9 'the start that was fitted is integrated'
+run -e "$family; c1 = -1e300; c2 = 1e300; data \"truth.csv\"; method r = 2, dt = 0.1; fit c2"; holds '[ "$status" = 0 ] || [ "$status" = 3 ]' 'a hopeless fit ends'
+
 # ---- Failures ----
 
 fall='qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate dt = 0.1, steps = 1000'

@@ -295,6 +295,93 @@ static void test_tangents(void) {
     printf("\n    adjoint and tangents differ by %.1e", worst);
 }
 
+/* ---- Random Lagrangians ---- */
+
+/* One to three coordinates; masses, some of them varying; potentials, drag, time, each term with a parameter of its own. */
+static uint32_t write_random(SuiteRandom *random, char *text, size_t size) {
+    static const char *const potential[] = {"%s^2",        "%s^4/4",       "sin(%s)", "exp(%s/3)",
+                                            "%s^2*cos(t)", "1/(2 + %s^2)", "tanh(%s)"};
+    static const char *const name[] = {"x", "y", "w"};
+    uint32_t d = 1 + (uint32_t)(suite_bits(random) % 3), m = 0;
+    size_t used = 0;
+#define SAY(...) used += (size_t)snprintf(text + used, size - used, __VA_ARGS__)
+    for (uint32_t i = 0; i < 12; i++) SAY("p%u = %.6f; ", i, suite_uniform(random, 0.4, 1.6));
+    for (uint32_t k = 0; k < d; k++) SAY("%sp%u*%sd^2", k ? " + " : "", m++, name[k]);
+    if (suite_bits(random) % 2) SAY(" + p%u*%sd^2*%s^2/2", m++, name[0], name[d - 1]);
+    if (d > 1 && suite_bits(random) % 2) SAY(" + p%u*cos(x - y)*xd*yd/4", m++);
+    for (uint32_t k = 0; k < d; k++) {
+        SAY(" - p%u*", m++);
+        SAY(potential[suite_bits(random) % 7], name[k]);
+        if (suite_bits(random) % 2) SAY(" - p%u*%sd_p*%s_m*%s_p^2", m++, name[k], name[k], name[k]);
+    }
+    if (suite_bits(random) % 3 == 0) SAY(" + p%u*t*xd", m++);
+#undef SAY
+    return m;
+}
+
+/* Adjoint against tangents, relative to the sums that they are. */
+static double disagreement(const Case *what, SuiteRandom *random) {
+    static Scene s;
+    static double q[3 * 64], pi[3 * 64], dq[3 * 64 * 24], dpi[3 * 64 * 24];
+    LagGradient *g;
+    LagUnknown unknown[24];
+    double x[64], worst = 0;
+    s = scene_of(what, LAG_BACKEND_INTERPRETER);
+    uint32_t count = point_of(&s, x);
+    for (uint32_t i = 0; i < count; i++)
+        unknown[i] = i < s.m         ? (LagUnknown){LAG_UNKNOWN_PARAMETER, i}
+                     : i < s.m + s.d ? (LagUnknown){LAG_UNKNOWN_COORDINATE, i - s.m}
+                                     : (LagUnknown){LAG_UNKNOWN_RATE, i - s.m - s.d};
+    look(&s, suite_bits(random) % 2);
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+    LagLoss loss = {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1};
+    LagGradientAsk ask = ask_of(&s, &loss, x, x + s.m, x + s.m + s.d);
+    Result r = result_of(&s, g, &loss, x, suite_bits(random) % 2);
+    LagStatus status = lag_tangents(g, &ask, count, unknown, &(LagTangents){q, pi, dq, dpi});
+    CU_ASSERT(status == r.status);
+    double seen[2] = {0};
+    for (size_t i = 0; i < s.rows * s.d; i++) seen[0] += !isnan(s.q[i]), seen[1] += !isnan(s.pi[i]);
+    for (uint32_t j = 0; j < count && status == LAG_OK; j++) {
+        double sum = 0, size = 1e-300;
+        for (size_t i = 0; i < s.rows * s.d; i++)
+            for (int half = 0; half < 2; half++) {
+                double e = half ? pi[i] - s.pi[i] : q[i] - s.q[i];
+                if (isnan(e)) continue;
+                double term = 2 * e / seen[half] * (half ? dpi : dq)[i * count + j];
+                sum += term, size += fabs(term);
+            }
+        worst = fmax(worst, fabs(sum - r.slope[j]) / size);
+    }
+    lag_gradient_free(g);
+    harness_free(&s.harness);
+    return status == LAG_OK ? worst : -1;
+}
+
+static void test_random_lagrangians(void) {
+    SuiteRandom random = {17};
+    unsigned compared = 0;
+    double worst = 0;
+    for (unsigned n = 0; n < 1000 * suite_multiplier(); n++) {
+        char text[1024];
+        write_random(&random, text, sizeof text);
+        Case what = {.text = text,
+                     .r = (uint32_t)(suite_bits(&random) % 4),
+                     .h = suite_uniform(&random, 0.02, 0.2),
+                     .steps = 1 + suite_bits(&random) % 15,
+                     .velocity = suite_bits(&random) % 2};
+        for (int k = 0; k < 3; k++) {
+            what.q[k] = suite_uniform(&random, -1, 1);
+            what.rate[k] = suite_uniform(&random, -1, 1);
+        }
+        double error = disagreement(&what, &random);
+        compared += error >= 0;
+        worst = fmax(worst, error);
+        if (error > 1e-11) printf("\n    %.1e: %s", error, text);
+    }
+    printf("\n    %u compared, they differ by %.1e at most", compared, worst);
+    CU_ASSERT(compared > 900 && worst < 1e-11);
+}
+
 /* ---- Bits ---- */
 
 enum { SYSTEMS = 21 };
@@ -428,6 +515,7 @@ void suite_gradient(void) {
                                         {"landscape", test_landscape_golden},
                                         {"differences", test_differences},
                                         {"tangents", test_tangents},
+                                        {"random Lagrangians", test_random_lagrangians},
                                         {"same bits", test_same_bits},
                                         {"a cap", test_capped},
                                         {"penalties", test_penalties},

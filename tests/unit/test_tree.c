@@ -187,7 +187,7 @@ static void test_mistakes(void) {
         {"m = (a\n b) + 3", "t:2:2: error: unexpected 'b'"},
         {"m = f(a b,\n  c)", "t:1:9: error: unexpected 'b'"},
         {"m = f(a −\n  2)", "t:1:9: error: this is not a minus sign that lag reads"},
-        {"fit a,\n  b", "t:1:1: error: 'fit' does not exist yet"},
+        {"train a,\n  b", "t:1:1: error: 'train' does not exist yet"},
         {"prior a in 0..1 zero 5%, b to \"x", "t:1:1: error: 'prior' does not exist yet"},
         {"save \"a.csv", "t:1:6: error: this text is never closed"},
         {"save a", "t:1:6: error: unexpected 'a'"},
