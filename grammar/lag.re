@@ -196,7 +196,7 @@ bool lex_is_newline(const Lexer *lexer, int token, LexValue value) {
 
 bool lex_goes_on(int token) {
     return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' ||
-           token == '(' || token == '<' || token == '>' || token == AT_LEAST || token == AT_MOST;
+           token == '(';
 }
 
 const char *lex_word(size_t index) {
