@@ -61,9 +61,10 @@ FLOW_TARGET static Set FLOW(none)(void) {
 
 /* Those whose motion goes on. */
 FLOW_TARGET static Set FLOW(alive)(const Flow *f) {
-    Set set = FLOW(none)();
-    for (uint32_t lane = 0; lane < FLOW_SYSTEMS; lane++)
-        if (f->status[lane] == LAG_OK) FLOW(mark)(set.part, lane);
+    int64_t live[FLOW_SYSTEMS];
+    Set set;
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS; lane++) live[lane] = -(int64_t)(f->status[lane] == LAG_OK);
+    memcpy(&set, live, sizeof set);
     return set;
 }
 
@@ -176,7 +177,6 @@ FLOW_TARGET static void FLOW(forgive)(Flow *f, Set *active, Set *lost) {
 typedef struct FLOW(Iteration) {
     Set active, lost, stale; /* still at it; given up; in want of another inverse */
     Lane before[PARTS];      /* the last correction's size */
-    bool fixed;              /* R_z is the same everywhere */
 } FLOW(Iteration);
 
 /* One correction of a part, and what it tells. */
@@ -192,18 +192,19 @@ FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) 
     it->lost.part[part] |= active & ~finite;
     Mask low = FLOW(less)(size.loose, FLOW(all)(rough)), ground = FLOW(less)(before, size.strict * 2) & low;
     Mask slow = FLOW(less)(before * 0.1, size.strict);
-    Mask last = it->fixed ? low : ~slow & FLOW(less)(size.strict * size.strict, before * tolerance);
+    Mask last = ~slow & FLOW(less)(size.strict * size.strict, before * tolerance);
     if (count == 0) last &= ~last;
     it->active.part[part] = active & finite & ~(FLOW(less)(size.strict, FLOW(all)(tolerance)) | ground | last);
-    it->stale.part[part] = it->fixed ? slow & ~slow : slow;
+    it->stale.part[part] = slow;
     it->before[part] = size.strict;
 }
 
 /* Corrects z until that is round-off, by the inverse at hand while corrections shrink well. Gives back the systems for which
- * this did not do. Where R_z is the same everywhere, it is made once. */
-FLOW_TARGET static Set FLOW(iterate)(Flow *f, bool fixed) {
+ * this did not do. */
+FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
     enum { MOST = 30 };
-    FLOW(Iteration) it = {.active = FLOW(alive)(f), .lost = FLOW(none)(), .fixed = fixed};
+    FLOW(Iteration) it = {.active = FLOW(alive)(f), .lost = FLOW(none)()};
+    FLOW(guess)(f);
     it.stale = f->followed ? FLOW(none)() : it.active;
     for (uint32_t part = 0; part < PARTS; part++) it.before[part] = FLOW(all)(INFINITY);
     for (int count = 0; count < MOST && FLOW(some)(&it.active); count++) {
@@ -224,6 +225,41 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f, bool fixed) {
     }
     for (uint32_t part = 0; part < PARTS; part++) it.lost.part[part] |= it.active.part[part];
     return it.lost;
+}
+
+/* Where R_z is the same everywhere, its inverse is made once; from 0, one correction is the solution and another takes its
+ * round-off. */
+FLOW_INLINE Mask FLOW(solve_part)(uint32_t d, uint32_t n, const Flow *f, uint32_t part, bool polish) {
+    const double rough = DBL_EPSILON * (64 + (double)f->s * f->s);
+    Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part;
+    FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    Mask good = FLOW(less)(FLOW(all)(0), FLOW(all)(1));
+    if (polish)
+        good = FLOW(less)(FLOW(sizes)(d, n, (const Lane *)f->array[LAG_Q] + part, z, change).loose, FLOW(all)(rough));
+    for (uint32_t i = 0; i < n * PARTS; i += PARTS) z[i] = polish ? z[i] + change[i] : change[i];
+    return good;
+}
+
+FLOW_TARGET static Set FLOW(solve)(Flow *f) {
+    Set lost = FLOW(alive)(f), good = lost;
+    memset(f->array[LAG_Z], 0, (size_t)f->n * FLOW_SYSTEMS * sizeof(double));
+    for (int round = 0; round < 2; round++) {
+        if (round == 0 && !f->followed) {
+            FLOW(run)(f->slopes.jacobian, f->array);
+            FLOW(invert)(f, &lost);
+        } else {
+            FLOW(run)(f->slopes.residual, f->array);
+        }
+        for (uint32_t part = 0; part < PARTS; part++) {
+            if (f->d == 1 && f->n == 3)
+                good.part[part] = FLOW(solve_part)(1, 3, f, part, round);
+            else
+                good.part[part] = FLOW(solve_part)(f->d, f->n, f, part, round);
+        }
+    }
+    const Set alive = FLOW(alive)(f);
+    for (uint32_t part = 0; part < PARTS; part++) lost.part[part] = alive.part[part] & ~good.part[part];
+    return lost;
 }
 
 /* The inverse of R_z at the solution, and the impulse there. Where the inverse is the same everywhere, it is there already,
@@ -259,8 +295,7 @@ FLOW_TARGET static void FLOW(step)(Flow *f, double t, double h) {
     const bool fixed = f->kernel->facts.quadratic && f->kernel->facts.autonomous;
     Lane *time = (Lane *)f->array[LAG_TIME];
     for (uint32_t part = 0; part < PARTS; part++) time[part] = FLOW(all)(t), time[PARTS + part] = FLOW(all)(h);
-    FLOW(guess)(f);
-    Set hard = FLOW(iterate)(f, fixed), fell;
+    Set hard = fixed ? FLOW(solve)(f) : FLOW(iterate)(f), fell;
     bool again = FLOW(some)(&hard);
     for (uint32_t lane = 0; lane < FLOW_SYSTEMS && again; lane++)
         if (FLOW(has)(hard.part, lane)) f->status[lane] = flow_step_alone(f, lane, t, h);
@@ -414,7 +449,7 @@ FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q,
                               .h = h};
         const bool small = f->d == 1 && f->s == 4;
         if (small)
-            FLOW(gather)(1, 4, &x), FLOW(spread)(1, 4, &x), FLOW(collect)(1, 4, f->m, &x);
+            FLOW(gather)(1, 4, &x), FLOW(spread)(1, 4, &x), FLOW(collect)(1, 4, f->m == 3 ? 3 : f->m, &x);
         else
             FLOW(gather)(f->d, f->s, &x), FLOW(spread)(f->d, f->s, &x), FLOW(collect)(f->d, f->s, f->m, &x);
     }

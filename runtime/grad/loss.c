@@ -11,6 +11,7 @@
  * norm at 0, |e| at 0), 0 is used: the one in the middle. */
 #include "loss.h"
 
+#include <float.h>
 #include <math.h>
 
 bool loss_fits(const LagLoss *loss, uint32_t d, uint32_t m) {
@@ -27,24 +28,23 @@ bool loss_fits(const LagLoss *loss, uint32_t d, uint32_t m) {
 
 typedef struct Group {
     const double *seen, *predicted, *weight; /* weight [d], or NULL */
-    double *seed;
+    double *seed;                            /* the errors first, then what they are for the loss */
     size_t rows;
     uint32_t d, stride;
     size_t count; /* values that were seen */
     double most;  /* the largest |e| */
 } Group;
 
-static double error_of(const Group *g, size_t i) { return g->predicted[i * g->stride] - g->seen[i]; }
-static double weight_of(const Group *g, size_t i) { return g->weight ? g->weight[i % g->d] : 1; }
+static double weight_of(const Group *g, size_t i) { return g->weight ? g->weight[g->d == 1 ? 0 : i % g->d] : 1; }
 
 static void measure(Group *g) {
     g->count = 0;
     g->most = 0;
     for (size_t i = 0; i < g->rows * g->d; i++) {
+        double e = g->seed[i * g->stride] = g->predicted[i * g->stride] - g->seen[i];
         if (isnan(g->seen[i])) continue;
-        double e = fabs(error_of(g, i));
         g->count++;
-        if (!(e <= g->most)) g->most = e;
+        if (!(fabs(e) <= g->most)) g->most = fabs(e);
     }
 }
 
@@ -52,9 +52,11 @@ static void measure(Group *g) {
 static double norm_of(const Group *g, double p) {
     double sum = 0;
     if (g->most == 0 || !isfinite(g->most)) return g->most;
+    double scale = 1 / g->most;
+    if (scale > DBL_MAX) return 0;
     for (size_t i = 0; i < g->rows * g->d; i++) {
         if (isnan(g->seen[i])) continue;
-        double part = fabs(error_of(g, i)) / g->most;
+        double part = fabs(g->seed[i * g->stride]) * scale;
         sum += weight_of(g, i) * (p == 2 ? part * part : pow(part, p));
     }
     return g->most * (p == 2 ? sqrt(sum) : pow(sum, 1 / p));
@@ -88,13 +90,17 @@ static double group_loss(const LagLoss *loss, Group *g, double factor) {
     measure(g);
     n = (double)g->count;
     if (norm) sum = norm_of(g, loss->kind == LAG_LOSS_L2 ? 2 : loss->p);
+    double each = loss->kind == LAG_LOSS_L2 && sum > 0 ? factor / sum : 0; /* in one product what slope_of says of it */
     for (size_t i = 0; i < g->rows * g->d; i++) {
-        double *seed = &g->seed[i * g->stride];
-        *seed = 0;
-        if (isnan(g->seen[i])) continue;
-        double e = error_of(g, i), w = weight_of(g, i);
-        if (!norm) sum += value_of(loss, e, w);
-        *seed = factor * slope_of(loss, e, w, sum, n);
+        double *seed = &g->seed[i * g->stride], e = *seed, w = weight_of(g, i);
+        if (isnan(g->seen[i])) {
+            *seed = 0;
+        } else if (each > 0 && each <= DBL_MAX) {
+            *seed = w * e * each;
+        } else {
+            if (!norm) sum += value_of(loss, e, w);
+            *seed = factor * slope_of(loss, e, w, sum, n);
+        }
     }
     return g->count == 0 ? 0 : factor * (norm ? sum : sum / n);
 }
