@@ -43,11 +43,11 @@
 #endif
 
 const FlowCode *flow_code(uint32_t systems) {
-    static const FlowCode alone = {1, step_alone, nodes_alone, back_alone};
-    static const FlowCode two = {LAG_SYSTEMS, step_2, nodes_2, back_2};
+    static const FlowCode alone = {1, step_alone, nodes_alone, back_alone, map_alone, forth_alone, map_back_alone};
+    static const FlowCode two = {LAG_SYSTEMS, step_2, nodes_2, back_2, map_2, forth_2, map_back_2};
 #if defined(__x86_64__)
-    static const FlowCode four = {LAG_SYSTEMS, step_4, nodes_4, back_4};
-    static const FlowCode eight = {LAG_SYSTEMS, step_8, nodes_8, back_8};
+    static const FlowCode four = {LAG_SYSTEMS, step_4, nodes_4, back_4, map_4, forth_4, map_back_4};
+    static const FlowCode eight = {LAG_SYSTEMS, step_8, nodes_8, back_8, map_8, forth_8, map_back_8};
     if (systems > 1 && __builtin_cpu_supports("avx512f")) return &eight;
     if (systems > 1 && __builtin_cpu_supports("avx2")) return &four;
 #endif
@@ -91,6 +91,7 @@ static size_t lay_out(Flow *f, double *at) {
         {&f->start_pi, d},
         {&f->begin_q, d},
         {&f->begin_pi, d},
+        {&f->map_scratch, 2 * d},
         {&f->start_v, d},
         {&f->start_BQ, d * d},
         {&f->start_BV, d * d},

@@ -28,6 +28,13 @@ typedef struct FlowCode {
      * `seed_A` [s, d], by the forces at the nodes; both are used up. */
     void (*back)(Flow *flow, double t, double h, const double *q, const double *z, const double *inverse, double *lambda_q,
                  double *lambda_pi, double *slope_c);
+    /* Where the step is an affine map, y' = y + M y + b of y = (q, pi): M [2 d, 2 d], after `nodes` and with the inverse at
+     * hand; so many steps of y, which is kept before each in path [steps, 2 d], and the largest of its numbers in most [2
+     * d]; and a derivative lambda [2 d] back through a step from y, lambda y' being added to S [2 d, 2 d], and lambda to sum
+     * [2 d]. */
+    void (*map)(Flow *flow, double h, double *M);
+    void (*forth)(const Flow *flow, const double *M, const double *b, uint64_t steps, double *y, double *path, double *most);
+    void (*map_back)(Flow *flow, const double *M, const double *y, double *lambda, double *S, double *sum);
 } FlowCode;
 
 struct Flow {
@@ -53,6 +60,7 @@ struct Flow {
     double *weight_A, *weight_B;                      /* [s, d] scratch */
     double *start_pi, *begin_q, *begin_pi;            /* [d] scratch, of who takes the steps */
     double *start_v, *start_BQ, *start_BV, *start_BP; /* of starts that are velocities: [d], [d, d] twice, [d, m] */
+    double *map_scratch;                              /* [2 d] */
     Frame frame;                                      /* of one system, for steps that a plain iteration does not find */
     Stepper stepper;
     double *one;     /* [n, n] a matrix of one system */

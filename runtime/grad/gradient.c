@@ -3,6 +3,7 @@
  * LAG_SYSTEMS systems are a group, in lanes where there is code for that; else each is one. A group runs forth, its rows are
  * compared with what was observed, and what that makes of them goes back through its steps. */
 #include "crew.h"
+#include "linear_motion.h"
 #include "loss.h"
 #include "record.h"
 #include "start.h"
@@ -21,6 +22,7 @@ typedef struct Worker {
     Flow flow[2]; /* of one system, of several */
     bool ready[2];
     Record record;
+    LinearMotion linear;
     double *rows; /* of a group: q, pi and their seeds [rows, d]; derivatives [m], [d], [d]; and [m] scratch */
     size_t room;
     LagStatus status;
@@ -37,6 +39,7 @@ struct LagGradient {
     const LagGradientOut *out;
     Sights sights;
     uint32_t width;    /* systems of a group */
+    bool linear;       /* steps are affine maps */
     LagStatus *status; /* [systems] */
     bool *lost;        /* [systems] the loss is not finite */
 };
@@ -78,6 +81,7 @@ void lag_gradient_free(LagGradient *g) {
         for (int wide = 0; wide < 2; wide++)
             if (w->ready[wide]) flow_free(&w->flow[wide]);
         record_free(&w->record);
+        linear_free(&w->linear);
         free(w->rows);
     }
     crew_free(g->crew);
@@ -99,7 +103,10 @@ static LagStatus prepare(LagGradient *g, Worker *w, Flow **flow) {
     }
     *flow = &w->flow[wide];
     if (!flow_expect(*flow, 0)) return LAG_ERROR_MEMORY;
-    if (!record_open(&w->record, *flow, g->ask->t, g->ask->h, g->sights.steps, g->ask->sparing)) return LAG_ERROR_MEMORY;
+    const LagGradientAsk *ask = g->ask;
+    if (g->linear ? !linear_open(&w->linear, *flow, ask->t, ask->h, g->sights.steps, ask->sparing)
+                  : !record_open(&w->record, *flow, ask->t, ask->h, g->sights.steps, ask->sparing))
+        return LAG_ERROR_MEMORY;
     w->record.cancelled = &g->cancelled;
     if (room > w->room) {
         enum { LINE = 64 };
@@ -201,10 +208,16 @@ static void run_group(void *user, uint32_t member, size_t number) {
         f->status[lane] = begin_lane(g, f, p);
     }
     if (g->ask->v) start_keep(f, g->ask->t);
-    record_run(&w->record, &g->sights, rows[0], rows[1]);
+    if (g->linear)
+        linear_run(&w->linear, &g->sights, rows[0], rows[1]);
+    else
+        record_run(&w->record, &g->sights, rows[0], rows[1]);
     for (uint32_t lane = 0; lane < g->width; lane++)
         loss[lane] = lane_loss(g, f, (Place){lane, first + lane < g->systems ? first + lane : g->systems - 1}, rows);
-    record_back(&w->record, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
+    if (g->linear)
+        linear_back(&w->linear, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
+    else
+        record_back(&w->record, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
     if (g->ask->v) start_back(f, by[1], by[2], by[0]);
     for (uint32_t lane = 0; lane < g->width && first + lane < g->systems; lane++)
         finish_lane(g, f, (Place){lane, first + lane}, loss[lane], by);
@@ -236,6 +249,7 @@ LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagG
         g->ask = ask;
         g->out = out;
         choose_width(g);
+        g->linear = linear_fits(g->kernel, &g->sights);
         for (uint32_t i = 0; i < crew_members(g->crew); i++) g->worker[i].status = LAG_OK;
         crew_run(g->crew, (g->systems + g->width - 1) / g->width, run_group, g);
         for (uint32_t i = 0; i < crew_members(g->crew) && status == LAG_OK; i++) status = g->worker[i].status;

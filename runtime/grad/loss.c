@@ -31,31 +31,37 @@ typedef struct Group {
     double *seed;                            /* the errors first, then what they are for the loss */
     size_t rows;
     uint32_t d, stride;
-    size_t count; /* values that were seen */
-    double most;  /* the largest |e| */
+    size_t count;         /* values that were seen */
+    double most, squares; /* the largest |e|; sum w e^2 */
 } Group;
 
 static double weight_of(const Group *g, size_t i) { return g->weight ? g->weight[g->d == 1 ? 0 : i % g->d] : 1; }
 
+/* The errors, 0 where a value was not seen: that counts for nothing in any kind. */
 static void measure(Group *g) {
-    g->count = 0;
-    g->most = 0;
+    double most = 0, squares = 0;
+    size_t count = 0;
     for (size_t i = 0; i < g->rows * g->d; i++) {
-        double e = g->seed[i * g->stride] = g->predicted[i * g->stride] - g->seen[i];
-        if (isnan(g->seen[i])) continue;
-        g->count++;
-        if (!(fabs(e) <= g->most)) g->most = fabs(e);
+        double seen = g->seen[i], e = g->predicted[i * g->stride] - seen;
+        bool missing = seen != seen;
+        e = missing ? 0 : e;
+        count += !missing;
+        g->seed[i * g->stride] = e;
+        most = fabs(e) <= most ? most : fabs(e);
+        squares += weight_of(g, i) * (e * e);
     }
+    g->most = most;
+    g->count = count;
+    g->squares = squares;
 }
 
-/* A norm, sums taken relative to the largest error, so that none overflows or is lost. */
+/* A norm. Where squares would overflow or be lost, sums are taken relative to the largest error. */
 static double norm_of(const Group *g, double p) {
-    double sum = 0;
-    if (g->most == 0 || !isfinite(g->most)) return g->most;
-    double scale = 1 / g->most;
-    if (scale > DBL_MAX) return 0;
+    double sum = 0, scale = 1 / g->most;
+    if (p == 2 && g->most > 1e-140 && g->most < 1e140) return sqrt(g->squares);
+    if (!isfinite(g->most)) return g->most;
+    if (!(scale <= DBL_MAX)) return 0;
     for (size_t i = 0; i < g->rows * g->d; i++) {
-        if (isnan(g->seen[i])) continue;
         double part = fabs(g->seed[i * g->stride]) * scale;
         sum += weight_of(g, i) * (p == 2 ? part * part : pow(part, p));
     }
@@ -91,28 +97,25 @@ static double group_loss(const LagLoss *loss, Group *g, double factor) {
     n = (double)g->count;
     if (norm) sum = norm_of(g, loss->kind == LAG_LOSS_L2 ? 2 : loss->p);
     double each = loss->kind == LAG_LOSS_L2 && sum > 0 ? factor / sum : 0; /* in one product what slope_of says of it */
+    bool plain = each > 0 && each <= DBL_MAX;
     for (size_t i = 0; i < g->rows * g->d; i++) {
         double *seed = &g->seed[i * g->stride], e = *seed, w = weight_of(g, i);
-        if (isnan(g->seen[i])) {
-            *seed = 0;
-        } else if (each > 0 && each <= DBL_MAX) {
-            *seed = w * e * each;
-        } else {
-            if (!norm) sum += value_of(loss, e, w);
-            *seed = factor * slope_of(loss, e, w, sum, n);
-        }
+        if (!plain && !norm) sum += value_of(loss, e, w);
+        *seed = plain ? w * e * each : factor * slope_of(loss, e, w, sum, n);
     }
     return g->count == 0 ? 0 : factor * (norm ? sum : sum / n);
 }
 
 double loss_rows(const LagLoss *loss, const LossRows *r) {
     const double *weight = loss->weight;
-    Group q = {r->seen_q, r->q, weight, r->seed_q, r->rows, r->d, r->stride, 0, 0},
-          pi = {r->seen_pi, r->pi, weight ? weight + r->d : NULL, r->seed_pi, r->rows, r->d, r->stride, 0, 0};
+    Group q = {r->seen_q, r->q, weight, r->seed_q, r->rows, r->d, r->stride, 0, 0, 0},
+          pi = {r->seen_pi, r->pi, weight ? weight + r->d : NULL, r->seed_pi, r->rows, r->d, r->stride, 0, 0, 0};
     double value = 0;
-    for (size_t i = 0; i < r->rows * r->d; i++) r->seed_q[i * r->stride] = r->seed_pi[i * r->stride] = 0;
-    if (r->seen_q && loss->alpha != 0) value += group_loss(loss, &q, loss->alpha);
-    if (r->seen_pi && loss->beta != 0) value += group_loss(loss, &pi, loss->beta);
+    bool some_q = r->seen_q && loss->alpha != 0, some_pi = r->seen_pi && loss->beta != 0;
+    for (size_t i = 0; i < r->rows * r->d && !some_q; i++) r->seed_q[i * r->stride] = 0;
+    for (size_t i = 0; i < r->rows * r->d && !some_pi; i++) r->seed_pi[i * r->stride] = 0;
+    if (some_q) value += group_loss(loss, &q, loss->alpha);
+    if (some_pi) value += group_loss(loss, &pi, loss->beta);
     return value;
 }
 
