@@ -12,6 +12,7 @@ where=$(dirname "$(find "$root" -name lag.pc)")
 export PKG_CONFIG_PATH="$where" PKG_CONFIG_SYSROOT_DIR="$root"
 cc "$source/examples/embed.c" -o "$root/embed" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-}
 cc "$source/examples/batch.c" -o "$root/batch" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-} -lm
+cc "$source/examples/own_loss.c" -o "$root/own_loss" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-} -lm
 LD_LIBRARY_PATH=$(dirname "$where")
 export LD_LIBRARY_PATH
 "$root/embed" >"$root/out"
@@ -19,6 +20,8 @@ tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
 "$root/batch" 20 2 >"$root/out"
 grep -q 'the same bits' "$root/out"
+"$root/own_loss" >"$root/out"
+grep -q "Cauchy's loss *c1 = 2[.]0.*c2 = 4[.]0" "$root/out"
 lag=$(find "$root" -type f -name lag -path '*/bin/*')
 "$lag" --version
 for backend in tcc llvm-quick llvm; do

@@ -9,10 +9,25 @@
 
 enum { TABLE_MOST = 1 << 30 };
 
+/* Opens a file of numbers: where the path leads from here, or else from the folder of the text at hand. */
+static FILE *open_table(const Tool *tool, const char *path) {
+    const char *slash = tool->name ? strrchr(tool->name, '/') : NULL;
+    FILE *in = fopen(path, "rb");
+    if (in || errno != ENOENT || !slash || path[0] == '/') return in;
+    int folder = (int)(slash - tool->name);
+    size_t size = (size_t)folder + strlen(path) + 2;
+    char *beside = malloc(size);
+    if (!beside) return NULL;
+    snprintf(beside, size, "%.*s/%s", folder, tool->name, path);
+    in = fopen(beside, "rb");
+    free(beside);
+    return in;
+}
+
 LagTable *tool_table(Tool *tool, const LagModel *model, const char *path) {
     LagTable *table = NULL;
     size_t size;
-    FILE *in = fopen(path, "rb");
+    FILE *in = open_table(tool, path);
     char *text = in ? file_read(in, TABLE_MOST, &size) : NULL;
     LagStatus status = LAG_OK;
     if (!text) complain("%s: %s", path, strerror(errno));

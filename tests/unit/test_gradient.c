@@ -468,6 +468,7 @@ static void test_arguments(void) {
     CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
     LagLoss kind = losses[0];
     LagGradientOut out = {.loss = &loss};
+    const LagBound no_such = {3, LAG_BOUND_ABOVE, 0};
     for (int i = 0; i < 9; i++) {
         LagGradientAsk ask = ask_of(&s, &kind, x, x + 3, x + 4);
         double keep = s.t[3];
@@ -480,7 +481,7 @@ static void test_arguments(void) {
         if (i == 5) ask.v = x;
         if (i == 6) kind.alpha = NAN;
         if (i == 7) kind = (LagLoss){.kind = LAG_LOSS_LP, .alpha = 1, .beta = 1, .p = 0.5};
-        if (i == 8) kind.bounds = 1, kind.bound = &(LagBound){3, LAG_BOUND_ABOVE, 0};
+        if (i == 8) kind.bounds = 1, kind.bound = &no_such;
         CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_ERROR_ARGUMENT);
         s.t[3] = keep;
     }
