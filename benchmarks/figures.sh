@@ -1,5 +1,5 @@
 #!/bin/sh
-# figures.sh [BUILD]: measures anew what figures 4, 5 and 6 of Roberts, "A Lagrangian mechanics oriented approach to neural
+# figures.sh [BUILD]: measures anew what figures 4, 5, 6 and 8 of Roberts, "A Lagrangian mechanics oriented approach to neural
 # networks", show, and draws them. A figure whose values are wrong stays as it was, and the exit status is 1.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,3 +15,6 @@ for figure in 5 6; do
     cp "$new/figure$figure.csv" benchmarks/
     (cd benchmarks && gnuplot figure$figure.gp)
 done
+"$build/benchmarks/gradient" 8 > "$new/figure8.csv"
+cp "$new/figure8.csv" benchmarks/
+(cd benchmarks && gnuplot figure8.gp)

@@ -11,8 +11,8 @@ static const struct {
     int token;
 } reserved[] = {
     {"lagrangian", LAGRANGIAN}, {"coord", COORD},   {"param", PARAM},     {"start", START},   {"integrate", INTEGRATE},
-    {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", PLOT},   {"data", ABSENT},
-    {"loss", ABSENT},           {"constrain", ABSENT}, {"gradient", ABSENT}, {"fit", ABSENT}, {"prior", ABSENT},
+    {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", PLOT},   {"data", DATA},
+    {"loss", LOSS},             {"constrain", CONSTRAIN}, {"gradient", GRADIENT}, {"fit", FIT}, {"prior", ABSENT},
     {"train", ABSENT},          {"predict", ABSENT},
 };
 
@@ -162,8 +162,10 @@ int lex_token(Lexer *lexer, LexValue *value) {
                 goto found;
             }
             "**"                 { SPAN; TOKEN('^') }
-            ">=" | ".." | [><{}|:] | "[" | "]" { SPAN; TOKEN(LATER) }
-            [-+*/^()=,]          { SPAN; TOKEN(*start) }
+            ">="                 { SPAN; TOKEN(AT_LEAST) }
+            "<="                 { SPAN; TOKEN(AT_MOST) }
+            ".." | [{}|:] | "[" | "]" { SPAN; TOKEN(LATER) }
+            [-+*/^()=,<>]          { SPAN; TOKEN(*start) }
             [\u2010-\u2015\u2212] { SPAN; TOKEN(bad(lexer, value, "write '-'", "this is not a minus sign that lag reads")) }
             [\u00b7\u00d7\u0387\u2217\u22c5\u30fb] { SPAN; TOKEN(bad(lexer, value, "write '*'", "this is not a product sign that lag reads")) }
             [\u00f7\u2044\u2215] { SPAN; TOKEN(bad(lexer, value, "write '/'", "this is not a division sign that lag reads")) }
@@ -222,6 +224,10 @@ const char *lex_token_name(int token) {
     case '(': return "'('";
     case ')': return "')'";
     case '=': return "'='";
+    case '<': return "'<'";
+    case '>': return "'>'";
+    case AT_LEAST: return "'>='";
+    case AT_MOST: return "'<='";
     case ',': return "','";
     default: return "error";
     }

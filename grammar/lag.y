@@ -26,7 +26,8 @@ static void yyerror(Parser *p, const char *message);
 
 %token END LATER BAD
 %token NUMBER NAME STRING
-%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT ABSENT
+%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT ABSENT
+%token AT_LEAST AT_MOST /* >= and <= */
 %token AGAINST TO WITH /* words within a statement, names elsewhere */
 
 %left '+' '-'
@@ -51,9 +52,15 @@ statement:
   | INTEGRATE                     { parse_statement(p, TREE_INTEGRATE, $1); }
   | INTEGRATE items               { parse_statement(p, TREE_INTEGRATE, $1); }
   | METHOD items                  { parse_statement(p, TREE_METHOD, $1); }
-  | SAVE STRING                   { parse_save(p, $1, $2); }
+  | SAVE STRING                   { parse_file(p, TREE_SAVE, $1, $2); }
   | SHOW what                     { parse_show(p, $1, $2); }
   | PLOT names clauses            { parse_statement(p, TREE_PLOT, $1); }
+  | DATA STRING                   { parse_file(p, TREE_DATA, $1, $2); }
+  | LOSS NAME                     { parse_loss(p, $1, $2); }
+  | LOSS NAME items               { parse_loss(p, $1, $2); }
+  | CONSTRAIN bounds              { parse_statement(p, TREE_CONSTRAIN, $1); }
+  | GRADIENT names                { parse_statement(p, TREE_GRADIENT, $1); }
+  | FIT names                     { parse_statement(p, TREE_FIT, $1); }
   ;
 
 names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $3, TREE_NONE); };
@@ -61,6 +68,14 @@ names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $
 items: item | items ',' item;
 item: key '=' expression { parse_item(p, $1, $3.id); };
 key: NAME | METHOD;
+
+bounds: bound | bounds ',' bound;
+bound:
+    NAME '>' expression           { parse_bound(p, TREE_ABOVE, $1, $3.id); }
+  | NAME AT_LEAST expression      { parse_bound(p, TREE_AT_LEAST, $1, $3.id); }
+  | NAME '<' expression           { parse_bound(p, TREE_BELOW, $1, $3.id); }
+  | NAME AT_MOST expression       { parse_bound(p, TREE_AT_MOST, $1, $3.id); }
+  ;
 
 clauses: %empty | clauses clause;
 clause:
@@ -73,7 +88,8 @@ files:
   | files ',' STRING              { parse_clause(p, TREE_WITH, $3, $3); }
   ;
 
-what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | PLOT | ABSENT;
+what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | PLOT | DATA | LOSS | CONSTRAIN | GRADIENT
+  | FIT | ABSENT;
 
 expression:
     NUMBER                        { $$ = parse_leaf(p, TREE_NUMBER, $1); }
@@ -106,7 +122,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, '>'};
     int known = 0;
     if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)

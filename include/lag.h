@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 3 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 4 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -143,6 +143,12 @@ typedef enum LagVerb {
     LAG_VERB_PLOT, /* plot:               item[0] is what the columns are drawn against, then the columns (items of kind
                       TIME, COORDINATE, MOMENTUM, ENERGY), then files of the same columns (FILE); word is the picture's
                       file, or NULL */
+    LAG_VERB_DATA, /* data "FILE":        word is the file's name */
+    LAG_VERB_LOSS, /* loss KIND:          item[0] of kind LOSS; then ALPHA, BETA, DELTA, P, CAP, and COORDINATE or MOMENTUM:
+                      the weight of a column */
+    LAG_VERB_CONSTRAIN, /* constrain:          items of kind BOUND */
+    LAG_VERB_GRADIENT,  /* gradient:           items of kind PARAMETER, COORDINATE, VELOCITY, MOMENTUM */
+    LAG_VERB_FIT,       /* fit:                the same */
 } LagVerb;
 
 typedef enum LagItemKind {
@@ -159,7 +165,15 @@ typedef enum LagItemKind {
     LAG_ITEM_TOL,
     LAG_ITEM_METHOD, /* index: a LagMethod */
     LAG_ITEM_ENERGY,
-    LAG_ITEM_FILE, /* text: its name */
+    LAG_ITEM_FILE,      /* text: its name */
+    LAG_ITEM_PARAMETER, /* index: which parameter of the model */
+    LAG_ITEM_LOSS,      /* index: a LagLossKind */
+    LAG_ITEM_ALPHA,
+    LAG_ITEM_BETA,
+    LAG_ITEM_DELTA,
+    LAG_ITEM_P,
+    LAG_ITEM_CAP,
+    LAG_ITEM_BOUND, /* index: which parameter; bound: a LagBoundKind */
 } LagItemKind;
 
 typedef struct LagItem {
@@ -167,6 +181,7 @@ typedef struct LagItem {
     uint32_t index;      /* see kind */
     uint32_t expression; /* for lag_program_value */
     const char *text;    /* see kind, or NULL */
+    uint32_t bound;      /* see kind */
 } LagItem;
 
 /* One statement of a program, checked. Everything it points at belongs to the program. */
@@ -234,6 +249,11 @@ LAG_API void lag_table_free(LagTable *table);
 /* Both are at least 1. */
 LAG_API size_t lag_table_rows(const LagTable *table);
 LAG_API uint32_t lag_table_columns(const LagTable *table);
+
+/* The same, and besides whether the table holds observations of the model's motion: a column t, sorted, without gaps; and
+ * columns of coordinates or momenta pi_NAME. Others are not used, and get a warning. */
+LAG_API LagStatus lag_table_read_motion(LagSession *session, const LagModel *model, const char *file, const char *text,
+                                        size_t size, LagTable **table);
 
 #define LAG_COLUMN_NONE UINT32_MAX
 
@@ -520,6 +540,165 @@ LAG_API void lag_batch_cancel(LagBatch *batch);
 
 /* The state of all: q[systems, d], pi[systems, d], status[systems]; each may be NULL. */
 LAG_API void lag_batch_state(const LagBatch *batch, double *q, double *pi, LagStatus *status);
+
+/* ---- Losses and gradients ----
+ *
+ * How far a motion is from one that was observed, and the exact derivatives of that in parameters and starts: of the
+ * discrete motion, by the implicit function theorem on each step as it was solved, and the discrete adjoint back through the
+ * steps (one run forth and one back for all derivatives together). Nothing is differenced, and no iteration differentiated.
+ */
+
+typedef enum LagLossKind {
+    LAG_LOSS_L2,    /* (sum w e^2)^(1/2), eq. 28; its derivative at 0 is taken as 0 */
+    LAG_LOSS_MSE,   /* mean of w e^2 */
+    LAG_LOSS_MAE,   /* mean of w |e|; at 0 as abs */
+    LAG_LOSS_HUBER, /* mean of w e^2/2 where |e| <= delta, of w delta (|e| - delta/2) beyond */
+    LAG_LOSS_LP,    /* (sum w |e|^p)^(1/p) */
+    LAG_LOSSES
+} LagLossKind;
+
+/* What is asked of a parameter c. A penalty is added to the loss where it is not so: 20 (c - value + 0.1)^2 below value -
+ * 0.1 for AT_LEAST (eq. 29), and 20 (c - value - 0.1)^2 below value + 0.1 for ABOVE, which keeps c off the value; AT_MOST
+ * and BELOW are their mirror images. A fit keeps to the value itself. */
+typedef enum LagBoundKind {
+    LAG_BOUND_AT_LEAST,
+    LAG_BOUND_ABOVE,
+    LAG_BOUND_AT_MOST,
+    LAG_BOUND_BELOW,
+    LAG_BOUNDS
+} LagBoundKind;
+
+typedef struct LagBound {
+    uint32_t parameter;
+    LagBoundKind kind;
+    double value;
+} LagBound;
+
+/* The loss is alpha times that of all coordinates' errors e = motion - observation, and beta times that of all momenta's,
+ * and the bounds' penalties. */
+typedef struct LagLoss {
+    LagLossKind kind;
+    double alpha, beta;
+    double delta; /* above 0: LAG_LOSS_HUBER */
+    double p;     /* 1 or more: LAG_LOSS_LP */
+    double cap;   /* above 0, or 0 for none: a loss L above cap/2 counts as cap - cap^2/(4 L); what is not finite, or has
+                     no motion that far, as cap, its derivatives as 0. So all is finite whatever the parameters */
+    const double *weight; /* w of each coordinate, then of each momentum, [2 d]; or NULL: 1 */
+    uint32_t bounds;
+    const LagBound *bound; /* [bounds] */
+} LagLoss;
+
+/* Observations: rows at the times t [rows], in the order in which the motion goes by, none before its start or behind its
+ * last step. A time within 1e-9 of a step's end is that; one inside a step is looked up on the step's own polynomial (of the
+ * coordinates through the nodes; for the momenta, of what the forces at the nodes have added up to). NaN is a value that was
+ * not observed. */
+typedef struct LagSeen {
+    size_t rows;
+    const double *t;
+    const double *q, *pi; /* [systems, rows, d]; NULL: not observed at all */
+} LagSeen;
+
+typedef struct LagGradientAsk {
+    double t, h;          /* the start, and the step (not 0) */
+    uint64_t steps;       /* as many are taken as the rows want, and no more than these */
+    const double *c;      /* parameters [systems, m]; may be NULL where m is 0 */
+    const double *q;      /* starts: coordinates [systems, d], */
+    const double *pi, *v; /* and momenta or velocities [systems, d], the other being NULL; pi = B(q, v, t) then depends on
+                             parameters, and so do their derivatives */
+    LagSeen seen;
+    const LagLoss *loss;
+    bool sparing; /* memory in proportion to the root of the steps, for a second run forth. So it is too where the steps
+                     would take more than 64 MiB. The bits are the same */
+} LagGradientAsk;
+
+/* Where results go; any may be NULL. */
+typedef struct LagGradientOut {
+    double *loss;      /* [systems]; NaN where a step failed, and there is no cap */
+    double *c;         /* d loss / d c, [systems, m] */
+    double *q;         /* d loss / d q at the start, [systems, d], at fixed pi or v, whichever was given */
+    double *rate;      /* d loss / d pi, or d v, whichever was given, [systems, d] */
+    LagStatus *status; /* [systems] LAG_OK; or why there is no motion to the end, whatever the cap has made of that */
+} LagGradientOut;
+
+typedef struct LagGradient LagGradient;
+
+/* Room to differentiate so many systems of a kernel at once, on so many threads (0: one for each CPU), which are started
+ * here and wait between calls. Each system has the same bits whatever the others, their number and the threads.
+ * LAG_ERROR_LIMIT where d times m is beyond 4,000,000. The kernel must outlive it; it serves one thread at a time. The
+ * caller frees it with lag_gradient_free (NULL allowed). */
+LAG_API LagStatus lag_gradient_new(const LagKernel *kernel, size_t systems, uint32_t threads, LagGradient **gradient);
+LAG_API void lag_gradient_free(LagGradient *gradient);
+
+/* Losses and derivatives of all systems. LAG_OK; or, outputs being written all the same, the first status of a system whose
+ * loss is not finite. LAG_ERROR_ARGUMENT, with nothing written: a number of `ask` out of its range, or a row outside the
+ * motion. It allocates where there are more steps or rows than at any time before. */
+LAG_API LagStatus lag_gradient_run(LagGradient *gradient, const LagGradientAsk *ask, const LagGradientOut *out);
+
+/* Cancels the run under way, or else the next: LAG_INTERRUPTED. From any thread or from a signal's handler. */
+LAG_API void lag_gradient_cancel(LagGradient *gradient);
+
+/* What derivatives are taken in, or a fit looks for. */
+typedef enum LagUnknownKind {
+    LAG_UNKNOWN_PARAMETER,
+    LAG_UNKNOWN_COORDINATE, /* of the start */
+    LAG_UNKNOWN_RATE,       /* momentum or velocity of the start, whichever is given */
+    LAG_UNKNOWNS
+} LagUnknownKind;
+
+typedef struct LagUnknown {
+    LagUnknownKind kind;
+    uint32_t index;
+} LagUnknown;
+
+/* The motion at the rows of `ask` and its derivatives in `count` unknowns, carried along with it (tangents): what a fit by
+ * least squares wants. For a gradient of one system; ask->loss and what was seen are not looked at, but for the times.
+ * Arrays are the caller's, any may be NULL. LAG_ERROR_ARGUMENT as lag_gradient_run, or the status of a step that failed, the
+ * rows from there on being NaN. */
+typedef struct LagTangents {
+    double *q, *pi;   /* [rows, d] */
+    double *dq, *dpi; /* [rows, d, count] */
+} LagTangents;
+
+LAG_API LagStatus lag_tangents(LagGradient *gradient, const LagGradientAsk *ask, uint32_t count, const LagUnknown *unknown,
+                               const LagTangents *out);
+
+/* ---- Fits ----
+ *
+ * Parameters and start values that bring a motion nearest to observations, by Levenberg and Marquardt's method on the exact
+ * tangents, from several beginnings: the guess; where A and B are linear in the parameters looked for, the solution of
+ * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are
+ * not, points about the guess, drawn alike every day. */
+
+/* Where a fit has come to. */
+typedef struct LagFitProgress {
+    uint64_t evaluations; /* motions that were run */
+    double loss;          /* the least so far */
+} LagFitProgress;
+
+typedef struct LagFitAsk {
+    LagGradientAsk motion; /* of one system; its c, q and pi or v are the guess: NaN for a parameter that has none */
+    uint32_t unknowns;     /* 1 or more */
+    const LagUnknown *unknown;
+    bool weigh; /* each column counts by how well the motion can be brought to it, weights 1/sigma^2 being found from what is
+                   left: the most that can be known where errors are independent. Else exactly the loss is minimised */
+    bool (*stop)(void *user, const LagFitProgress *progress); /* asked now and then whether to give up, or NULL */
+    void *user;
+} LagFitAsk;
+
+typedef struct LagFitOut {
+    double *value;       /* [unknowns] */
+    double *sigma;       /* [unknowns] standard errors; NaN where the data do not tell the value. Or NULL */
+    double *correlation; /* [unknowns, unknowns], or NULL */
+    double *unseen;      /* [unknowns, unknowns]: directions in which the values may be moved without any change in what is
+                            observed, a row      each, the largest number being 1. Or NULL */
+    uint32_t unseen_count;
+    double loss; /* of motion->loss, penalties included */
+    uint64_t evaluations;
+} LagFitOut;
+
+/* Bounds of the loss are kept to. LAG_OK; LAG_INTERRUPTED, with the best so far, once `stop` has said so;
+ * LAG_ERROR_ARGUMENT; LAG_ERROR_MEMORY; or why there is no motion at all to begin with. Thread-safe. */
+LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out);
 
 #ifdef __cplusplus
 }

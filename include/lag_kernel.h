@@ -49,9 +49,9 @@ extern "C" {
 
 /* The arrays that a program is given, and their shapes.
  *
- * In LAG_AQ .. LAG_BT and LAG_JACOBIAN a program writes only the entries that may be other than zero: those that are zero
- * whatever the state are left alone, always the same ones. Whoever runs it brings arrays that are zero there, and zeroes
- * them anew where something else (factors of the matrix, say) has been written into them. */
+ * In LAG_AQ .. LAG_BT, LAG_AP, LAG_BP and LAG_JACOBIAN a program writes only the entries that may be other than zero: those
+ * that are zero whatever the state are left alone, always the same ones. Whoever runs it brings arrays that are zero there,
+ * and zeroes them anew where something else (factors of the matrix, say) has been written into them. */
 typedef enum LagArray {
     /* inputs */
     LAG_TIME,      /* [2]       t at the step's start, and the step h (a pointwise program reads t alone) */
@@ -69,6 +69,8 @@ typedef enum LagArray {
     LAG_BV,     /* [d, d]  dB_k/dv_l, the mass matrix */
     LAG_BT,     /* [d]     dB_k/dt */
     LAG_ENERGY, /* [1] sum_k v_k dL/dv_k - L of the conservative part */
+    LAG_AP,     /* [d, m]  dA_k/dc_j, in the parameters: of LAG_POINT_PARAMETER alone */
+    LAG_BP,     /* [d, m]  dB_k/dc_j */
     /* outputs of the step's programs */
     LAG_RESIDUAL, /* [n]    rows: interior nodes 1 .. r, then node 0; d rows a node */
     LAG_IMPULSE,  /* [d]    h sum_i b_i A_i */
@@ -144,7 +146,9 @@ typedef enum LagRoutine {
     LAG_STEP_JACOBIAN,  /* the same -> RESIDUAL IMPULSE VELOCITY JACOBIAN */
     LAG_STEPS,          /* TIME PARAMETER Q U F SHARE INVERSE_MASS RUN and tables -> Q U F RUN: whole steps by fixed-point
                            iteration, where facts.iterates; else its procedure is empty */
-    LAG_ROUTINE_COUNT
+    LAG_ROUTINE_COUNT,
+    LAG_POINT_PARAMETER = LAG_ROUTINE_COUNT /* TIME PARAMETER Q V -> A B AQ AV BQ BV AP BP: made when it is first asked for,
+                                               see LagKernel.slopes */
 } LagRoutine;
 
 /* A native program: `code` is LagProcedure.code, `array` has LAG_ARRAY_COUNT pointers (those not used may be NULL). */
@@ -173,6 +177,16 @@ typedef struct LagFacts {
 /* Sweeps a step to be expected, before any are counted: where B is not M v, forces go with velocity. */
 static inline double lag_sweeps_expected(const LagFacts *facts) { return facts->mass_times_velocity ? 1 : 5; }
 
+/* What derivatives of the motion are made with: programs of one system, or of LAG_SYSTEMS side by side, each array but the
+ * tables then having LAG_SYSTEMS doubles for each. */
+typedef struct LagSlopes {
+    LagProcedure point; /* LAG_POINT_PARAMETER */
+    LagProcedure
+        residual; /* LAG_STEP_RESIDUAL and LAG_STEP_JACOBIAN, where there are several systems; else empty: they are */
+    LagProcedure jacobian; /* the kernel's */
+    size_t work;           /* doubles of LAG_WORK that they want, of each system */
+} LagSlopes;
+
 #define LAG_KERNEL_ABI 4
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
@@ -200,6 +214,11 @@ struct LagKernel {
      * system are interpreted, and `run` is NULL for those of several. It is NULL too where there is no such form.
      * Thread-safe; the first call takes as long as a compiler does. NULL: there is no other form. */
     LagProcedure (*form)(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work);
+    /* The programs for derivatives, of 1 system or of LAG_SYSTEMS (where only machine code by LLVM runs them), told that the
+     * derivatives of `steps` more steps of so many systems are about to be asked for: code is made when that pays. False
+     * where there are none, for want of memory or beyond a bound, or none side by side (yet). Thread-safe; it may take as
+     * long as a compiler does. NULL: nothing is known of derivatives in parameters. */
+    bool (*slopes)(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagSlopes *slopes);
 };
 
 /* Whether a kernel is wide: of more coordinates than there are matrices for, or more unknowns than are solved for. It has no

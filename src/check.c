@@ -1,26 +1,12 @@
 /* check.c: the meaning of statements. Goes through a tree's statements in order, as carrying them out would, with the
  * session's state as it will then be: so that what is wrong anywhere in a text is said before any of it runs. */
+#include "check.h"
+
 #include "compile.h"
-#include "session.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-typedef struct Checker {
-    LagProgram *program;
-    SessionState *state;
-    Names *names;
-    const Tree *tree;
-    Diagnostics *diag;
-    LagStatement *out;         /* the statement at hand */
-    LagItem *item;             /* its items */
-    Lowering lowering;         /* into program->values; begun anew when a definition changes */
-    uint32_t at, line, column; /* the last statement's beginning: each is found from the one before */
-    bool failed;
-    bool no_model;           /* the last Lagrangian was wrong: what needs one is not complained about */
-    bool parameters_checked; /* of the Lagrangian in force */
-} Checker;
 
 /* ---- Help for messages ---- */
 
@@ -35,15 +21,15 @@ static const char *nearest(const char *word, const char *const *candidate, uint3
     return found;
 }
 
-static void unknown(Checker *c, Span span, const char *what, const char *word, const char *const *candidate, uint32_t count,
-                    const char *otherwise) {
+void check_unknown(Checker *c, Span span, const char *what, const char *word, const char *const *candidate, uint32_t count,
+                   const char *otherwise) {
     char hint[100];
     const char *near = nearest(word, candidate, count);
     snprintf(hint, sizeof hint, "did you mean '%.64s'?", near ? near : "");
     diag_error(c->diag, span, near ? hint : otherwise, "%s '%s'", what, word);
 }
 
-static bool needs_model(Checker *c, const TreeStatement *s, const char *what) {
+bool check_has_model(Checker *c, const TreeStatement *s, const char *what) {
     if (c->state->model) return true;
     if (!c->no_model)
         diag_error(c->diag, s->word, "type one first, as in m*qd^2/2 - k*q^2/2", "%s needs a Lagrangian", what);
@@ -53,7 +39,7 @@ static bool needs_model(Checker *c, const TreeStatement *s, const char *what) {
 /* ---- Values ---- */
 
 /* An expression of a statement as a node of program->values. */
-static NodeId value_node(Checker *c, TreeId value) { return lower_expression(&c->lowering, c->tree, value); }
+NodeId check_node(Checker *c, TreeId value) { return lower_expression(&c->lowering, c->tree, value); }
 
 static void begin_lowering(Checker *c) {
     lowering_free(&c->lowering);
@@ -65,9 +51,9 @@ static void begin_lowering(Checker *c) {
 }
 
 /* The same, and its value as things stand here; false after an error. */
-static bool value_now(Checker *c, TreeId value, NodeId *node, double *now) {
+bool check_value(Checker *c, TreeId value, NodeId *node, double *now) {
     uint32_t errors = c->diag->errors;
-    *node = value_node(c, value);
+    *node = check_node(c, value);
     if (c->diag->errors != errors) return false;
     NameId missing = NAME_NONE;
     LagStatus status = session_evaluate(c->program, c->state, *node, now, &missing);
@@ -130,7 +116,7 @@ static void check_definition(Checker *c, const TreeStatement *s) {
     if (d.kind == DEFINITION_PARAMETER) {
         NodeId node;
         double value;
-        bool good = value_now(c, s->value, &node, &value);
+        bool good = check_value(c, s->value, &node, &value);
         c->failed |=
             !session_value_set(c->state, s->name, good ? value : 1, false); /* so that it is complained about once */
         if (!good) return;
@@ -141,7 +127,7 @@ static void check_definition(Checker *c, const TreeStatement *s) {
     if (d.kind == DEFINITION_FUNCTION)
         lower_function_body(&c->lowering, &d);
     else
-        value_node(c, s->value);
+        check_node(c, s->value);
 }
 
 static void check_declaration(Checker *c, const TreeStatement *s) {
@@ -174,7 +160,7 @@ static void check_lagrangian(Checker *c, const TreeStatement *s) {
 /* ---- start ---- */
 
 /* What a name is to a motion: what a `start` of it sets; false if nothing. */
-static bool motion_item(const LagModel *model, const char *name, LagItem *item) {
+bool check_motion_item(const LagModel *model, const char *name, LagItem *item) {
     const Mechanics *m = &model->mech;
     size_t size = strlen(name);
     bool momentum = strncmp(name, "pi_", 3) == 0;
@@ -199,7 +185,7 @@ static bool motion_item(const LagModel *model, const char *name, LagItem *item) 
 /* Names that a start can give, coordinates, their velocities and momenta: so many are looked at for one that is alike. */
 enum { START_NAMES = 3 * 500 };
 
-static void unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise) {
+void check_unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise) {
     const LagModel *model = c->state->model;
     static const char *const suffix[] = {"", "d"};
     char spelt[START_NAMES][72];
@@ -212,12 +198,12 @@ static void unknown_motion(Checker *c, Span span, const char *what, const char *
         count++;
     }
     for (uint32_t i = 0; i < count; i++) candidate[i] = spelt[i];
-    unknown(c, span, what, name, candidate, count, otherwise);
+    check_unknown(c, span, what, name, candidate, count, otherwise);
 }
 
 static void check_start(Checker *c, const TreeStatement *s) {
-    if (!needs_model(c, s, "start")) {
-        for (uint32_t i = 0; i < s->item_count; i++) value_node(c, c->tree->item[s->item + i].value);
+    if (!check_has_model(c, s, "start")) {
+        for (uint32_t i = 0; i < s->item_count; i++) check_node(c, c->tree->item[s->item + i].value);
         return;
     }
     const TreeItem *velocity = NULL, *momentum = NULL;
@@ -226,11 +212,11 @@ static void check_start(Checker *c, const TreeStatement *s) {
         LagItem target = {0};
         double value;
         const char *name = names_text(c->names, item->name);
-        bool known = motion_item(c->state->model, name, &target);
+        bool known = check_motion_item(c->state->model, name, &target);
         if (!known)
-            unknown_motion(c, item->name_span, "nothing to start called", name,
-                           "a start names coordinates, their velocities or momenta pi_NAME, and t");
-        bool good = value_now(c, item->value, &target.expression, &value);
+            check_unknown_motion(c, item->name_span, "nothing to start called", name,
+                                 "a start names coordinates, their velocities or momenta pi_NAME, and t");
+        bool good = check_value(c, item->value, &target.expression, &value);
         if (c->diag->full) return;
         if (!known || !good) continue;
         bool twice = false;
@@ -257,7 +243,7 @@ const char *const session_method_name[SESSION_METHODS] = {"ggl", "rk2", "rk4", "
 #define METHOD_HINT "ggl, compensated, newton, rk2 or rk4"
 #define SETTING_MOST 1e15 /* steps and every: doubles count them exactly */
 
-static uint32_t index_of(const char *word, const char *const *list, uint32_t count) {
+uint32_t check_index(const char *word, const char *const *list, uint32_t count) {
     uint32_t i = 0;
     while (i < count && strcmp(word, list[i]) != 0) i++;
     return i;
@@ -267,11 +253,11 @@ static void check_method(Checker *c, const TreeItem *item, LagItem *out) {
     Span span = tree_span(c->tree, item->value);
     const TreeNode *node = &c->tree->node[item->value];
     const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
-    uint32_t method = index_of(word, session_method_name, SESSION_METHODS);
+    uint32_t method = check_index(word, session_method_name, SESSION_METHODS);
     if (method == SESSION_METHODS && !*word)
         diag_error(c->diag, span, METHOD_HINT, "a method is a name");
     else if (method == SESSION_METHODS)
-        unknown(c, span, "unknown method", word, session_method_name, SESSION_METHODS, METHOD_HINT);
+        check_unknown(c, span, "unknown method", word, session_method_name, SESSION_METHODS, METHOD_HINT);
     else
         *out = (LagItem){.kind = LAG_ITEM_METHOD, .index = method};
 }
@@ -293,11 +279,11 @@ static const char *setting_fault(LagItemKind kind, double value) {
 
 static void check_setting(Checker *c, const TreeItem *item) {
     const char *name = names_text(c->names, item->name);
-    uint32_t which = index_of(name, session_setting_name, SESSION_SETTINGS);
+    uint32_t which = check_index(name, session_setting_name, SESSION_SETTINGS);
     if (which == SESSION_SETTINGS) {
-        unknown(c, item->name_span, "unknown setting", name, session_setting_name, SESSION_SETTINGS,
-                "the settings are r, dt, steps, until, every, tol and method");
-        value_node(c, item->value);
+        check_unknown(c, item->name_span, "unknown setting", name, session_setting_name, SESSION_SETTINGS,
+                      "the settings are r, dt, steps, until, every, tol and method");
+        check_node(c, item->value);
         c->state->has_dt = c->state->has_length = c->state->has_until = true; /* it may have been one of these */
         return;
     }
@@ -308,7 +294,7 @@ static void check_setting(Checker *c, const TreeItem *item) {
         if (out.kind == LAG_ITEM_VALUE) return;
     } else {
         double value;
-        if (!value_now(c, item->value, &out.expression, &value)) return;
+        if (!check_value(c, item->value, &out.expression, &value)) return;
         const char *fault = setting_fault(out.kind, value);
         if (fault) {
             diag_error(c->diag, tree_span(c->tree, item->value), NULL, "%s", fault);
@@ -326,7 +312,7 @@ static void check_setting(Checker *c, const TreeItem *item) {
 }
 
 /* Parameters without a value, each where the Lagrangian first names it. */
-static void check_parameters(Checker *c) {
+void check_parameters(Checker *c, const char *what) {
     const LagModel *model = c->state->model;
     if (c->parameters_checked) return;
     c->parameters_checked = true;
@@ -337,7 +323,7 @@ static void check_parameters(Checker *c) {
         if (id < c->state->value_count && c->state->value[id].known) continue;
         char hint[100];
         snprintf(hint, sizeof hint, "give it one: %.64s = VALUE", name);
-        diag_error(c->diag, p->span, hint, "parameter '%s' has no value, and integrating needs it", name);
+        diag_error(c->diag, p->span, hint, "parameter '%s' has no value, and %s needs it", name, what);
     }
 }
 
@@ -377,16 +363,16 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs dt");
     if (!c->state->has_length && !(tol && !among_items(c, s, "dt"))) /* which has been said */
         diag_error(c->diag, s->word, "as in: integrate r = 4, dt = 0.1, steps = 1000", "integrate needs steps or until");
-    if (!needs_model(c, s, "integrate")) return;
+    if (!check_has_model(c, s, "integrate")) return;
     uint32_t unknowns = (c->state->r + 1) * c->state->model->mech.dof;
     uint32_t most = mechanics_unknowns_most(&c->state->model->mech);
     bool chosen = tol && !among_items(c, s, "r");
     if (unknowns > most && !chosen)
         diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %u", c->state->r,
                    unknowns, most);
-    if (!c->state->started)
+    if (!c->state->started && !c->state->observed)
         diag_error(c->diag, s->word, "as in: start q = 1, qd = 0", "integrate needs a start for this Lagrangian");
-    check_parameters(c);
+    check_parameters(c, "integrating");
 }
 
 /* ---- save, plot, show ---- */
@@ -411,12 +397,12 @@ static void check_save(Checker *c, const TreeStatement *s) {
 /* A column of a trajectory. */
 static void check_column(Checker *c, const TreeItem *item, LagItem *column) {
     const char *name = names_text(c->names, item->name);
-    bool known = motion_item(c->state->model, name, column);
+    bool known = check_motion_item(c->state->model, name, column);
     if (!known && strcmp(name, "energy") == 0) {
         column->kind = LAG_ITEM_ENERGY;
     } else if (!known) {
-        unknown_motion(c, item->name_span, "nothing to plot called", name,
-                       "a plot is of coordinates, momenta pi_NAME, energy and t");
+        check_unknown_motion(c, item->name_span, "nothing to plot called", name,
+                             "a plot is of coordinates, momenta pi_NAME, energy and t");
     } else if (column->kind == LAG_ITEM_VELOCITY) {
         char hint[100];
         snprintf(hint, sizeof hint, "plot the momentum: pi_%.64s", lag_model_coordinate(c->state->model, column->index));
@@ -459,10 +445,10 @@ static void check_show(Checker *c, const TreeStatement *s) {
     if (strcmp(what, "c") == 0) {
         diag_error(c->diag, s->text_span, NULL, "'c' does not exist yet");
     } else if (view == LAG_VIEW_COUNT && strcmp(what, "parameters") != 0) {
-        unknown(c, s->text_span, "nothing to show called", what, other, sizeof other / sizeof *other,
-                "lagrangian, equations, energy, parameters, kernel, or a dump's name");
+        check_unknown(c, s->text_span, "nothing to show called", what, other, sizeof other / sizeof *other,
+                      "lagrangian, equations, energy, parameters, kernel, or a dump's name");
     } else if (view != LAG_VIEW_TOKENS && view != LAG_VIEW_TREE) {
-        needs_model(c, s, "show");
+        check_has_model(c, s, "show");
     }
 }
 
@@ -474,6 +460,7 @@ static void assume(Checker *c, const TreeStatement *s) {
     bool settings = s->meant == TREE_INTEGRATE || s->meant == TREE_METHOD;
     if (s->meant == TREE_LAGRANGIAN) c->no_model = !c->state->model;
     if (s->meant == TREE_START) c->state->started = true;
+    if (s->meant == TREE_DATA) c->state->observed = true;
     if (settings) c->state->has_dt = c->state->has_length = c->state->has_until = true;
     if (s->meant == TREE_INTEGRATE) c->state->integrated = true;
     if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
@@ -481,10 +468,23 @@ static void assume(Checker *c, const TreeStatement *s) {
 
 static void check_statement(Checker *c, const TreeStatement *s) {
     static const LagVerb verb[] = {
-        [TREE_DEFINE] = LAG_VERB_NAME,         [TREE_FUNCTION] = LAG_VERB_NAME, [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
-        [TREE_COORD] = LAG_VERB_NAME,          [TREE_PARAM] = LAG_VERB_NAME,    [TREE_START] = LAG_VERB_START,
-        [TREE_INTEGRATE] = LAG_VERB_INTEGRATE, [TREE_METHOD] = LAG_VERB_METHOD, [TREE_SAVE] = LAG_VERB_SAVE,
-        [TREE_SHOW] = LAG_VERB_SHOW,           [TREE_PLOT] = LAG_VERB_PLOT,     [TREE_ABSENT] = LAG_VERB_NAME,
+        [TREE_DEFINE] = LAG_VERB_NAME,
+        [TREE_FUNCTION] = LAG_VERB_NAME,
+        [TREE_LAGRANGIAN] = LAG_VERB_LAGRANGIAN,
+        [TREE_COORD] = LAG_VERB_NAME,
+        [TREE_PARAM] = LAG_VERB_NAME,
+        [TREE_START] = LAG_VERB_START,
+        [TREE_INTEGRATE] = LAG_VERB_INTEGRATE,
+        [TREE_METHOD] = LAG_VERB_METHOD,
+        [TREE_SAVE] = LAG_VERB_SAVE,
+        [TREE_SHOW] = LAG_VERB_SHOW,
+        [TREE_PLOT] = LAG_VERB_PLOT,
+        [TREE_DATA] = LAG_VERB_DATA,
+        [TREE_LOSS] = LAG_VERB_LOSS,
+        [TREE_CONSTRAIN] = LAG_VERB_CONSTRAIN,
+        [TREE_GRADIENT] = LAG_VERB_GRADIENT,
+        [TREE_FIT] = LAG_VERB_FIT,
+        [TREE_ABSENT] = LAG_VERB_NAME,
         [TREE_BROKEN] = LAG_VERB_NAME,
     };
     c->out->verb = verb[s->verb];
@@ -506,6 +506,11 @@ static void check_statement(Checker *c, const TreeStatement *s) {
     case TREE_SAVE: check_save(c, s); break;
     case TREE_SHOW: check_show(c, s); break;
     case TREE_PLOT: check_plot(c, s); break;
+    case TREE_DATA: check_data(c, s); break;
+    case TREE_LOSS: check_loss(c, s); break;
+    case TREE_CONSTRAIN: check_constrain(c, s); break;
+    case TREE_GRADIENT:
+    case TREE_FIT: check_gradient(c, s); break;
     case TREE_ABSENT: break; /* the parser has said so */
     case TREE_BROKEN: assume(c, s); break;
     }
@@ -534,7 +539,7 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
     for (uint32_t i = 0; i < tree->statement_count && !c.failed && !is_exhausted(&c); i++) {
         const TreeStatement *s = &tree->statement[i];
         c.out = &program->statement[i];
-        c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item); /* a plot adds one */
+        c.item = arena_new(&program->arena, (s->item_count + 1) * sizeof *c.item); /* plot and loss add one */
         if (!c.item) c.failed = true;
         if (c.failed) break;
         c.out->item = c.item;

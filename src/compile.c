@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "mech/discrete.h"
 #include "mech/lobatto.h"
+#include "slopes.h"
 #include "tiers.h"
 
 #include <assert.h>
@@ -176,7 +177,8 @@ static ModelKernel *kernel_new(LagModel *model, uint32_t r, LagBackend backend) 
                             .parameter_count = m->parameter_count,
                             .r = r,
                             .facts = m->facts,
-                            .form = tiers_form};
+                            .form = tiers_form,
+                            .slopes = slopes_get};
     atomic_init(&k->best, k->code[LAG_BACKEND_INTERPRETER].procedure);
     atomic_init(&k->running, LAG_BACKEND_INTERPRETER);
     atomic_init(&k->asked, 0);

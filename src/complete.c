@@ -112,6 +112,16 @@ static void offer_all(Words *w, const LagSession *session, Place p) {
         for (uint32_t i = 0; i < SESSION_SETTINGS; i++) offer(w, session_setting_name[i]);
     } else if (p.last == '=' && p.before == METHOD) {
         for (uint32_t i = 0; i < SESSION_METHODS; i++) offer(w, session_method_name[i]);
+    } else if (p.first == LOSS && p.last == LOSS) {
+        for (const char *const *word = (const char *const[]){"huber", "l2", "lp", "mae", "mse", NULL}; *word; word++)
+            offer(w, *word);
+    } else if (p.first == LOSS && (item || p.before == LOSS)) {
+        for (const char *const *word = (const char *const[]){"alpha", "beta", "cap", "delta", "p", NULL}; *word; word++)
+            offer(w, *word);
+        offer_motion(w, session->state.model, false);
+    } else if ((p.first == GRADIENT || p.first == FIT) && item) {
+        offer_motion(w, session->state.model, true);
+        offer_names(w, session);
     } else if (p.first == START && item) {
         offer_motion(w, session->state.model, true);
     } else if (p.first == PLOT && (item || p.before == NAME)) {
@@ -119,7 +129,7 @@ static void offer_all(Words *w, const LagSession *session, Place p) {
         offer(w, "energy");
     } else if (p.first == PLOT) {
         for (const char *const *word = (const char *const[]){"against", "to", "with", NULL}; *word; word++) offer(w, *word);
-    } else if (p.first != SAVE) {
+    } else if (p.first != SAVE && p.first != DATA) {
         for (size_t i = 0; !p.first && lex_word(i); i++) offer(w, lex_word(i));
         offer_functions(w);
         offer_names(w, session);

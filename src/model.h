@@ -26,6 +26,19 @@ typedef struct ModelForm {
     LagProcedure procedure; /* the best there is */
 } ModelForm;
 
+/* The programs of LagSlopes. */
+enum { MODEL_SLOPES = 3 };
+typedef struct ModelSlopes {
+    bool written, tried;
+    uint64_t asked; /* steps of systems, so far */
+    uint32_t work;
+    uint32_t count; /* programs: the point's alone, or all */
+    Tape tape[MODEL_SLOPES];
+    InterpCode *interp; /* of the point's, of one system */
+    NativeCode *native;
+    LagProcedure procedure[MODEL_SLOPES]; /* the best there are */
+} ModelSlopes;
+
 /* A kernel of a model, and what it stands on. */
 typedef struct ModelKernel {
     struct ModelKernel *next;
@@ -36,6 +49,7 @@ typedef struct ModelKernel {
     Tape tape[LAG_ROUTINE_COUNT];
     InterpCode *interp[LAG_ROUTINE_COUNT];
     ModelForm form[LAG_FORMS]; /* by LagForm, the first unused; the model's lock is over them */
+    ModelSlopes slopes[2];     /* of one system, of several; likewise */
     /* What runs: tiers.c. */
     _Atomic(const LagProcedure *) best;
     atomic_int running;           /* a LagBackend: whose `best` is */

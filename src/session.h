@@ -19,6 +19,7 @@ typedef struct SessionState {
     NameSet coord, param;     /* declared */
     const LagModel *model;    /* the Lagrangian in force, held; or NULL */
     bool started, integrated; /* `start` and `integrate` have been said since it was */
+    bool observed;            /* `data` has been said */
     bool has_dt, has_length;  /* settings that stay: dt; steps or until, */
     bool has_until;           /* and the latter was the last */
     bool explicit_method;     /* rk2 or rk4 */

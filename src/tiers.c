@@ -9,6 +9,7 @@
 
 #include "compile.h"
 #include "mech/discrete.h"
+#include "slopes.h"
 
 #include <math.h>
 #include <signal.h>
@@ -264,6 +265,20 @@ LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, 
     return procedure;
 }
 
+LagBackend tiers_road(const ModelKernel *k, uint64_t operations, double executed, bool lanes) {
+    LagBackend road = k->backend;
+    if (road == LAG_BACKEND_AUTO) {
+        Costs costs = {{0}, {0}};
+        for (int i = LAG_BACKEND_INTERPRETER; i < LAG_BACKENDS; i++) {
+            bool machine = i > LAG_BACKEND_INTERPRETER, made = i >= LAG_BACKEND_LLVM_QUICK;
+            costs.make[i] = tier_cost[i].start + (machine ? (double)operations * tier_cost[i].make : 0);
+            costs.step[i] = machine && !made ? INFINITY : executed * tier_cost[i].run;
+        }
+        road = compile_fits_native(k) ? best_for(&costs, LAG_BACKEND_INTERPRETER, 1) : LAG_BACKEND_INTERPRETER;
+    }
+    return lanes && road < LAG_BACKEND_LLVM_QUICK ? LAG_BACKEND_INTERPRETER : road;
+}
+
 void tiers_free(ModelKernel *k) {
     pthread_mutex_lock(&k->lock);
     if (k->working) eventfd_write(k->stop, 1);
@@ -275,6 +290,7 @@ void tiers_free(ModelKernel *k) {
         interp_free(k->form[form].interp);
         tape_free(&k->form[form].tape);
     }
+    slopes_free(k);
     pthread_mutex_destroy(&k->lock);
 }
 

@@ -13,6 +13,10 @@ const LagProcedure *tiers_improve(const LagKernel *kernel, uint64_t steps);
 /* LagKernel.form. */
 LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work);
 
+/* By which road code is to be made that takes so many seconds as the interpreter runs it, and so long to be made, and is not
+ * made better later: LAG_BACKEND_INTERPRETER where that does as well. `lanes`: by LLVM or not at all. */
+LagBackend tiers_road(const ModelKernel *kernel, uint64_t operations, double executed, bool lanes);
+
 /* Ends whatever work is under way, and frees the kernel's code. */
 void tiers_free(ModelKernel *kernel);
 

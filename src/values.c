@@ -21,6 +21,7 @@ bool session_state_copy(SessionState *to, const SessionState *from) {
     *to = (SessionState){.model = lag_model_hold(from->model),
                          .started = from->started,
                          .integrated = from->integrated,
+                         .observed = from->observed,
                          .has_dt = from->has_dt,
                          .has_length = from->has_length,
                          .r = from->r};

@@ -12,6 +12,7 @@ where=$(dirname "$(find "$root" -name lag.pc)")
 export PKG_CONFIG_PATH="$where" PKG_CONFIG_SYSROOT_DIR="$root"
 cc "$source/examples/embed.c" -o "$root/embed" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-}
 cc "$source/examples/batch.c" -o "$root/batch" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-} -lm
+cc "$source/examples/own_loss.c" -o "$root/own_loss" $(pkg-config --cflags --libs lag) ${LAG_TEST_CFLAGS:-} -lm
 LD_LIBRARY_PATH=$(dirname "$where")
 export LD_LIBRARY_PATH
 "$root/embed" >"$root/out"
@@ -19,6 +20,8 @@ tail -n 1 "$root/out"
 grep -q '^ *10000000 ' "$root/out"
 "$root/batch" 20 2 >"$root/out"
 grep -q 'the same bits' "$root/out"
+"$root/own_loss" >"$root/out"
+grep -q "Cauchy's loss *c1 = 1[.]9.*c2 = 3[.]9" "$root/out"
 lag=$(find "$root" -type f -name lag -path '*/bin/*')
 "$lag" --version
 for backend in tcc llvm-quick llvm; do
@@ -28,6 +31,6 @@ find "$root" -name lag.1 | grep -q man1
 grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
 python=python3
 "$python" -c "import numpy" 2>/dev/null || python=/usr/bin/python3
-"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.3')" >"$root/out"
+"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.4')" >"$root/out"
 tail -n 3 "$root/out"
 grep -q "embed.py:1:14: unknown function 'sine'" "$root/out"

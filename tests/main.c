@@ -92,6 +92,8 @@ int main(int argc, char **argv) {
     suite_choose();
     suite_session();
     suite_tiers();
+    suite_gradient();
+    suite_fit();
     suite_golden();
     suite_laws();
     suite_random();

@@ -63,6 +63,8 @@ void suite_powers(void);
 void suite_choose(void);
 void suite_session(void);
 void suite_tiers(void);
+void suite_gradient(void);
+void suite_fit(void);
 void suite_golden(void);
 void suite_laws(void);
 void suite_random(void);

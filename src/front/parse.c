@@ -144,6 +144,11 @@ static TreeVerb meant(const Parser *p) {
     case SAVE: return TREE_SAVE;
     case SHOW: return TREE_SHOW;
     case PLOT: return TREE_PLOT;
+    case DATA: return TREE_DATA;
+    case LOSS: return TREE_LOSS;
+    case CONSTRAIN: return TREE_CONSTRAIN;
+    case GRADIENT: return TREE_GRADIENT;
+    case FIT: return TREE_FIT;
     case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
     default: return TREE_LAGRANGIAN;
     }
@@ -212,13 +217,25 @@ void parse_definition(Parser *p, TreeId left, TreeId right) {
                                      .item_count = p->tree->item_count - p->first_item});
 }
 
-void parse_save(Parser *p, ParseValue word, ParseValue file) {
-    add_statement(p, (TreeStatement){.verb = TREE_SAVE,
+void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file) {
+    add_statement(p, (TreeStatement){.verb = verb,
                                      .word = span_of(p, word),
                                      .name = NAME_NONE,
                                      .value = TREE_NONE,
                                      .text = unquoted(p, file),
                                      .text_span = span_of(p, file)});
+}
+
+void parse_loss(Parser *p, ParseValue word, ParseValue kind) {
+    parse_statement(p, TREE_LOSS, word);
+    if (p->tree->failed || p->stop) return;
+    TreeStatement *s = &p->tree->statement[p->tree->statement_count - 1];
+    s->name = kind.id;
+    s->text_span = span_of(p, kind);
+}
+
+void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value) {
+    add_item(p, (TreeItem){.role = role, .name = name.id, .name_span = span_of(p, name), .value = value});
 }
 
 void parse_show(Parser *p, ParseValue word, ParseValue what) {
@@ -251,8 +268,9 @@ static void wish(const int *expected, int count, char *out, size_t size) {
                  {AGAINST, "'against'"},
                  {TO, "'to'"},
                  {WITH, "'with'"},
+                 {'>', "'>', '>=', '<' or '<='"},
                  {END, "the statement's end"}};
-    const char *list[10];
+    const char *list[12];
     int n = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         bool sign = words[i].token == '+' && expects(expected, count, NUMBER); /* of a number, not an operator */

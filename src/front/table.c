@@ -397,6 +397,19 @@ LagTable *table_read(const Source *source, Diagnostics *diag) {
     return NULL;
 }
 
+Span table_span(const Source *source, size_t row, uint32_t column) {
+    TableReader r = {.source = source};
+    uint32_t at = 0;
+    Line line = {0, 0};
+    Field field = {0};
+    if (next_line(source, &at, &line)) r.separator = find_separator(source, line);
+    for (size_t i = 0; row != TABLE_HEADER && i <= row; i++)
+        if (!next_line(source, &at, &line)) break;
+    at = line.begin;
+    for (uint32_t i = 0; i <= column && !field.last; i++) field = next_field(&r, &at, line.end);
+    return (Span){source, field.begin, field.end > field.begin ? field.end : field.begin + 1};
+}
+
 /* ---- What a table holds ---- */
 
 void lag_table_free(LagTable *table) {

@@ -28,4 +28,8 @@ Source table_source(const char *name, const char *text, size_t size);
  * not end in NUL; it has to live while anything is added to `diag`. */
 LagTable *table_read(const Source *source, Diagnostics *diag);
 
+/* Where a table that was read from the source has a field: of row `row` (from 0), or of the header for TABLE_HEADER. */
+#define TABLE_HEADER SIZE_MAX
+Span table_span(const Source *source, size_t row, uint32_t column);
+
 #endif

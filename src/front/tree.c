@@ -20,10 +20,23 @@ static const char *const kind_text[] = {
 };
 
 static const char *const verb_text[] = {
-    [TREE_DEFINE] = "define",       [TREE_FUNCTION] = "function", [TREE_LAGRANGIAN] = "lagrangian",
-    [TREE_COORD] = "coord",         [TREE_PARAM] = "param",       [TREE_START] = "start",
-    [TREE_INTEGRATE] = "integrate", [TREE_METHOD] = "method",     [TREE_SAVE] = "save",
-    [TREE_SHOW] = "show",           [TREE_PLOT] = "plot",         [TREE_ABSENT] = "absent",
+    [TREE_DEFINE] = "define",
+    [TREE_FUNCTION] = "function",
+    [TREE_LAGRANGIAN] = "lagrangian",
+    [TREE_COORD] = "coord",
+    [TREE_PARAM] = "param",
+    [TREE_START] = "start",
+    [TREE_INTEGRATE] = "integrate",
+    [TREE_METHOD] = "method",
+    [TREE_SAVE] = "save",
+    [TREE_SHOW] = "show",
+    [TREE_PLOT] = "plot",
+    [TREE_DATA] = "data",
+    [TREE_LOSS] = "loss",
+    [TREE_CONSTRAIN] = "constrain",
+    [TREE_GRADIENT] = "gradient",
+    [TREE_FIT] = "fit",
+    [TREE_ABSENT] = "absent",
     [TREE_BROKEN] = "broken",
 };
 
@@ -61,7 +74,7 @@ void tree_print(const Tree *tree, const Names *names, Buffer *out) {
         buffer_text(out, "\n");
         for (uint32_t j = 0; j < s->item_count; j++) {
             const TreeItem *item = &tree->item[s->item + j];
-            static const char *const role_text[] = {"", "against ", "to ", "with "};
+            static const char *const role_text[] = {"", "against ", "to ", "with ", "> ", ">= ", "< ", "<= "};
             buffer_print(out, item->text ? "  %s\"%s\"\n" : "  %s%s\n", role_text[item->role],
                          item->text ? item->text : names_text(names, item->name));
             if (item->value != TREE_NONE) print_expression(tree, names, item->value, out);

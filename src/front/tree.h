@@ -36,7 +36,16 @@ typedef struct TreeNode {
 } TreeNode;
 
 /* What an item is to its statement. */
-typedef enum TreeRole { TREE_PLAIN, TREE_AGAINST, TREE_TO, TREE_WITH } TreeRole;
+typedef enum TreeRole {
+    TREE_PLAIN,
+    TREE_AGAINST,
+    TREE_TO,
+    TREE_WITH,
+    TREE_ABOVE, /* NAME > EXPR, and so on */
+    TREE_AT_LEAST,
+    TREE_BELOW,
+    TREE_AT_MOST
+} TreeRole;
 
 /* `NAME = EXPR`, `NAME`, or `EXPR`, one of a statement's comma-separated list; or a clause: `against NAME`, `to "FILE"`,
  * `with "FILE"`. */
@@ -60,6 +69,11 @@ typedef enum TreeVerb {
     TREE_SAVE,       /* text */
     TREE_SHOW,       /* name, what to show */
     TREE_PLOT,       /* items: names and clauses */
+    TREE_DATA,       /* text */
+    TREE_LOSS,       /* name, its kind; items: name = value */
+    TREE_CONSTRAIN,  /* items: bounds */
+    TREE_GRADIENT,   /* items: names */
+    TREE_FIT,        /* items: names */
     TREE_ABSENT,     /* a statement of the language that does not exist yet: word; the rest of it was skipped */
     TREE_BROKEN,     /* a statement with a mistake: `meant` is what it seems to be, name what it would have defined */
 } TreeVerb;

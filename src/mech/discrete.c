@@ -26,9 +26,10 @@ typedef struct Roots {
 } Roots;
 
 static bool roots_of(const Mechanics *m, LagRoutine routine, bool wide, Roots *roots) {
-    bool jacobian = routine == LAG_POINT_JACOBIAN || routine == LAG_STEP_JACOBIAN;
+    bool parameters = routine == LAG_POINT_PARAMETER;
+    bool jacobian = routine == LAG_POINT_JACOBIAN || routine == LAG_STEP_JACOBIAN || parameters;
     const NodeId *block[BLOCK_COUNT] = {m->AQ, m->AV, m->BQ, m->BV};
-    size_t most = 3 * (size_t)m->dof + BLOCK_COUNT * (size_t)m->filled_count + 1;
+    size_t most = 3 * (size_t)m->dof + BLOCK_COUNT * (size_t)m->filled_count + m->slope_count + 1;
     roots->node = memory_new(most * sizeof *roots->node);
     if (!roots->node) return false;
     if (routine == LAG_POINT_ENERGY) {
@@ -40,6 +41,7 @@ static bool roots_of(const Mechanics *m, LagRoutine routine, bool wide, Roots *r
     for (uint32_t i = 0; jacobian && i < m->filled_count; i++)
         for (int b = wide ? BLOCK_BV : 0; b < BLOCK_COUNT; b++)
             if (!graph_equals(m->graph, block[b][m->filled[i]], 0)) roots->node[roots->count++] = block[b][m->filled[i]];
+    for (uint32_t i = 0; parameters && i < m->slope_count; i++) roots->node[roots->count++] = m->slope[i].node;
     return true;
 }
 
@@ -74,6 +76,17 @@ static void store_filled(Writer *w, LagArray array, const NodeId *node, uint32_t
     if (!graph_equals(w->m->graph, node[i], 0)) tape_store(w->tape, at(array, i, 0, 0, 0), emit_value(&w->emit, node[i]));
 }
 
+/* dA/dc and dB/dc. */
+static void store_slopes(Writer *w) {
+    const Mechanics *m = w->m;
+    for (uint32_t i = 0; i < m->slope_count; i++) {
+        const Slope *x = &m->slope[i];
+        bool force = x->row < w->d;
+        uint32_t base = (force ? x->row : x->row - w->d) * m->parameter_count + x->parameter;
+        tape_store(w->tape, at(force ? LAG_AP : LAG_BP, base, 0, 0, 0), emit_value(&w->emit, x->node));
+    }
+}
+
 static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
     const Mechanics *m = w->m;
     uint32_t d = w->d;
@@ -89,12 +102,13 @@ static void write_point(Writer *w, LagRoutine routine, const Roots *roots) {
     }
     store_all(w, LAG_A, m->A, d);
     store_all(w, LAG_B, m->B, d);
-    if (routine != LAG_POINT_JACOBIAN) return;
+    if (routine == LAG_POINT_PARAMETER) store_slopes(w);
+    if (routine != LAG_POINT_JACOBIAN && routine != LAG_POINT_PARAMETER) return;
     for (uint32_t k = 0; k < d && w->wide; k++)
         tape_store(w->tape, at(LAG_BV, k, 0, 0, 0), emit_value(&w->emit, m->BV[(size_t)k * d + k]));
     for (int b = 0; b < BLOCK_COUNT && !w->wide; b++)
         for (uint32_t i = 0; i < m->filled_count; i++) store_filled(w, (LagArray)(LAG_AQ + b), w->block[b], m->filled[i]);
-    for (uint32_t k = 0; k < d; k++) store_filled(w, LAG_BT, m->BT, k);
+    for (uint32_t k = 0; k < d && routine == LAG_POINT_JACOBIAN; k++) store_filled(w, LAG_BT, m->BT, k);
 }
 
 /* ---- The step: nodes ---- */
@@ -203,12 +217,25 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
     if (routine == LAG_STEP_JACOBIAN) jacobian_write(w);
 }
 
+/* Whether forces hold few enough sines and cosines to be written out, which makes for seventy operations each. */
+static bool has_few_angles(const Mechanics *m) {
+    enum { MOST = 64 };
+    Graph *g = m->graph;
+    uint32_t angles = 0;
+    if (!graph_reach(g, m->A, m->dof)) return false;
+    for (uint32_t i = 0; i < g->list_count; i++) {
+        GraphCode code = (GraphCode)g->node[g->list[i]].code;
+        angles += code == GRAPH_SIN || code == GRAPH_COS;
+    }
+    return angles <= MOST;
+}
+
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
     if (!m->facts.iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
-    w.emit.written_out = true;
+    w.emit.written_out = has_few_angles(m);
     bind_parameters(&w);
     bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
     if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
@@ -217,6 +244,11 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     tape_trim(tape);
     tape->failed |= m->graph->failed;
     writer_free(&w);
+}
+
+void discrete_tape_beside(Mechanics *m, LagRoutine routine, uint32_t r, uint32_t systems, Tape *tape) {
+    if (systems > 1) tape->systems = systems;
+    discrete_tape(m, routine, r, tape);
 }
 
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
@@ -264,6 +296,8 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_BV] = wide ? d : square,
         [LAG_BT] = d,
         [LAG_ENERGY] = 1,
+        [LAG_AP] = d * m->parameter_count,
+        [LAG_BP] = d * m->parameter_count,
         [LAG_RESIDUAL] = n,
         [LAG_IMPULSE] = d,
         [LAG_VELOCITY] = s * d,

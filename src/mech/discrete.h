@@ -10,6 +10,9 @@
  * the tape. */
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape);
 
+/* The same for `systems` of them side by side (1: one). LAG_POINT_PARAMETER wants mechanics_derive_parameters. */
+void discrete_tape_beside(Mechanics *m, LagRoutine routine, uint32_t r, uint32_t systems, Tape *tape);
+
 /* The tape of LAG_STEPS in a form of LagForm. */
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape);
 

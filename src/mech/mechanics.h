@@ -25,6 +25,12 @@ typedef struct Parameter {
     Span span; /* where it is first met */
 } Parameter;
 
+/* dA_k/dc_j or dB_k/dc_j. */
+typedef struct Slope {
+    uint32_t row, parameter; /* row k of A, or d + k of B; j */
+    NodeId node;
+} Slope;
+
 /* How the coupling was found to be odd. */
 typedef enum CouplingProof {
     COUPLING_NONE,   /* there is no coupling */
@@ -51,6 +57,9 @@ typedef struct Mechanics {
     NodeId *AQ, *AV, *BQ, *BV; /* [dof * dof], row-major */
     uint32_t *filled;          /* the places, ascending, outside of which all four are 0 */
     uint32_t filled_count, filled_capacity;
+    Slope *slope; /* [slope_count]: derivatives in parameters that are not 0, of A's rows and then of B's, ascending */
+    uint32_t slope_count, slope_capacity;
+    bool sloped; /* they have been derived */
     LagFacts facts;
     bool *cyclic; /* what facts.cyclic points at */
     CouplingProof coupling;
@@ -67,6 +76,9 @@ bool mechanics_variables(Mechanics *m, const Lowering *lowering, Declared declar
 
 /* lagrange.c: A, B, their derivatives and the energy, from lambda. */
 bool mechanics_derive(Mechanics *m);
+
+/* parameters.c: the derivatives of A and B in the parameters, once: false where the graph has failed. */
+bool mechanics_derive_parameters(Mechanics *m);
 
 /* coupling.c: checks that what holds minus variables is odd in them, and that plus variables stand nowhere else. Points at
  * the terms at fault among those of the expression `root` of `tree`, whose nodes are lowering->node. False after an error.

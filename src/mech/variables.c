@@ -218,6 +218,7 @@ void mechanics_free(Mechanics *m) {
     memory_free(m->state);
     memory_free(m->variables.number);
     memory_free(m->filled);
+    memory_free(m->slope);
     memory_free(m->A); /* one block, see lagrange.c */
     memory_free(m->cyclic);
 }

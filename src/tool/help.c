@@ -47,6 +47,23 @@ static const struct {
      "given; into a file that ends in .svg, .png or .pdf, or else here. Needs gnuplot.\n"
      "    plot q, pi_q\n"
      "    plot pi_q against q to \"portrait.svg\"\n"},
+    {"data", "data \"FILE.csv\"",
+     "Observations: columns t and any of the coordinates and pi_NAME. Without a start, the first row is the start.\n"
+     "    data \"motion.csv\"\n"},
+    {"loss", "loss KIND alpha = A, beta = B, cap = E",
+     "How a motion is compared with the data: l2, mse, mae, huber (delta = D) or lp (p = P). alpha weighs the coordinates, "
+     "beta\n"
+     "the momenta, and a column's name the column. cap keeps the loss finite.\n    loss l2 beta = 0.5\n"},
+    {"constrain", "constrain NAME > VALUE, ...",
+     "Penalties on parameters, in the loss: > and < keep off the value, >= and <= do not.\n    constrain c1 > 0, c2 >= 0\n"},
+    {"gradient", "gradient NAME, ...",
+     "The loss and its exact derivatives: in parameters, and in values of the start (x, and pi_x or xd).\n"
+     "    method r = 2, dt = 0.1\n    gradient c1, c2, q, pi_q\n"},
+    {"fit", "fit NAME, ...",
+     "Values of parameters, and of the start (x, and pi_x or xd), that bring the motion nearest to the data, with standard "
+     "errors.\n"
+     "They become current. Parameters need no value before, where the Lagrangian is linear in them. constrain bounds them.\n"
+     "    data \"motion.csv\"\n    fit c1, c2\n"},
     {"show", "show WHAT",
      "lagrangian, equations, energy, parameters, kernel; or a stage of the compiler: tokens, tree, graph, lagrange, "
      "discrete,\n"

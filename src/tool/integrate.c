@@ -217,6 +217,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
         return true;
     }
     if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
+    if (!tool->start.known) return refuse(tool, s, "the first row of the data does not tell the whole start: say start");
     Wants wants = tool->wants;
     bool output = tool->options->output;
     Keep keep = {.in_memory = wants.rows || (output && wants.another_run),

@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-enum { CURVES_MOST = 64, FILES_MOST = 16, TABLE_MOST = 1 << 30 };
+enum { CURVES_MOST = 64, FILES_MOST = 16 };
 
 /* One curve: y over x, and what it is called. */
 typedef struct Curve {
@@ -116,30 +116,13 @@ static const char *take_table(Plot *plot, const LagTable *table, const Trajector
     return why || found ? why : "this file has none of the columns";
 }
 
-/* A file of numbers; NULL after saying why not. */
-static LagTable *read_table(Tool *tool, const char *path) {
-    LagTable *table = NULL;
-    size_t size;
-    FILE *in = fopen(path, "rb");
-    char *text = in ? file_read(in, TABLE_MOST, &size) : NULL;
-    if (!text) complain("%s: %s", path, strerror(errno));
-    LagStatus status = text ? lag_table_read(tool->session, path, text, size, &table) : LAG_OK;
-    if (status == LAG_ERROR_TEXT)
-        tool_diagnostics(tool);
-    else if (status != LAG_OK)
-        complain("%s: %s", path, lag_status_text(status));
-    if (in) fclose(in);
-    free(text);
-    return table;
-}
-
 /* The files that a statement names; false after saying why not. */
 static bool take_files(Plot *plot, Tool *tool, const LagStatement *s) {
     for (uint32_t i = 1; i < s->item_count; i++) {
         const char *path = s->item[i].text, *why = "a picture is of at most 16 files";
         if (s->item[i].kind != LAG_ITEM_FILE) continue;
         if (plot->tables < FILES_MOST) {
-            LagTable *table = read_table(tool, path);
+            LagTable *table = tool_table(tool, NULL, path);
             if (!table) return false;
             plot->table[plot->tables++] = table;
             why = take_table(plot, table, &tool->last, s, path);

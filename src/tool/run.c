@@ -69,6 +69,7 @@ bool tool_init(Tool *tool, const Options *options) {
     bool to_people = !(options->output && strcmp(options->output, "-") == 0) && !options->json;
     *tool = (Tool){.options = options,
                    .say = to_people ? stdout : stderr,
+                   .seen = {.loss = {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 1, .delta = 1}},
                    .settings = {.r = LAG_R_DEFAULT, .dt = NAN, .until = NAN, .every = 1}};
     LagStatus status = lag_session_new(LAG_ABI, &tool->session);
     if (status != LAG_OK) {
@@ -83,6 +84,7 @@ bool tool_init(Tool *tool, const Options *options) {
 
 void tool_free(Tool *tool) {
     trajectory_free(&tool->last);
+    observed_free(&tool->seen);
     lag_model_release(tool->model);
     free(tool->q);
     lag_session_free(tool->session);

@@ -104,6 +104,23 @@ typedef struct Wants {
     bool another_run;
 } Wants;
 
+/* Where a motion starts, as `start` said, or the first row of data. */
+typedef struct Start {
+    bool known, observed; /* there is one; it is a row of data */
+    bool rate_is_velocity;
+    double t, *q, *rate; /* [d] */
+} Start;
+
+/* What is observed, and how a motion is compared with it. */
+typedef struct Observed {
+    LagTable *table; /* or NULL: no data yet */
+    char *file;
+    LagLoss loss; /* its weight [2 d], or NULL, and bounds are the tool's own, and of the model at hand */
+    double *weight;
+    LagBound *bound;
+    bool weighed; /* alpha or beta was given */
+} Observed;
+
 /* One run of the command: a session and where it stands. */
 typedef struct Tool {
     const Options *options;
@@ -116,6 +133,8 @@ typedef struct Tool {
     const LagModel *model; /* held: what the state below belongs to */
     double t, *q, *rate;   /* the state: coordinates, and momenta or velocities */
     bool rate_is_velocity;
+    Start start; /* what that began with */
+    Observed seen;
     bool stopped; /* a step failed, or Ctrl-C: what would integrate on is passed over */
     Trajectory last;
     bool written;    /* -o has been seen to */
@@ -147,7 +166,40 @@ bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *stateme
 /* integrate.c: the verbs with a file of their own. */
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *statement);
 bool verb_method(Tool *tool, const LagProgram *program, const LagStatement *statement);
-bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement); /* plot.c */
+bool verb_data(Tool *tool, const LagProgram *program, const LagStatement *statement); /* observe.c */
+bool verb_loss(Tool *tool, const LagProgram *program, const LagStatement *statement);
+bool verb_constrain(Tool *tool, const LagProgram *program, const LagStatement *statement);
+bool verb_gradient(Tool *tool, const LagProgram *program, const LagStatement *statement); /* gradient.c */
+bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *statement);      /* fit.c */
+bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement);     /* plot.c */
+
+/* verbs.c: the model at hand becomes another, with the state 0 and no start; and the start that is known becomes the state.
+ */
+bool tool_take_model(Tool *tool, const LagModel *model);
+void tool_begin(Tool *tool);
+
+/* observe.c: forgets what belongs to a model; and everything. */
+void observed_forget(Observed *seen);
+void observed_free(Observed *seen);
+
+/* observe.c: rows of the data for the model at hand, in the order of the motion from its start in steps of dt, `steps` of
+ * them or as many as it takes. False after saying why not. The caller frees it with rows_free. */
+typedef struct SeenRows {
+    LagSeen seen;
+    double *block;
+    uint64_t steps;
+} SeenRows;
+
+bool rows_take(Tool *tool, const LagStatement *statement, SeenRows *rows);
+void rows_free(SeenRows *rows);
+
+/* observe.c: how an item of gradient or fit is called, as in the language; written to name[TOOL_NAME], which is given back.
+ */
+enum { TOOL_NAME = 80 };
+const char *item_name(const LagModel *model, const LagItem *item, char *name);
+
+/* verbs.c: a file of numbers: as lag_table_read, or, for a model, lag_table_read_motion. NULL after saying why not. */
+LagTable *tool_table(Tool *tool, const LagModel *model, const char *path);
 
 /* tolerance.c: sets r and dt from tol, and says so; false if that could not be done, which has been said. */
 bool tolerance_choose(Tool *tool, const LagStatement *statement, LagChoice *choice);

@@ -1,8 +1,49 @@
 /* verbs.c: a small table, statement by statement. A new verb is a row and a function. */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- Files of numbers ---- */
+
+enum { TABLE_MOST = 1 << 30 };
+
+/* Opens a file of numbers: where the path leads from here, or else from the folder of the text at hand. */
+static FILE *open_table(const Tool *tool, const char *path) {
+    const char *slash = tool->name ? strrchr(tool->name, '/') : NULL;
+    FILE *in = fopen(path, "rb");
+    if (in || errno != ENOENT || !slash || path[0] == '/') return in;
+    int folder = (int)(slash - tool->name);
+    size_t size = (size_t)folder + strlen(path) + 2;
+    char *beside = malloc(size);
+    if (!beside) return NULL;
+    snprintf(beside, size, "%.*s/%s", folder, tool->name, path);
+    in = fopen(beside, "rb");
+    free(beside);
+    return in;
+}
+
+LagTable *tool_table(Tool *tool, const LagModel *model, const char *path) {
+    LagTable *table = NULL;
+    size_t size;
+    FILE *in = open_table(tool, path);
+    char *text = in ? file_read(in, TABLE_MOST, &size) : NULL;
+    LagStatus status = LAG_OK;
+    if (!text) complain("%s: %s", path, strerror(errno));
+    if (text)
+        status = model ? lag_table_read_motion(tool->session, model, path, text, size, &table)
+                       : lag_table_read(tool->session, path, text, size, &table);
+    if (status == LAG_ERROR_TEXT || (model && text && status == LAG_OK))
+        tool_diagnostics(tool);
+    else if (status != LAG_OK)
+        complain("%s: %s", path, lag_status_text(status));
+    if (in) fclose(in);
+    free(text);
+    return table;
+}
+
+/* ---- Names ---- */
 
 static bool run_define(Tool *tool, const LagProgram *program, const LagStatement *s) {
     double value;
@@ -60,9 +101,9 @@ static void introduce(Tool *tool, const LagModel *model) {
             lacking ? "; " : "next: ", x, x, x);
 }
 
-static bool take_model(Tool *tool, const LagModel *model) {
+bool tool_take_model(Tool *tool, const LagModel *model) {
     size_t d = lag_model_dof(model);
-    double *q = calloc(2 * d, sizeof *q);
+    double *q = calloc(4 * d, sizeof *q);
     if (!q) return false;
     lag_model_hold(model);
     lag_model_release(tool->model);
@@ -70,14 +111,25 @@ static bool take_model(Tool *tool, const LagModel *model) {
     tool->model = model;
     tool->q = q;
     tool->rate = q + d;
+    tool->start = (Start){.q = q + 2 * d, .rate = q + 3 * d};
+    observed_forget(&tool->seen);
     tool->told = (LagTimings){0};
     tool->stopped = stop_asked();
     return true;
 }
 
+void tool_begin(Tool *tool) {
+    size_t size = lag_model_dof(tool->model) * sizeof *tool->q;
+    memcpy(tool->q, tool->start.q, size);
+    memcpy(tool->rate, tool->start.rate, size);
+    tool->t = tool->start.t;
+    tool->rate_is_velocity = tool->start.rate_is_velocity;
+    tool->stopped = stop_asked(); /* another motion, whatever became of the last */
+}
+
 static bool run_lagrangian(Tool *tool, const LagProgram *program, const LagStatement *s) {
     (void)program;
-    if (!take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
+    if (!tool_take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
     if (tool->prompt && !tool->options->json && !tool->options->quiet) introduce(tool, s->model);
     return true;
 }
@@ -91,11 +143,12 @@ static void lose_state(Tool *tool) {
 }
 
 static bool run_start(Tool *tool, const LagProgram *program, const LagStatement *s) {
-    if (tool->model != s->model && !take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
-    uint32_t d = lag_model_dof(tool->model);
-    memset(tool->q, 0, 2 * (size_t)d * sizeof *tool->q);
-    tool->t = 0;
-    tool->rate_is_velocity = true; /* what is not named has velocity 0, unless momenta are named */
+    if (tool->model != s->model && !tool_take_model(tool, s->model)) return tool_lacks_memory(tool, "the state"), false;
+    Start *start = &tool->start;
+    memset(start->q, 0, 2 * (size_t)lag_model_dof(tool->model) * sizeof *start->q); /* and the rate behind it */
+    start->t = 0;
+    start->observed = false;
+    start->known = start->rate_is_velocity = true; /* what is not named has velocity 0, unless momenta are named */
     for (uint32_t i = 0; i < s->item_count; i++) {
         double value;
         LagStatus status = lag_program_value(program, &s->item[i], &value);
@@ -106,13 +159,13 @@ static bool run_start(Tool *tool, const LagProgram *program, const LagStatement 
             return false;
         }
         switch (s->item[i].kind) {
-        case LAG_ITEM_TIME: tool->t = value; break;
-        case LAG_ITEM_COORDINATE: tool->q[s->item[i].index] = value; break;
-        case LAG_ITEM_MOMENTUM: tool->rate_is_velocity = false; /* fall through */
-        default: tool->rate[s->item[i].index] = value;
+        case LAG_ITEM_TIME: start->t = value; break;
+        case LAG_ITEM_COORDINATE: start->q[s->item[i].index] = value; break;
+        case LAG_ITEM_MOMENTUM: start->rate_is_velocity = false; /* fall through */
+        default: start->rate[s->item[i].index] = value;
         }
     }
-    tool->stopped = stop_asked(); /* another motion, whatever became of the last */
+    tool_begin(tool);
     return true;
 }
 
@@ -196,6 +249,11 @@ bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
         [LAG_VERB_SAVE] = run_save,
         [LAG_VERB_SHOW] = run_show,
         [LAG_VERB_PLOT] = verb_plot,
+        [LAG_VERB_DATA] = verb_data,
+        [LAG_VERB_LOSS] = verb_loss,
+        [LAG_VERB_CONSTRAIN] = verb_constrain,
+        [LAG_VERB_GRADIENT] = verb_gradient,
+        [LAG_VERB_FIT] = verb_fit,
     };
     return run[s->verb](tool, program, s);
 }

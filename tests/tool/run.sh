@@ -201,6 +201,76 @@ run -e "$kepler; integrate r = 2, dt = 2, steps = 200"; has err 'warning: integr
 run -e 'qd^2/2 - q^2/2 - q^4/4; start q = 1; integrate r = 12, dt = 2.5, steps = 200'; has err '% of the steps took Newton' 'a dt that is too large for sweeps'
 run --quiet -e "$kepler; integrate r = 2, dt = 2, steps = 200"; has_not err warning 'a dt that is far too large, and --quiet'
 
+# ---- Observations ----
+
+family='c1 = 2; c2 = 4; c3 = 1; c1*qd^2 - c2*q^2 - c3*qd_p*q_m; start q = 0, pi_q = 1'
+run --quiet -e "$family; integrate r = 2, dt = 0.1, steps = 40; save \"truth.csv\""
+other='c1 = 2.2; c2 = 3.7; c3 = 1.3'
+run --json -e "$family; $other; method r = 2, dt = 0.1, steps = 40; data \"truth.csv\"; loss l2; gradient c1, c2, c3"
+exits 0 gradient; empty err gradient; lines out 1 gradient
+holds 'python3 -c "
+import json
+g = json.load(open(\"out\"))
+want = dict(c1=2.5626408218428207284, c2=-1.4584868430753604944, c3=-0.12414232273070492091)
+assert g[\"do\"] == \"gradient\" and abs(g[\"loss\"] / 1.0070483448963456924 - 1) < 1e-12
+assert all(abs(g[\"d\"][c] / want[c] - 1) < 1e-11 for c in want) and set(g[\"d\"]) == set(want)"' 'gradient: the reference'
+run -e "$family; $other; data \"truth.csv\"; method r = 2, dt = 0.1; loss mse; gradient c1, q, pi_q"
+exits 0 'gradient in words'; has out 'd loss/d pi_q = ' 'gradient in words'
+sed 's/; start.*//' <<END >nostart
+$family
+END
+run --json -e "$(cat nostart); $other; data \"truth.csv\"; method r = 2, dt = 0.1, steps = 40; gradient c1"
+exits 0 'the first row is the start'; has out '"loss":1.00704834489634' 'the first row is the start'
+run -e "$(cat nostart); data \"truth.csv\"; integrate r = 2, dt = 0.1, steps = 40" -o from_data.csv
+close truth.csv from_data.csv 1e-13 'integrating from the first row'
+run -e "$family; data \"truth.csv\"; method r = 2, dt = 0.1, steps = 10; gradient c1"
+exits 0 'rows behind the last step'; has err 'warning: gradient: 30 of 41 rows' 'rows behind the last step'
+table truth.csv | awk -F, 'BEGIN { print "t,q" } { print $1 "," $2 }' >angles.csv
+run -e "$(cat nostart); data \"angles.csv\"; method dt = 0.1; gradient c1"; exits 1 'half a start'; has err 'say start' 'half a start'
+run --json -e "$family; start q = 0, qd = 0.25; data \"angles.csv\"; method r = 2, dt = 0.1; gradient c1, qd; gradient c1, pi_q"
+exits 0 'a start of velocities'; lines out 2 'a start of velocities'
+run -e "$family; data \"angles.csv\"; method r = 2, dt = 0.1; gradient qd"; exits 1 'a velocity of a start of momenta'
+run --json -e "$family; c1 = 0; c2 = 0; c3 = 0; data \"truth.csv\"; method dt = 0.1; gradient c1; start q = 1; loss l2 cap = 7; gradient c1"
+exits 3 'no mass'; has out '"loss":null' 'no mass'; has out '"loss":7,"d":{"c1":0}' 'no mass, and a cap'
+# observes TEXT MESSAGE NAME: a data file, and what is said of it.
+observes() {
+    printf "$1" >seen.csv
+    run -e "$family; data \"seen.csv\"; method dt = 0.1; gradient c1"
+    exits 1 "$3"; has err "$2" "$3"
+}
+observes '' 'seen.csv:1:1: error: there is no table here' 'empty data'
+observes 't,q\n' 'seen.csv:1:1: error: this table has no rows' 'data without rows'
+observes 't,q\n0,1\n0.2,1\n0.1,1\n' 'seen.csv:4:1: error: this time is before' 'unsorted times'
+observes 't,q\n0,1\n,1\n' 'seen.csv:3:1: error: this row has no time' 'a row without its time'
+observes 'q,pi_q\n0,1\n' 'seen.csv:1:1: error: there is no column t' 'no times'
+observes 't,x\n0,1\n' 'seen.csv:1:3: warning: this column is not used' 'wrong columns'
+observes 't,x\n0,1\n' 'seen.csv:1:1: error: no coordinate' 'wrong columns'
+observes 't,q\n0,nan\n1,NA\n' 'seen.csv:1:1: error: every value' 'all missing'
+observes 't,q\n0,inf\n' 'seen.csv:2:3: error: this number is not finite' 'an infinite value'
+observes 't,q\n-2,1\n-1,1\n' 'lie before the start' 'data before the start'
+printf 't,q,pi_q\n0,0,1\n0.1,1e308,-1e308\n' >seen.csv
+run --json -e "$family; data \"seen.csv\"; method dt = 0.1; gradient c1; loss mse; gradient c1; loss mse cap = 2; gradient c1"
+exits 3 'huge values'; lines out 3 'huge values'; has out '"loss":2,' 'huge values, capped'
+
+run --json -e "$(cat nostart); data \"truth.csv\"; method r = 2, dt = 0.1, steps = 40; c1 = 20; c2 = 0.4; c3 = 10; fit c1, c2, c3; show parameters"
+exits 0 fit; empty err fit; lines out 2 fit
+holds 'python3 -c "
+import json
+g = json.loads(open(\"out\").readline())
+want = dict(c1=2, c2=4, c3=1)
+assert g[\"do\"] == \"fit\" and g[\"loss\"] < 1e-12 and g[\"evaluations\"] > 1 and g[\"unseen\"] == []
+assert all(abs(g[\"values\"][c] / want[c] - 1) < 1e-9 and 0 <= g[\"sigma\"][c] < 1e-9 for c in want)"' 'fit: clean data'
+holds 'sed -n 2p out | grep -Eq "c1 = (2|1[.]9999|2[.]0000)"' 'fitted values are current'
+guessless='c1*qd^2 - c2*q^2 - c3*qd_p*q_m; start q = 0, pi_q = 1; method r = 2, dt = 0.1; data "truth.csv"'
+run -e "$guessless; constrain c1 > 0, c3 >= 0; fit c1, c2, c3; loss mse; fit c1, c2, c3, q, pi_q"
+exits 0 'a fit without a guess'; empty err 'a fit without a guess'; has out 'c2 = 4 +- ' 'a fit without a guess'; has out 'pi_q = 1 +- ' 'a fit of the start'
+run -e "$guessless; fit c1, c2"; exits 1 'a parameter without a value'; has err "parameter 'c3' has no value, and is not fitted" 'a parameter without a value'
+run -e "$family; start q = 0, qd = 0.25; data \"angles.csv\"; method r = 2, dt = 0.1; fit c1, c2, c3"
+exits 0 'no scale'; has err 'the data do not change when values move by' 'no scale'; has out 'which the data do not tell' 'no scale'
+run -e "$family; start q = 0, qd = 0.2; c2 = 3; data \"angles.csv\"; method r = 2, dt = 0.1; fit c2, c3, qd; integrate steps = 40" -o fitted.csv
+exits 0 'a fitted velocity'; has out 'qd = 0.25 +- ' 'a fitted velocity'; close truth.csv fitted.csv 1e-9 'the start that was fitted is integrated'
+run -e "$family; c1 = -1e300; c2 = 1e300; data \"truth.csv\"; method r = 2, dt = 0.1; fit c2"; holds '[ "$status" = 0 ] || [ "$status" = 3 ]' 'a hopeless fit ends'
+
 # ---- Failures ----
 
 fall='qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate dt = 0.1, steps = 1000'

@@ -32,6 +32,7 @@ static double advance(LagIntegrator *it, uint64_t steps) {
 
 /* A run so long that it begins interpreted, and moves over on the way; the same steps, interpreted to the end. */
 static void expect_same_bits(const Harness *h, uint64_t expected, LagBackend least) {
+    enum { PIECE = 10 };
     const LagKernel *automatic, *interpreted;
     LagCode code;
     uint64_t steps = 0;
@@ -41,13 +42,13 @@ static void expect_same_bits(const Harness *h, uint64_t expected, LagBackend lea
     LagIntegrator *it = integrator_of(automatic), *same = integrator_of(interpreted);
     lag_integrator_expect(it, expected);
     do {
-        end = advance(it, 100);
+        end = advance(it, PIECE);
         lag_kernel_code(automatic, &code);
-    } while ((steps += 100) < expected && code.working);
-    end = advance(it, 100);
+    } while ((steps += PIECE) < expected && code.working);
+    end = advance(it, PIECE);
     CU_ASSERT(code.backend >= least && !code.cached);
     CU_ASSERT((code.bytes > 0) == (code.backend > LAG_BACKEND_INTERPRETER));
-    CU_ASSERT_EQUAL(end, advance(same, steps + 100));
+    CU_ASSERT_EQUAL(end, advance(same, steps + PIECE));
     lag_integrator_free(it);
     lag_integrator_free(same);
 }

@@ -1,0 +1,452 @@
+/* fit.c: lag_fit, by Levenberg's and Marquardt's method on exact tangents.
+ *
+ * What is minimised is a sum of squares, or the loss itself; a loss that is none has, at each point, a sum of squares with
+ * the same derivatives: residual e counts for `square` e^2/2. A step solves (H + lambda diag H) x = -g with H = J' W J and
+ * g = J' W e, and is taken if what is minimised gets less. */
+#include "fit.h"
+
+#include "../solve/linear.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Points ---- */
+
+static double *place_of(const Fit *f, uint32_t i) {
+    const LagUnknown *u = &f->ask->unknown[i];
+    return u->kind == LAG_UNKNOWN_PARAMETER    ? &f->c[u->index]
+           : u->kind == LAG_UNKNOWN_COORDINATE ? &f->q[u->index]
+                                               : &f->rate[u->index];
+}
+
+void fit_put(const Fit *f, const double *x) {
+    for (uint32_t i = 0; i < f->k; i++) *place_of(f, i) = x[i];
+}
+
+void fit_get(const Fit *f, double *x) {
+    for (uint32_t i = 0; i < f->k; i++) x[i] = *place_of(f, i);
+}
+
+/* Into the bounds; from `from`, where a value that is not allowed is come nearer to, and no more. */
+static void keep_within(const Fit *f, double *x, const double *from) {
+    for (uint32_t i = 0; i < f->k; i++) {
+        bool low = f->strict[i], high = f->strict[f->k + i];
+        if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? f->low[i] + (from[i] - f->low[i]) / 10 : f->low[i];
+        if (high ? x[i] >= f->high[i] : x[i] > f->high[i])
+            x[i] = high ? f->high[i] - (f->high[i] - from[i]) / 10 : f->high[i];
+    }
+}
+
+/* ---- Evaluating ---- */
+
+bool fit_evaluate(Fit *f, const double *x) {
+    const size_t half = f->rows * f->d;
+    const LagSeen *seen = &f->ask->motion.seen;
+    LagGradientAsk motion = f->ask->motion;
+    fit_put(f, x);
+    motion.c = f->c, motion.q = f->q;
+    motion.pi = motion.pi ? f->rate : NULL;
+    motion.v = motion.v ? f->rate : NULL;
+    f->evaluations++;
+    LagTangents out = {f->e, f->e + half, f->J, f->J + half * f->k};
+    LagStatus status = lag_tangents(f->gradient, &motion, f->k, f->ask->unknown, &out);
+    bool finite = status == LAG_OK && linear_finite(f->e, f->count) && linear_finite(f->J, f->count * f->k);
+    for (size_t i = 0; i < f->count && finite; i++) {
+        const double *from = i < half ? seen->q : seen->pi;
+        double value = from ? from[i < half ? i : i - half] : NAN;
+        f->e[i] = isnan(value) ? 0 : f->e[i] - value;
+        if (isnan(value)) memset(f->J + i * f->k, 0, f->k * sizeof *f->J);
+    }
+    return finite;
+}
+
+static size_t column_of(const Fit *f, size_t i) { return (i >= f->rows * f->d) * (size_t)f->d + i % f->d; }
+
+static bool is_seen(const Fit *f, size_t i) {
+    const size_t half = f->rows * f->d;
+    const double *from = i < half ? f->ask->motion.seen.q : f->ask->motion.seen.pi;
+    return from && !isnan(from[i < half ? i : i - half]);
+}
+
+/* The sum of e^2 / sigma^2 / 2 with sigmas as they are. */
+static double cost_weighed(Fit *f) {
+    double sum = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        double w = f->ask->motion.loss->weight ? f->ask->motion.loss->weight[column_of(f, i)] : 1,
+               s = f->sigma[column_of(f, i)];
+        f->square[i] = is_seen(f, i) ? w / (s * s) : 0;
+        sum += f->square[i] * f->e[i] * f->e[i] / 2;
+    }
+    return sum;
+}
+
+/* The loss of a group, and what its residuals count for. */
+static double cost_group(Fit *f, size_t from, size_t end, double factor, const double *weight) {
+    const LagLoss *loss = f->ask->motion.loss;
+    const double p = loss->kind == LAG_LOSS_LP ? loss->p : 2;
+    double sum = 0, most = 0, norm;
+    size_t count = 0;
+    for (size_t i = from; i < end; i++) most = fmax(most, fabs(f->e[i]));
+    for (size_t i = from; i < end; i++) {
+        double part = most > 0 ? fabs(f->e[i]) / most : 0;
+        count += is_seen(f, i);
+        sum += (weight ? weight[i % f->d] : 1) * pow(part, p);
+    }
+    norm = most * pow(sum, 1 / p);
+    sum = 0;
+    for (size_t i = from; i < end; i++) {
+        double w = weight ? weight[i % f->d] : 1, size = fabs(f->e[i]);
+        f->square[i] = is_seen(f, i) ? factor * loss_square(loss, f->e[i], w, count, norm) : 0;
+        if (loss->kind == LAG_LOSS_MSE) sum += w * size * size;
+        if (loss->kind == LAG_LOSS_MAE) sum += w * size;
+        if (loss->kind == LAG_LOSS_HUBER)
+            sum += w * (size <= loss->delta ? size * size / 2 : loss->delta * (size - loss->delta / 2));
+    }
+    if (count == 0) return 0;
+    return factor * (loss->kind == LAG_LOSS_L2 || loss->kind == LAG_LOSS_LP ? norm : sum / (double)count);
+}
+
+double fit_cost(Fit *f, const double *x) {
+    const LagLoss *loss = f->ask->motion.loss;
+    const size_t half = f->rows * f->d;
+    (void)x;
+    if (f->ask->weigh) return cost_weighed(f);
+    return cost_group(f, 0, half, loss->alpha, loss->weight) +
+           cost_group(f, half, f->count, loss->beta, loss->weight ? loss->weight + f->d : NULL);
+}
+
+void fit_normal(Fit *f) {
+    const uint32_t k = f->k;
+    memset(f->H, 0, (size_t)k * k * sizeof *f->H);
+    memset(f->g, 0, k * sizeof *f->g);
+    for (size_t i = 0; i < f->count; i++) {
+        const double *J = f->J + i * k, w = f->square[i];
+        for (uint32_t a = 0; a < k && w != 0; a++) {
+            f->g[a] += w * J[a] * f->e[i];
+            for (uint32_t b = 0; b <= a; b++) f->H[a * k + b] += w * J[a] * J[b];
+        }
+    }
+    for (uint32_t a = 0; a < k; a++)
+        for (uint32_t b = a + 1; b < k; b++) f->H[a * k + b] = f->H[b * k + a];
+}
+
+/* ---- Steps ---- */
+
+static bool is_stopped(const Fit *f) {
+    LagFitProgress progress = {f->evaluations, f->least};
+    return f->ask->stop && f->ask->stop(f->ask->user, &progress);
+}
+
+/* A value that is at a bound and would go on beyond it stays there. */
+static bool is_held(const Fit *f, const double *x, uint32_t i) {
+    return (x[i] <= f->low[i] && f->g[i] > 0) || (x[i] >= f->high[i] && f->g[i] < 0);
+}
+
+/* The step for a lambda; false where there is none. */
+static bool solve(Fit *f, const double *x, double lambda) {
+    const uint32_t k = f->k;
+    for (uint32_t a = 0; a < k; a++) {
+        f->scale[a] = f->H[a * k + a] > 0 ? 1 / sqrt(f->H[a * k + a]) : 1;
+        f->step[a] = is_held(f, x, a) ? 0 : -f->g[a] * f->scale[a];
+    }
+    for (uint32_t a = 0; a < k; a++)
+        for (uint32_t b = 0; b < k; b++) {
+            bool held = is_held(f, x, a) || is_held(f, x, b);
+            double own = held || !(f->H[a * k + a] > 0) ? 1 : 1 + lambda;
+            f->factors[a * k + b] = a == b ? own : held ? 0 : f->H[a * k + b] * f->scale[a] * f->scale[b];
+        }
+    double *scratch = f->trial; /* it is written next */
+    memcpy(scratch, f->scale, k * sizeof *scratch);
+    if (linear_factor(f->factors, k, f->pivot, scratch) != LAG_OK) return false;
+    linear_solve(f->factors, k, f->pivot, f->step);
+    for (uint32_t a = 0; a < k; a++) f->step[a] *= f->scale[a];
+    return linear_finite(f->step, k);
+}
+
+/* Whether a step leaves every value as it is, to round-off. */
+static bool is_nothing(const Fit *f, const double *x) {
+    for (uint32_t i = 0; i < f->k; i++)
+        if (fabs(f->trial[i] - x[i]) > 4 * DBL_EPSILON * fabs(x[i]) + DBL_MIN) return false;
+    return true;
+}
+
+/* From x on to the nearest minimum, x becoming it; what is minimised there, infinite where there is no motion at x. */
+static double descend(Fit *f, double *x, LagStatus *status) {
+    enum { MOST = 300, TRIALS = 40 };
+    double lambda = 1e-3, cost = fit_evaluate(f, x) ? fit_cost(f, x) : INFINITY;
+    bool ended = !isfinite(cost);
+    for (int round = 0; round < MOST && !ended; round++) {
+        bool better = false;
+        fit_normal(f);
+        for (int trial = 0; trial < TRIALS && !better && !ended; trial++) {
+            if (is_stopped(f)) {
+                *status = LAG_INTERRUPTED;
+                ended = true;
+                break;
+            }
+            if (!solve(f, x, lambda)) {
+                lambda = lambda * 10 + 1e-12;
+                continue;
+            }
+            for (uint32_t i = 0; i < f->k; i++) f->trial[i] = x[i] + f->step[i];
+            keep_within(f, f->trial, x);
+            ended = is_nothing(f, x);
+            double next = !ended && fit_evaluate(f, f->trial) ? fit_cost(f, f->trial) : INFINITY;
+            better = next < cost;
+            if (!better) {
+                lambda *= 8;
+                continue;
+            }
+            ended = next > cost * (1 - 1e-15) && lambda < 1e-6;
+            memcpy(x, f->trial, f->k * sizeof *x);
+            cost = next;
+            lambda = fmax(lambda / 10, 1e-15);
+        }
+        ended |= !better;
+    }
+    if (isfinite(cost) && fit_evaluate(f, x)) cost = fit_cost(f, x); /* what is told belongs to x */
+    return cost;
+}
+
+/* ---- Sizes of errors ---- */
+
+/* How many values each column has, and how large they are; sigmas to begin with. */
+static void measure(Fit *f) {
+    const size_t half = f->rows * f->d;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!is_seen(f, i)) continue;
+        double value = i < half ? f->ask->motion.seen.q[i] : f->ask->motion.seen.pi[i - half];
+        size_t column = column_of(f, i);
+        f->seen[column]++;
+        f->size[column] = hypot(f->size[column], value);
+    }
+    for (size_t j = 0; j < 2 * (size_t)f->d; j++) {
+        if (f->seen[j]) f->size[j] /= sqrt((double)f->seen[j]);
+        f->sigma[j] = f->size[j] > 0 && isfinite(f->size[j]) ? f->size[j] : 1;
+    }
+}
+
+/* Sigmas from what is left: of each column, but no less than a hundredth of what is usual among them, so that no column with
+ * few values makes itself certain. Gives back by how much they have changed. */
+static double weigh_anew(Fit *f) {
+    double usual = 0, values = 0, change = 0, sum[2];
+    for (size_t j = 0; j < 2 * (size_t)f->d; j++) values += (double)f->seen[j];
+    double free = values > f->k ? 1 - f->k / values : 1;
+    for (int round = 0; round < 2; round++)
+        for (size_t j = 0; j < 2 * (size_t)f->d; j++) {
+            size_t from = j < f->d ? j : f->rows * f->d + j - f->d;
+            double size = f->size[j] > 0 && isfinite(f->size[j]) ? f->size[j] : 1;
+            if (!f->seen[j]) continue;
+            sum[0] = 0;
+            for (size_t i = 0; i < f->rows; i++) sum[0] = hypot(sum[0], f->e[from + i * f->d]);
+            sum[0] /= sqrt((double)f->seen[j] * free) * size;
+            if (round == 0) usual += sum[0] * sum[0] * (double)f->seen[j] / values;
+            if (round == 0) continue;
+            double s = fmax(sum[0], fmax(sqrt(usual) / 100, 1e-13)) * size;
+            change = fmax(change, fabs(log(s / f->sigma[j])));
+            f->sigma[j] = s;
+        }
+    return change;
+}
+
+/* From x to the minimum, sigmas found on the way. */
+static double settle(Fit *f, double *x, LagStatus *status) {
+    double cost = descend(f, x, status);
+    for (int round = 0; round < 8 && f->ask->weigh && isfinite(cost) && *status == LAG_OK; round++) {
+        if (weigh_anew(f) < 1e-3) break;
+        cost = descend(f, x, status);
+    }
+    return cost;
+}
+
+/* ---- Beginnings ---- */
+
+/* How far a point is from the data, for comparing points: in the columns' own sizes. */
+static double distance(Fit *f, const double *x) {
+    double sum = 0;
+    if (!fit_evaluate(f, x)) return INFINITY;
+    for (size_t i = 0; i < f->count; i++) {
+        double size = f->size[column_of(f, i)], part = f->e[i] / (size > 0 ? size : 1);
+        sum += part * part;
+    }
+    if (sum < f->least) f->least = sum;
+    return sum;
+}
+
+/* A number from 0 to 1, the next of a sequence (splitmix64). */
+static double draw(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
+/* A point about the guess: values up to ten times as large or as small, those of starts moved by a tenth of what is seen. */
+static void scatter(const Fit *f, const double *guess, uint64_t *state, double *x) {
+    for (uint32_t i = 0; i < f->k; i++) {
+        const LagUnknown *u = &f->ask->unknown[i];
+        double part = 2 * draw(state) - 1;
+        size_t column = u->index + (u->kind == LAG_UNKNOWN_RATE ? f->d : 0);
+        bool parameter = u->kind == LAG_UNKNOWN_PARAMETER;
+        x[i] = parameter ? (guess[i] == 0 ? 1 : guess[i]) * pow(10, part) : guess[i] + part * f->size[column] / 10;
+    }
+    keep_within(f, x, guess);
+}
+
+/* A guess for what has none, and into the bounds. */
+static void complete(const Fit *f, double *x) {
+    for (uint32_t i = 0; i < f->k; i++) {
+        if (isnan(x[i])) x[i] = 1;
+        if (f->strict[i] && x[i] <= f->low[i]) x[i] = f->low[i] + fmax(1e-3, fabs(f->low[i]) * 1e-3);
+        if (f->strict[f->k + i] && x[i] >= f->high[i]) x[i] = f->high[i] - fmax(1e-3, fabs(f->high[i]) * 1e-3);
+        x[i] = fmin(fmax(x[i], f->low[i]), f->high[i]);
+    }
+}
+
+/* The best minimum from a beginning, so far in `best`; its cost, compared by distance. */
+static void try_from(Fit *f, double *x, double *best, double *least, LagStatus *status) {
+    for (size_t j = 0; j < 2 * (size_t)f->d; j++) f->sigma[j] = f->size[j] > 0 && isfinite(f->size[j]) ? f->size[j] : 1;
+    if (!isfinite(settle(f, x, status))) return;
+    double far = f->ask->weigh ? distance(f, x) : fit_cost(f, x);
+    if (!(far < *least)) return;
+    *least = far;
+    memcpy(best, x, f->k * sizeof *x);
+}
+
+/* From all beginnings; false if there is no motion from any. */
+static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
+    enum { DRAWN = 40, TRIED = 6 };
+    const uint32_t k = f->k;
+    double least = INFINITY, *guess = scratch, *x = scratch + k, *near = scratch + 2 * k, nearest;
+    uint64_t state = 1;
+    fit_get(f, guess);
+    memcpy(x, guess, k * sizeof *x);
+    bool linear = begin_linear(f, x);
+    if (linear) keep_within(f, x, guess), complete(f, x);
+    complete(f, guess);
+    if (linear) try_from(f, x, best, &least, status);
+    memcpy(x, guess, k * sizeof *x);
+    if (*status == LAG_OK) try_from(f, x, best, &least, status);
+    for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK; tried++) {
+        nearest = INFINITY;
+        for (int i = 0; i < DRAWN && !is_stopped(f); i++) {
+            scatter(f, guess, &state, x);
+            double far = distance(f, x);
+            if (far < nearest) nearest = far, memcpy(near, x, k * sizeof *x);
+        }
+        if (isfinite(nearest)) try_from(f, near, best, &least, status);
+    }
+    return isfinite(least);
+}
+
+/* ---- The face ---- */
+
+static void take_bounds(Fit *f) {
+    const LagLoss *loss = f->ask->motion.loss;
+    for (uint32_t i = 0; i < f->k; i++) {
+        const LagUnknown *u = &f->ask->unknown[i];
+        f->low[i] = -INFINITY, f->high[i] = INFINITY;
+        for (uint32_t j = 0; u->kind == LAG_UNKNOWN_PARAMETER && j < loss->bounds; j++) {
+            const LagBound *b = &loss->bound[j];
+            bool upper = b->kind == LAG_BOUND_AT_MOST || b->kind == LAG_BOUND_BELOW;
+            if (b->parameter != u->index) continue;
+            (upper ? f->high : f->low)[i] = b->value;
+            f->strict[i + (upper ? f->k : 0)] = b->kind == LAG_BOUND_ABOVE || b->kind == LAG_BOUND_BELOW;
+        }
+    }
+}
+
+static bool room_for(Fit *f) {
+    const size_t d = f->d, m = f->m, k = f->k, n = f->count;
+    size_t size = 2 * m + 2 * d + 2 * k + n * (k + 2) + 4 * d + 2 * k * k + 8 * k;
+    double *at = f->block = calloc(size + 1, sizeof *at);
+    f->seen = calloc(2 * d, sizeof *f->seen);
+    f->strict = calloc(2 * k, sizeof *f->strict);
+    f->pivot = calloc(k, sizeof *f->pivot);
+    if (!at || !f->seen || !f->strict || !f->pivot) return false;
+    f->c = at, at += m;
+    f->slope = at, at += m;
+    f->q = at, at += d;
+    f->rate = at, at += d;
+    f->low = at, at += k;
+    f->high = at, at += k;
+    f->e = at, at += n;
+    f->square = at, at += n;
+    f->J = at, at += n * k;
+    f->sigma = at, at += 2 * d;
+    f->size = at, at += 2 * d;
+    f->H = at, at += k * k;
+    f->factors = at, at += k * k;
+    f->g = at, at += k;
+    f->scale = at, at += k;
+    f->trial = at, at += k;
+    f->step = at; /* and [4 k] behind it, for the search */
+    return true;
+}
+
+static void fit_free(Fit *f) {
+    lag_gradient_free(f->gradient);
+    free(f->block);
+    free(f->seen);
+    free(f->strict);
+    free(f->pivot);
+}
+
+/* The loss at the values that were found, as a gradient would tell it. */
+static double loss_of(Fit *f) {
+    LagGradientAsk motion = f->ask->motion;
+    double loss = NAN;
+    motion.c = f->c, motion.q = f->q;
+    motion.pi = motion.pi ? f->rate : NULL;
+    motion.v = motion.v ? f->rate : NULL;
+    lag_gradient_run(f->gradient, &motion, &(LagGradientOut){.loss = &loss});
+    return loss;
+}
+
+static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
+    if (!kernel || !ask || !out || !out->value || ask->unknowns == 0 || !ask->unknown) return false;
+    const LagGradientAsk *motion = &ask->motion;
+    if (!motion->loss || !motion->q || !(motion->pi ? !motion->v : motion->v != NULL)) return false;
+    if (kernel->parameter_count && !motion->c) return false;
+    for (uint32_t i = 0; i < ask->unknowns; i++) {
+        const LagUnknown *u = &ask->unknown[i];
+        if ((unsigned)u->kind >= LAG_UNKNOWNS) return false;
+        if (u->index >= (u->kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof)) return false;
+    }
+    return motion->seen.rows > 0 && loss_fits(motion->loss, kernel->dof, kernel->parameter_count);
+}
+
+LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out) {
+    if (!fits(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
+    const LagGradientAsk *motion = &ask->motion;
+    Fit f = {
+        .kernel = kernel, .ask = ask, .d = kernel->dof, .m = kernel->parameter_count, .k = ask->unknowns, .least = INFINITY};
+    f.rows = motion->seen.rows;
+    f.count = 2 * f.rows * f.d;
+    LagStatus status = lag_gradient_new(kernel, 1, 1, &f.gradient), ended = LAG_OK;
+    double *best = calloc(4 * (size_t)f.k, sizeof *best);
+    if (status == LAG_OK && (!best || !room_for(&f))) status = LAG_ERROR_MEMORY;
+    if (status == LAG_OK) {
+        if (f.m) memcpy(f.c, motion->c, f.m * sizeof *f.c);
+        memcpy(f.q, motion->q, f.d * sizeof *f.q);
+        memcpy(f.rate, motion->pi ? motion->pi : motion->v, f.d * sizeof *f.rate);
+        take_bounds(&f);
+        measure(&f);
+        if (!search(&f, best, best + f.k, &ended)) status = ended == LAG_OK ? LAG_ERROR_NEWTON : ended;
+    }
+    if (status == LAG_OK) {
+        for (size_t j = 0; j < 2 * (size_t)f.d; j++) f.sigma[j] = f.size[j] > 0 && isfinite(f.size[j]) ? f.size[j] : 1;
+        fit_evaluate(&f, best);
+        if (ask->weigh) weigh_anew(&f);
+        fit_cost(&f, best);
+        memcpy(out->value, best, f.k * sizeof *best);
+        out->loss = loss_of(&f);
+        out->evaluations = f.evaluations;
+        if (!errors_tell(&f, out)) status = LAG_ERROR_MEMORY;
+    }
+    fit_free(&f);
+    free(best);
+    return status == LAG_OK ? ended : status;
+}

@@ -1,0 +1,572 @@
+/* flow_width.h: the functions of flow.c for FLOW_SYSTEMS systems side by side, in vectors of FLOW_LANES, compiled for
+ * FLOW_TARGET, their names made by FLOW(name). Included once for each. Each number comes of the same operations in the same
+ * order in all of them, and of numbers of its own system alone.
+ *
+ * A vector holds one number of FLOW_LANES systems: a part of all. What is done for a part is given arrays that begin at it,
+ * where number e stands at e * PARTS. The programs run all systems at once, and so between the parts. */
+
+#if FLOW_LANES == 1
+typedef double FLOW(Lane);
+typedef int64_t FLOW(Mask);
+#else
+typedef double FLOW(Lane) __attribute__((vector_size(FLOW_LANES * sizeof(double))));
+typedef int64_t FLOW(Mask) __attribute__((vector_size(FLOW_LANES * sizeof(double))));
+#endif
+#define Lane FLOW(Lane)
+#define Mask FLOW(Mask)
+#define PARTS (FLOW_SYSTEMS / FLOW_LANES)
+#define FLOW_INLINE FLOW_TARGET __attribute__((always_inline)) static inline
+
+#if FLOW_LANES == 1
+FLOW_INLINE Mask FLOW(less)(Lane a, Lane b) { return -(Mask)(a < b); }
+FLOW_INLINE Lane FLOW(pick)(Mask mask, Lane a, Lane b) { return mask ? a : b; }
+FLOW_INLINE bool FLOW(any)(Mask mask) { return mask; }
+FLOW_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return (void)lane, *mask; }
+FLOW_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { *mask = -1 + 0 * (Mask)lane; }
+#else
+FLOW_INLINE Mask FLOW(less)(Lane a, Lane b) { return a < b; }
+FLOW_INLINE Lane FLOW(pick)(Mask mask, Lane a, Lane b) { return (Lane)(((Mask)a & mask) | ((Mask)b & ~mask)); }
+FLOW_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return mask[lane / FLOW_LANES][lane % FLOW_LANES]; }
+FLOW_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { mask[lane / FLOW_LANES][lane % FLOW_LANES] = -1; }
+FLOW_INLINE bool FLOW(any)(Mask mask) {
+    int64_t all = 0;
+    for (int i = 0; i < FLOW_LANES; i++) all |= mask[i];
+    return all;
+}
+#endif
+
+FLOW_INLINE Lane FLOW(size)(Lane a) { return FLOW(pick)(FLOW(less)(a, a * 0), -a, a); }
+FLOW_INLINE Lane FLOW(most)(Lane a, Lane b) { return FLOW(pick)(FLOW(less)(a, b), b, a); }
+FLOW_INLINE Lane FLOW(all)(double x) { return x - (Lane){0}; }
+
+static void FLOW(run)(LagProcedure procedure, double *const *array) { procedure.run(procedure.code, array); }
+
+/* A mask of all systems. */
+typedef struct FLOW(Set) {
+    Mask part[PARTS];
+} FLOW(Set);
+#define Set FLOW(Set)
+
+FLOW_INLINE bool FLOW(some)(const Set *set) {
+    Mask all = set->part[0];
+    for (uint32_t part = 1; part < PARTS; part++) all |= set->part[part];
+    return FLOW(any)(all);
+}
+
+FLOW_TARGET static Set FLOW(none)(void) {
+    Set set;
+    memset(&set, 0, sizeof set);
+    return set;
+}
+
+/* Those whose motion goes on. */
+FLOW_TARGET static Set FLOW(alive)(const Flow *f) {
+    int64_t live[FLOW_SYSTEMS];
+    Set set;
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS; lane++) live[lane] = -(int64_t)(f->status[lane] == LAG_OK);
+    memcpy(&set, live, sizeof set);
+    return set;
+}
+
+/* ---- Linear equations ---- */
+
+/* The inverse of a part of R_z in `jacobian` into `a`, for the systems of `wanted`: by Gauss and Jordan, in the order that
+ * the rows come in. Gives back those of which a pivot is small for its row: they have none yet. */
+FLOW_INLINE Mask FLOW(invert_part)(uint32_t n, const Lane *jacobian, Lane *x, Lane *scale, Lane *a, Mask wanted) {
+    Mask good = wanted;
+    for (uint32_t i = 0; i < n; i++) {
+        Lane most = FLOW(all)(0);
+        for (uint32_t j = 0; j < n; j++) {
+            Lane entry = x[i * n + j] = jacobian[(i * n + j) * PARTS];
+            most = FLOW(most)(most, FLOW(size)(entry));
+        }
+        scale[i] = most * 1e-3;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        Lane *top = x + k * n, pivot = top[k], inverse = 1 / pivot;
+        good &= FLOW(less)(scale[k], FLOW(size)(pivot)) & FLOW(less)(FLOW(size)(inverse), FLOW(all)(DBL_MAX));
+        top[k] = FLOW(all)(1);
+        for (uint32_t j = 0; j < n; j++) top[j] *= inverse;
+        for (uint32_t i = 0; i < n; i++) {
+            Lane *row = x + i * n, factor = row[k];
+            if (i == k) continue;
+            row[k] = FLOW(all)(0);
+            for (uint32_t j = 0; j < n; j++) row[j] -= factor * top[j];
+        }
+    }
+    for (uint32_t i = 0; i < n * n; i++) a[i * PARTS] = FLOW(pick)(good, x[i], a[i * PARTS]);
+    return wanted & ~good;
+}
+
+/* The inverse of R_z in LAG_JACOBIAN for the systems of `wanted`. Where a pivot is small for its row, the system is done
+ * alone, with the pivots that suit it. */
+FLOW_TARGET static void FLOW(invert)(Flow *f, const Set *wanted) {
+    const Lane *jacobian = (const Lane *)f->array[LAG_JACOBIAN];
+    Lane *a = (Lane *)f->inverse, *x = (Lane *)f->spare, *scale = (Lane *)f->row;
+    Set bad;
+    for (uint32_t part = 0; part < PARTS; part++) {
+        if (f->n == 3) /* what is known is unrolled */
+            bad.part[part] = FLOW(invert_part)(3, jacobian + part, x, scale, a + part, wanted->part[part]);
+        else
+            bad.part[part] = FLOW(invert_part)(f->n, jacobian + part, x, scale, a + part, wanted->part[part]);
+    }
+    if (!FLOW(some)(&bad)) return;
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS; lane++)
+        if (FLOW(has)(bad.part, lane) && f->status[lane] == LAG_OK) f->status[lane] = flow_invert_alone(f, lane, f->inverse);
+}
+
+/* x = -R_z^-1 F, a part. */
+FLOW_INLINE void FLOW(correct)(uint32_t n, const Lane *inverse, const Lane *F, Lane *x) {
+    for (uint32_t i = 0; i < n; i++) {
+        Lane sum = inverse[i * n * PARTS] * F[0];
+        for (uint32_t j = 1; j < n; j++) sum += inverse[(i * n + j) * PARTS] * F[j * PARTS];
+        x[i * PARTS] = -sum;
+    }
+}
+
+/* ---- The step ---- */
+
+/* z from the last step's, carried on (guess.c); else 0. */
+FLOW_TARGET static void FLOW(guess)(Flow *f) {
+    const uint32_t d = f->d * PARTS;
+    const Stepper *s = &f->stepper;
+    Lane *z = (Lane *)f->array[LAG_Z], *path = (Lane *)f->z;
+    for (uint32_t i = 0; i < f->s - 1; i++)
+        for (uint32_t k = 0; k < d; k++) {
+            Lane sum = FLOW(all)(0);
+            const double *row = s->extrapolate + (size_t)i * s->knots;
+            for (uint32_t m = 1; m < s->knots && f->followed; m++) sum += row[m] * path[(s->knot[m] - 1) * d + k];
+            z[i * d + k] = sum;
+        }
+}
+
+typedef struct FLOW(Sizes) {
+    Lane strict, loose; /* of a correction, relative to z and to the state, coordinate by coordinate */
+} FLOW(Sizes);
+
+FLOW_INLINE FLOW(Sizes) FLOW(sizes)(uint32_t d, uint32_t n, const Lane *q, const Lane *z, const Lane *change) {
+    FLOW(Sizes) size = {FLOW(all)(0), FLOW(all)(0)};
+    Lane floor = FLOW(all)(0);
+    for (uint32_t k = 0; k < d; k++) floor = FLOW(most)(floor, FLOW(size)(q[k * PARTS]));
+    for (uint32_t i = 0; i < n; i++) floor = FLOW(most)(floor, FLOW(size)(z[i * PARTS] + change[i * PARTS]));
+    floor = FLOW(most)(floor * 1e-10, FLOW(all)(DBL_MIN));
+    for (uint32_t k = 0; k < d; k++) {
+        Lane top = floor, most = FLOW(all)(0);
+        for (uint32_t i = k; i < n; i += d) {
+            top = FLOW(most)(top, FLOW(size)(z[i * PARTS] + change[i * PARTS]));
+            Lane c = FLOW(size)(change[i * PARTS]);
+            most = FLOW(pick)(FLOW(less)(c, FLOW(all)(INFINITY)), FLOW(most)(most, c), FLOW(all)(INFINITY)); /* or NaN */
+        }
+        size.strict = FLOW(most)(size.strict, most / top);
+        size.loose = FLOW(most)(size.loose, most / FLOW(most)(top, FLOW(size)(q[k * PARTS])));
+    }
+    return size;
+}
+
+/* The systems that have no inverse here, to which that is no harm yet. */
+FLOW_TARGET static void FLOW(forgive)(Flow *f, Set *active, Set *lost) {
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS; lane++) {
+        if (!FLOW(has)(active->part, lane) || f->status[lane] == LAG_OK) continue;
+        f->status[lane] = LAG_OK;
+        FLOW(mark)(lost->part, lane);
+    }
+    for (uint32_t part = 0; part < PARTS; part++) active->part[part] &= ~lost->part[part];
+}
+
+/* How the iteration stands. */
+typedef struct FLOW(Iteration) {
+    Set active, lost, stale; /* still at it; given up; in want of another inverse */
+    Lane before[PARTS];      /* the last correction's size */
+} FLOW(Iteration);
+
+/* One correction of a part, and what it tells. */
+FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) * it, uint32_t part, int count) {
+    const double tolerance = 4 * DBL_EPSILON, rough = DBL_EPSILON * (64 + (double)f->s * f->s);
+    Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part, before = it->before[part];
+    Mask active = it->active.part[part];
+    FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    FLOW(Sizes) size = FLOW(sizes)(d, n, (const Lane *)f->array[LAG_Q] + part, z, change);
+    Mask finite = FLOW(less)(size.strict, FLOW(all)(INFINITY));
+    for (uint32_t i = 0; i < n; i++)
+        z[i * PARTS] = FLOW(pick)(active & finite, z[i * PARTS] + change[i * PARTS], z[i * PARTS]);
+    it->lost.part[part] |= active & ~finite;
+    Mask low = FLOW(less)(size.loose, FLOW(all)(rough)), ground = FLOW(less)(before, size.strict * 2) & low;
+    Mask slow = FLOW(less)(before * 0.1, size.strict);
+    Mask last = ~slow & FLOW(less)(size.strict * size.strict, before * tolerance);
+    if (count == 0) last &= ~last;
+    it->active.part[part] = active & finite & ~(FLOW(less)(size.strict, FLOW(all)(tolerance)) | ground | last);
+    it->stale.part[part] = slow;
+    it->before[part] = size.strict;
+}
+
+/* Corrects z until that is round-off, by the inverse at hand while corrections shrink well. Gives back the systems for which
+ * this did not do. */
+FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
+    enum { MOST = 30 };
+    FLOW(Iteration) it = {.active = FLOW(alive)(f), .lost = FLOW(none)()};
+    FLOW(guess)(f);
+    it.stale = f->followed ? FLOW(none)() : it.active;
+    for (uint32_t part = 0; part < PARTS; part++) it.before[part] = FLOW(all)(INFINITY);
+    for (int count = 0; count < MOST && FLOW(some)(&it.active); count++) {
+        for (uint32_t part = 0; part < PARTS; part++) it.stale.part[part] &= it.active.part[part];
+        if (FLOW(some)(&it.stale)) {
+            FLOW(run)(f->slopes.jacobian, f->array);
+            FLOW(invert)(f, &it.stale);
+            FLOW(forgive)(f, &it.active, &it.lost);
+        } else {
+            FLOW(run)(f->slopes.residual, f->array);
+        }
+        for (uint32_t part = 0; part < PARTS; part++) {
+            if (f->d == 1 && f->n == 3)
+                FLOW(advance)(1, 3, f, &it, part, count);
+            else
+                FLOW(advance)(f->d, f->n, f, &it, part, count);
+        }
+    }
+    for (uint32_t part = 0; part < PARTS; part++) it.lost.part[part] |= it.active.part[part];
+    return it.lost;
+}
+
+/* Where R_z is the same everywhere, its inverse is made once; from 0, one correction is the solution and another takes its
+ * round-off. */
+FLOW_INLINE Mask FLOW(solve_part)(uint32_t d, uint32_t n, const Flow *f, uint32_t part, bool polish) {
+    const double rough = DBL_EPSILON * (64 + (double)f->s * f->s);
+    Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part;
+    FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    Mask good = FLOW(less)(FLOW(all)(0), FLOW(all)(1));
+    if (polish)
+        good = FLOW(less)(FLOW(sizes)(d, n, (const Lane *)f->array[LAG_Q] + part, z, change).loose, FLOW(all)(rough));
+    for (uint32_t i = 0; i < n * PARTS; i += PARTS) z[i] = polish ? z[i] + change[i] : change[i];
+    return good;
+}
+
+FLOW_TARGET static Set FLOW(solve)(Flow *f) {
+    Set lost = FLOW(alive)(f), good = lost;
+    memset(f->array[LAG_Z], 0, (size_t)f->n * FLOW_SYSTEMS * sizeof(double));
+    for (int round = 0; round < 2; round++) {
+        if (round == 0 && !f->followed) {
+            FLOW(run)(f->slopes.jacobian, f->array);
+            FLOW(invert)(f, &lost);
+        } else {
+            FLOW(run)(f->slopes.residual, f->array);
+        }
+        for (uint32_t part = 0; part < PARTS; part++) {
+            if (f->d == 1 && f->n == 3)
+                good.part[part] = FLOW(solve_part)(1, 3, f, part, round);
+            else
+                good.part[part] = FLOW(solve_part)(f->d, f->n, f, part, round);
+        }
+    }
+    const Set alive = FLOW(alive)(f);
+    for (uint32_t part = 0; part < PARTS; part++) lost.part[part] = alive.part[part] & ~good.part[part];
+    return lost;
+}
+
+/* The inverse of R_z at the solution, and the impulse there. Where the inverse is the same everywhere, it is there already,
+ * but for the systems of `hard`. */
+FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, const Set *hard) {
+    Set wanted = FLOW(alive)(f);
+    if (fixed && !FLOW(some)(hard)) return;
+    for (uint32_t part = 0; part < PARTS && fixed; part++) wanted.part[part] &= hard->part[part];
+    FLOW(run)(f->slopes.jacobian, f->array);
+    FLOW(invert)(f, &wanted);
+}
+
+/* The next state of a part, for the systems of `alive`; those where it is not finite are left as they are, and given back.
+ */
+FLOW_INLINE Mask FLOW(commit)(const Flow *f, uint32_t part, Mask alive) {
+    Lane *z = (Lane *)f->array[LAG_Z] + part, *q = (Lane *)f->array[LAG_Q] + part, *pi = (Lane *)f->array[LAG_PI] + part;
+    const Lane *impulse = (const Lane *)f->array[LAG_IMPULSE] + part, *end = z + (f->n - f->d) * PARTS;
+    Mask finite = alive;
+    for (uint32_t k = 0; k < f->d * PARTS; k += PARTS) {
+        finite &= FLOW(less)(FLOW(size)(q[k] + end[k]), FLOW(all)(INFINITY));
+        finite &= FLOW(less)(FLOW(size)(pi[k] + impulse[k]), FLOW(all)(INFINITY));
+    }
+    for (uint32_t k = 0; k < f->d * PARTS; k += PARTS) {
+        q[k] = FLOW(pick)(finite, q[k] + end[k], q[k]);
+        pi[k] = FLOW(pick)(finite, pi[k] + impulse[k], pi[k]);
+    }
+    for (uint32_t i = 0; i < f->n * PARTS; i += PARTS)
+        ((Lane *)f->z + part)[i] = z[i] = FLOW(pick)(finite, z[i], FLOW(all)(0));
+    return alive & ~finite;
+}
+
+FLOW_TARGET static void FLOW(step)(Flow *f, double t, double h) {
+    const bool fixed = f->kernel->facts.quadratic && f->kernel->facts.autonomous;
+    Lane *time = (Lane *)f->array[LAG_TIME];
+    for (uint32_t part = 0; part < PARTS; part++) time[part] = FLOW(all)(t), time[PARTS + part] = FLOW(all)(h);
+    Set hard = fixed ? FLOW(solve)(f) : FLOW(iterate)(f), fell;
+    bool again = FLOW(some)(&hard);
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS && again; lane++)
+        if (FLOW(has)(hard.part, lane)) f->status[lane] = flow_step_alone(f, lane, t, h);
+    FLOW(settle)(f, fixed, &hard);
+    const Set alive = FLOW(alive)(f);
+    for (uint32_t part = 0; part < PARTS; part++) fell.part[part] = FLOW(commit)(f, part, alive.part[part]);
+    bool lost = FLOW(some)(&fell);
+    for (uint32_t lane = 0; lane < FLOW_SYSTEMS && lost; lane++)
+        if (FLOW(has)(fell.part, lane)) f->status[lane] = LAG_ERROR_NOT_FINITE;
+    f->followed = true;
+}
+
+/* ---- At the nodes ---- */
+
+/* Places and velocities of a part. */
+FLOW_INLINE void FLOW(places)(uint32_t d, uint32_t s, const Flow *f, double inverse_h, const Lane *q, const Lane *z,
+                              Lane *at, Lane *v) {
+    const double *D = f->array[LAG_DERIVE];
+    for (uint32_t i = 0; i < s; i++)
+        for (uint32_t k = 0; k < d; k++) {
+            Lane sum = D[i * s + 1] * z[k * PARTS];
+            for (uint32_t j = 2; j < s; j++) sum += D[i * s + j] * z[((j - 1) * d + k) * PARTS];
+            v[(i * d + k) * PARTS] = sum * inverse_h;
+            at[(i * d + k) * PARTS] = i ? q[k * PARTS] + z[((i - 1) * d + k) * PARTS] : q[k * PARTS];
+        }
+}
+
+FLOW_TARGET static void FLOW(nodes)(Flow *f, double t, double h, const double *from, const double *with) {
+    const uint32_t d = f->d, s = f->s;
+    const Lane *q = (const Lane *)from, *z = (const Lane *)with;
+    const double *c = f->array[LAG_NODE], inverse_h = 1 / h;
+    for (uint32_t part = 0; part < PARTS; part++) {
+        Lane *at = (Lane *)f->node_q + part, *v = (Lane *)f->node_v + part;
+        if (d == 1 && s == 4)
+            FLOW(places)(1, 4, f, inverse_h, q + part, z + part, at, v);
+        else
+            FLOW(places)(d, s, f, inverse_h, q + part, z + part, at, v);
+    }
+    for (uint32_t i = 0; i < s; i++) {
+        double **p = f->point;
+        const size_t row = (size_t)i * d * FLOW_SYSTEMS, square = row * d, wide = row * f->m;
+        for (uint32_t part = 0; part < PARTS; part++) ((Lane *)p[LAG_TIME])[part] = FLOW(all)(t + c[i] * h);
+        p[LAG_Q] = f->node_q + row, p[LAG_V] = f->node_v + row;
+        p[LAG_A] = f->node_A + row, p[LAG_B] = f->node_B + row;
+        p[LAG_AQ] = f->node_AQ + square, p[LAG_AV] = f->node_AV + square;
+        p[LAG_BQ] = f->node_BQ + square, p[LAG_BV] = f->node_BV + square;
+        p[LAG_AP] = f->node_AP + wide, p[LAG_BP] = f->node_BP + wide;
+        FLOW(run)(f->slopes.point, p);
+    }
+}
+
+/* sum_k x_k M_kl, for a column l. */
+FLOW_INLINE Lane FLOW(column)(const Lane *x, const Lane *matrix, uint32_t rows, uint32_t columns, uint32_t l) {
+    Lane sum = x[0] * matrix[l * PARTS];
+    for (uint32_t k = 1; k < rows; k++) sum += x[k * PARTS] * matrix[(k * columns + l) * PARTS];
+    return sum;
+}
+
+/* ---- The adjoint ----
+ *
+ * Of q' = q + z_{r+1} and pi' = pi + h sum_i b_i A_i, with omega_i = h b_i lambda_pi + seed_A what the forces count for:
+ *
+ *     g_m = d_{m,r+1} lambda_q + seed_z + A_q(m)' omega_m + (1/h) sum_i D_im A_v(i)' omega_i      R_z' mu = g
+ *     alpha_i = omega_i - h b_i mu_i      beta_j = -sum_i G_ij mu_i      (mu of node r + 1 is 0)
+ *     lambda_q += sum_i A_q(i)' alpha_i + B_q(i)' beta_i      lambda_pi -= mu_0      and the same sum with A_c, B_c for c */
+
+/* A part of all that is gone through: pointers to it. */
+typedef struct FLOW(Back) {
+    Lane *omega, *beta, *seed_z, *seed_A, *mu, *g; /* alpha takes omega's place */
+    const Lane *AQ, *AV, *BQ, *BV, *AP, *BP, *inverse;
+    Lane *lambda_q, *lambda_pi, *slope;
+    const double *b, *D, *G;
+    double h;
+} FLOW(Back);
+
+/* The pointers to a part of the flow's own arrays. */
+FLOW_INLINE FLOW(Back) FLOW(back_of)(const Flow *f, uint32_t part, double h) {
+    return (FLOW(Back)){.omega = (Lane *)f->weight_A + part,
+                        .beta = (Lane *)f->weight_B + part,
+                        .seed_z = (Lane *)f->seed_z + part,
+                        .seed_A = (Lane *)f->seed_A + part,
+                        .mu = (Lane *)f->row + part,
+                        .g = (Lane *)f->change + part,
+                        .AQ = (const Lane *)f->node_AQ + part,
+                        .AV = (const Lane *)f->node_AV + part,
+                        .BQ = (const Lane *)f->node_BQ + part,
+                        .AP = (const Lane *)f->node_AP + part,
+                        .BP = (const Lane *)f->node_BP + part,
+                        .inverse = (const Lane *)f->inverse + part,
+                        .b = f->array[LAG_WEIGHT],
+                        .D = f->array[LAG_DERIVE],
+                        .G = f->array[LAG_GATHER],
+                        .h = h};
+}
+
+FLOW_INLINE void FLOW(gather)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
+    const double inverse_h = 1 / x->h;
+    for (uint32_t i = 0; i < s; i++)
+        for (uint32_t k = 0; k < d; k++) {
+            const uint32_t at = (i * d + k) * PARTS;
+            x->omega[at] = x->h * x->b[i] * x->lambda_pi[k * PARTS] + x->seed_A[at];
+            x->seed_A[at] = FLOW(all)(0);
+        }
+    for (uint32_t i = 0; i < s; i++)
+        for (uint32_t l = 0; l < d; l++)
+            x->beta[(i * d + l) * PARTS] =
+                FLOW(column)(x->omega + i * d * PARTS, x->AV + i * d * d * PARTS, d, d, l) * inverse_h;
+    for (uint32_t node = 1; node < s; node++)
+        for (uint32_t l = 0; l < d; l++) {
+            const uint32_t at = ((node - 1) * d + l) * PARTS;
+            Lane sum = FLOW(column)(x->omega + node * d * PARTS, x->AQ + node * d * d * PARTS, d, d, l);
+            for (uint32_t i = 0; i < s; i++) sum += x->D[i * s + node] * x->beta[(i * d + l) * PARTS];
+            sum += x->seed_z[at];
+            x->seed_z[at] = FLOW(all)(0);
+            x->g[at] = node == s - 1 ? sum + x->lambda_q[l * PARTS] : sum;
+        }
+}
+
+/* mu, and alpha and beta from it. */
+FLOW_INLINE void FLOW(spread)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
+    const uint32_t n = (s - 1) * d;
+    for (uint32_t j = 0; j < n; j++) x->mu[j * PARTS] = FLOW(column)(x->g, x->inverse, n, n, j);
+    const Lane *mu = x->mu, *first = mu + (n - d) * PARTS; /* of node 0: its rows are the last */
+    for (uint32_t i = 0; i < s - 1; i++)
+        for (uint32_t k = 0; k < d; k++)
+            x->omega[(i * d + k) * PARTS] -= x->h * x->b[i] * (i ? mu[((i - 1) * d + k) * PARTS] : first[k * PARTS]);
+    for (uint32_t j = 0; j < s; j++)
+        for (uint32_t k = 0; k < d; k++) {
+            Lane sum = x->G[j] * first[k * PARTS];
+            for (uint32_t i = 1; i < s - 1; i++) sum += x->G[i * s + j] * mu[((i - 1) * d + k) * PARTS];
+            x->beta[(j * d + k) * PARTS] = -sum;
+        }
+}
+
+/* What alpha and beta make of the state and the parameters. */
+FLOW_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Back) * x) {
+    for (uint32_t i = 0; i < s; i++) {
+        const Lane *alpha = x->omega + i * d * PARTS, *beta = x->beta + i * d * PARTS;
+        const uint32_t square = i * d * d * PARTS, wide = i * d * m * PARTS;
+        for (uint32_t l = 0; l < d; l++)
+            x->lambda_q[l * PARTS] +=
+                FLOW(column)(alpha, x->AQ + square, d, d, l) + FLOW(column)(beta, x->BQ + square, d, d, l);
+        for (uint32_t j = 0; j < m; j++)
+            x->slope[j * PARTS] += FLOW(column)(alpha, x->AP + wide, d, m, j) + FLOW(column)(beta, x->BP + wide, d, m, j);
+    }
+    for (uint32_t k = 0; k < d * PARTS; k += PARTS) x->lambda_pi[k] -= x->mu[(s - 2) * d * PARTS + k];
+}
+
+FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q, const double *z, const double *inverse,
+                                   double *by_q, double *by_pi, double *by_c) {
+    FLOW(nodes)(f, t, h, q, z);
+    for (uint32_t part = 0; part < PARTS; part++) {
+        FLOW(Back) x = FLOW(back_of)(f, part, h);
+        x.inverse = (const Lane *)inverse + part;
+        x.lambda_q = (Lane *)by_q + part;
+        x.lambda_pi = (Lane *)by_pi + part;
+        x.slope = (Lane *)by_c + part;
+        const bool small = f->d == 1 && f->s == 4;
+        if (small)
+            FLOW(gather)(1, 4, &x), FLOW(spread)(1, 4, &x), FLOW(collect)(1, 4, f->m == 3 ? 3 : f->m, &x);
+        else
+            FLOW(gather)(f->d, f->s, &x), FLOW(spread)(f->d, f->s, &x), FLOW(collect)(f->d, f->s, f->m, &x);
+    }
+}
+
+/* ---- Where the step is an affine map ----
+ *
+ * y = (q, pi), and y' = y + M y + b for all steps of a motion: what has been found for one serves all. */
+
+/* M [2 d, 2 d] of a part, by unit changes of the state (tangent.c has the formulas). */
+FLOW_INLINE void FLOW(map_part)(uint32_t d, uint32_t s, double h, const FLOW(Back) * x, Lane *M) {
+    const uint32_t n = (s - 1) * d, wide = 2 * d;
+    Lane *r = x->mu, *z = x->g;
+    for (uint32_t column = 0; column < wide; column++) {
+        const bool momentum = column >= d;
+        const uint32_t l = momentum ? column - d : column;
+        for (uint32_t row = 0; row < s - 1; row++)
+            for (uint32_t k = 0; k < d; k++) {
+                const uint32_t i = row + 1 < s - 1 ? row + 1 : 0, at = k * d + l;
+                Lane sum = FLOW(all)(momentum && i == 0 && k == l);
+                if (!momentum) sum = h * x->b[i] * x->AQ[(i * d * d + at) * PARTS];
+                for (uint32_t j = 0; !momentum && j < s; j++) sum += x->G[i * s + j] * x->BQ[(j * d * d + at) * PARTS];
+                r[(row * d + k) * PARTS] = sum;
+            }
+        FLOW(correct)(n, x->inverse, r, z);
+        for (uint32_t k = 0; k < d; k++) M[(k * wide + column) * PARTS] = z[(n - d + k) * PARTS];
+        for (uint32_t k = 0; k < d; k++) {
+            Lane sum = FLOW(all)(0);
+            for (uint32_t i = 0; i < s; i++) {
+                const Lane *AQ = x->AQ + (i * d + k) * d * PARTS, *AV = x->AV + (i * d + k) * d * PARTS;
+                Lane force = momentum ? FLOW(all)(0) : AQ[l * PARTS];
+                for (uint32_t c = 0; c < d; c++) {
+                    Lane v = x->D[i * s + 1] * z[c * PARTS];
+                    for (uint32_t j = 2; j < s; j++) v += x->D[i * s + j] * z[((j - 1) * d + c) * PARTS];
+                    if (i) force += AQ[c * PARTS] * z[((i - 1) * d + c) * PARTS];
+                    force += AV[c * PARTS] * (v / h);
+                }
+                sum += h * x->b[i] * force;
+            }
+            M[((d + k) * wide + column) * PARTS] = sum;
+        }
+    }
+}
+
+FLOW_TARGET static void FLOW(map)(Flow *f, double h, double *to) {
+    for (uint32_t part = 0; part < PARTS; part++) {
+        const FLOW(Back) x = FLOW(back_of)(f, part, h);
+        if (f->d == 1 && f->s == 4)
+            FLOW(map_part)(1, 4, h, &x, (Lane *)to + part);
+        else
+            FLOW(map_part)(f->d, f->s, h, &x, (Lane *)to + part);
+    }
+}
+
+/* Of a part: y before each step into `path` [steps, 2 d], y behind them all, and the largest of each number of y. */
+FLOW_INLINE void FLOW(forth_part)(uint32_t wide, const Lane *M, const Lane *b, uint64_t steps, Lane *y, Lane *path,
+                                  Lane *most) {
+    for (uint64_t n = 0; n < steps; n++, path += wide * PARTS) {
+        for (uint32_t c = 0; c < wide; c++) {
+            path[c * PARTS] = y[c * PARTS];
+            most[c * PARTS] = FLOW(most)(most[c * PARTS], FLOW(size)(y[c * PARTS]));
+        }
+        for (uint32_t row = 0; row < wide; row++) {
+            Lane sum = b[row * PARTS];
+            for (uint32_t c = 0; c < wide; c++) sum += M[(row * wide + c) * PARTS] * path[c * PARTS];
+            y[row * PARTS] += sum;
+        }
+    }
+}
+
+FLOW_TARGET static void FLOW(forth)(const Flow *f, const double *M, const double *b, uint64_t steps, double *y, double *path,
+                                    double *most) {
+    for (uint32_t part = 0; part < PARTS; part++) {
+        const Lane *map = (const Lane *)M + part, *shift = (const Lane *)b + part;
+        Lane *at = (Lane *)y + part, *to = (Lane *)path + part, *size = (Lane *)most + part;
+        if (f->d == 1)
+            FLOW(forth_part)(2, map, shift, steps, at, to, size);
+        else
+            FLOW(forth_part)(2 * f->d, map, shift, steps, at, to, size);
+    }
+}
+
+/* Back through one step of a part: lambda (1 + M), having added lambda y' to S [2 d, 2 d] and lambda to `sum`. */
+FLOW_INLINE void FLOW(map_back_part)(uint32_t wide, const Lane *M, const Lane *y, Lane *lambda, Lane *S, Lane *sum,
+                                     Lane *scratch) {
+    for (uint32_t row = 0; row < wide; row++) {
+        Lane l = scratch[row] = lambda[row * PARTS];
+        sum[row * PARTS] += l;
+        for (uint32_t c = 0; c < wide; c++) S[(row * wide + c) * PARTS] += l * y[c * PARTS];
+    }
+    for (uint32_t c = 0; c < wide; c++) {
+        Lane back = scratch[0] * M[c * PARTS];
+        for (uint32_t row = 1; row < wide; row++) back += scratch[row] * M[(row * wide + c) * PARTS];
+        lambda[c * PARTS] += back;
+    }
+}
+
+FLOW_TARGET static void FLOW(map_back)(Flow *f, const double *M, const double *y, double *lambda, double *S, double *sum) {
+    Lane *scratch = (Lane *)f->map_scratch;
+    for (uint32_t part = 0; part < PARTS; part++) {
+        const Lane *map = (const Lane *)M + part, *at = (const Lane *)y + part;
+        Lane *l = (Lane *)lambda + part, *outer = (Lane *)S + part, *total = (Lane *)sum + part;
+        if (f->d == 1)
+            FLOW(map_back_part)(2, map, at, l, outer, total, scratch);
+        else
+            FLOW(map_back_part)(2 * f->d, map, at, l, outer, total, scratch);
+    }
+}
+
+#undef Lane
+#undef Mask
+#undef Set
+#undef PARTS
+#undef FLOW_INLINE

@@ -1,0 +1,525 @@
+/* test_gradient.c: losses and their derivatives: against references, differences, and the same sum done otherwise; the same
+ * bits in lanes, on threads and with little memory; and all that can go wrong. */
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- A motion and what is seen of it ---- */
+
+enum { MOST = 16, ROWS_MOST = 512 };
+
+static const char family[] = "c1 = 1; c2 = 1; c3 = 1; c1*qd^2 - c2*q^2 - c3*qd_p*q_m";
+
+typedef struct Case {
+    const char *text;
+    uint32_t r;
+    double h, t;
+    uint64_t steps;
+    double q[MOST], rate[MOST];
+    bool velocity;
+} Case;
+
+static const Case cases[] = {
+    {family, 2, 0.1, 0, 40, {0}, {1}, false},
+    {"m = 1.3; k = 0.8; a = 0.3; e = 0.2; m*qd^2/2 - k*q^2/2 - a*q^4/4 - e*qd_p^2*qd_p*q_m",
+     3,
+     0.2,
+     0,
+     30,
+     {0.9},
+     {0.3},
+     true},
+    {"GM = 39; b = 0.02; c = 60; (xd^2 + yd^2)/2 + (1 - b)*GM/sqrt(x^2 + y^2)"
+     " - b*GM/c/(x_p^2 + y_p^2)*((xd_p + x_p*(x_p*xd_p + y_p*yd_p)/(x_p^2 + y_p^2))*x_m"
+     " + (yd_p + y_p*(x_p*xd_p + y_p*yd_p)/(x_p^2 + y_p^2))*y_m)",
+     4,
+     0.02,
+     0,
+     25,
+     {0.8, 0},
+     {0, 7.6},
+     true},
+    {"m1 = 1; m2 = 0.7; l = 0.9; g = 9.8; c = 0.1; (m1 + m2)*ad^2/2 + m2*l^2*bd^2/2 + m2*l*ad*bd*cos(a - b) + (m1 + "
+     "m2)*g*cos(a)"
+     " + m2*g*l*cos(b) - c*t*ad_p*a_m",
+     2,
+     0.03,
+     0.4,
+     25,
+     {1, 0.5},
+     {0.1, -0.2},
+     false},
+    {"m = 1; w = 2; s = 0.4; n = 1.5; -m*sqrt(1 - qd^2)*n - s*q^2*exp(-q)/2 + sin(w*t)*q*0.3 + 0.2*qd*q^2*t",
+     1,
+     0.1,
+     0.2,
+     20,
+     {0.3},
+     {0.4},
+     true},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+typedef struct Scene {
+    Harness harness;
+    const LagKernel *kernel;
+    const Case *what;
+    uint32_t d, m;
+    double c[64];
+    size_t rows;
+    double t[ROWS_MOST], q[ROWS_MOST * 2], pi[ROWS_MOST * 2];
+} Scene;
+
+static Scene scene_of(const Case *what, LagBackend backend) {
+    Scene s = {.harness = harness_read(what->text), .what = what};
+    CU_ASSERT_FATAL(lag_model_kernel(s.harness.model, what->r, backend, &s.kernel) == LAG_OK);
+    s.d = s.kernel->dof, s.m = s.kernel->parameter_count;
+    memcpy(s.c, harness_parameters(&s.harness), s.m * sizeof *s.c);
+    return s;
+}
+
+/* Observations that are off the motion: on the grid, between its steps if `inside`, with some missing. */
+static void look(Scene *s, bool inside) {
+    const Case *w = s->what;
+    SuiteRandom random = {7};
+    s->rows = 0;
+    for (uint64_t n = 0; n <= w->steps; n++)
+        for (int part = 0; part < (inside && n < w->steps ? 3 : 1); part++) {
+            size_t i = s->rows++;
+            s->t[i] = w->t + ((double)n + (part == 1 ? 0.31 : part == 2 ? 0.87 : 0)) * w->h;
+            for (uint32_t k = 0; k < s->d; k++) {
+                s->q[i * s->d + k] = suite_bits(&random) % 5 ? suite_uniform(&random, -1, 1) : NAN;
+                s->pi[i * s->d + k] = suite_bits(&random) % 5 ? suite_uniform(&random, -2, 2) : NAN;
+            }
+        }
+}
+
+/* What comes of it: the loss, and derivatives in c, q, rate. */
+typedef struct Result {
+    double loss, slope[64 + 2 * MOST];
+    LagStatus status;
+} Result;
+
+static LagGradientAsk ask_of(const Scene *s, const LagLoss *loss, const double *c, const double *q, const double *rate) {
+    const Case *w = s->what;
+    return (LagGradientAsk){.t = w->t,
+                            .h = w->h,
+                            .steps = w->steps,
+                            .c = c,
+                            .q = q,
+                            .pi = w->velocity ? NULL : rate,
+                            .v = w->velocity ? rate : NULL,
+                            .seen = {s->rows, s->t, s->q, s->pi},
+                            .loss = loss};
+}
+
+static Result result_of(const Scene *s, LagGradient *g, const LagLoss *loss, const double *x, bool sparing) {
+    Result r;
+    LagGradientAsk ask = ask_of(s, loss, x, x + s->m, x + s->m + s->d);
+    ask.sparing = sparing;
+    LagGradientOut out = {&r.loss, r.slope, r.slope + s->m, r.slope + s->m + s->d, NULL};
+    r.status = lag_gradient_run(g, &ask, &out);
+    return r;
+}
+
+/* Parameters and start in one list. */
+static uint32_t point_of(const Scene *s, double *x) {
+    memcpy(x, s->c, s->m * sizeof *x);
+    memcpy(x + s->m, s->what->q, s->d * sizeof *x);
+    memcpy(x + s->m + s->d, s->what->rate, s->d * sizeof *x);
+    return s->m + 2 * s->d;
+}
+
+/* ---- References ---- */
+
+static Result family_result(const double *c, const double *truth, double cap) {
+    Scene s = scene_of(&cases[0], LAG_BACKEND_AUTO);
+    LagIntegrator *it;
+    LagGradient *g;
+    LagRows rows = {.capacity = 41, .t = s.t, .q = s.q, .pi = s.pi};
+    CU_ASSERT_FATAL(lag_integrator_new(s.kernel, LAG_METHOD_GGL, &it) == LAG_OK);
+    lag_integrator_parameters(it, truth);
+    lag_integrator_start(it, 0, s.what->q, s.what->rate);
+    lag_integrator_state(it, &rows);
+    CU_ASSERT(lag_integrator_advance(it, 0.1, 40, 1, &rows) == LAG_OK);
+    s.rows = 41;
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+    LagLoss loss = {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 1, .cap = cap};
+    double x[5] = {c[0], c[1], c[2], 0, 1};
+    Result r = result_of(&s, g, &loss, x, false);
+    lag_gradient_free(g);
+    lag_integrator_free(it);
+    harness_free(&s.harness);
+    return r;
+}
+
+static void test_gradient_golden(void) {
+    double c[3], loss, slope[3];
+    char line[512];
+    unsigned compared = 0;
+    FILE *file = fopen(suite_path("golden/gradient.csv"), "r");
+    CU_ASSERT_FATAL(file != NULL);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lf,%lf,%lf,%lf,%lf,%lf,%lf", c, c + 1, c + 2, &loss, slope, slope + 1, slope + 2) != 7) continue;
+        Result r = family_result(c, (double[]){2, 4, 1}, 0);
+        compared++;
+        CU_ASSERT(r.status == LAG_OK && fabs(r.loss / loss - 1) < 1e-12);
+        for (int i = 0; i < 3; i++) CU_ASSERT(fabs(r.slope[i] / slope[i] - 1) < 1e-11);
+    }
+    fclose(file);
+    CU_ASSERT(compared > 0);
+}
+
+static void test_landscape_golden(void) {
+    char line[512];
+    unsigned compared = 0;
+    FILE *file = fopen(suite_path("golden/landscape.csv"), "r");
+    CU_ASSERT_FATAL(file != NULL);
+    while (fgets(line, sizeof line, file)) {
+        int which;
+        double delta, loss, c[3] = {2, 3, 1};
+        if (sscanf(line, "c%d,%lf,%lf", &which, &delta, &loss) != 3) continue;
+        c[which - 1] += delta;
+        Result r = family_result(c, (double[]){2, 3, 1}, 0);
+        compared++;
+        CU_ASSERT(r.status == LAG_OK && suite_near(r.loss, loss, loss > 1000 ? 1e-9 : 1e-12)); /* the spike is steep */
+        for (int i = 0; i < 3; i++) CU_ASSERT(isfinite(r.slope[i]));
+        if (delta == 0) CU_ASSERT(r.loss < 1e-13);
+        if (delta != 0) continue;
+        for (int i = 0; i < 3; i++) CU_ASSERT(isfinite(r.slope[i]));
+    }
+    fclose(file);
+    CU_ASSERT_EQUAL(compared, 39);
+}
+
+/* ---- Differences ---- */
+
+static const LagLoss losses[] = {
+    {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 0.5},
+    {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 2},
+    {.kind = LAG_LOSS_HUBER, .alpha = 0.7, .beta = 1, .delta = 0.6},
+    {.kind = LAG_LOSS_LP, .alpha = 1, .beta = 1, .p = 3.5},
+    {.kind = LAG_LOSS_MAE, .alpha = 1, .beta = 1},
+    {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 1, .cap = 4},
+};
+
+/* By the fourth-order rule, whose own error tells how far it can be trusted. */
+static double difference(const Scene *s, LagGradient *g, const LagLoss *loss, const double *x, uint32_t count, uint32_t i) {
+    double moved[64], step = 1e-3 * (0.1 + fabs(x[i])), value[4];
+    static const double by[] = {-2, -1, 1, 2};
+    for (int j = 0; j < 4; j++) {
+        memcpy(moved, x, count * sizeof *x);
+        moved[i] += by[j] * step;
+        value[j] = result_of(s, g, loss, moved, false).loss;
+    }
+    return (value[0] - 8 * value[1] + 8 * value[2] - value[3]) / (12 * step);
+}
+
+static void test_differences(void) {
+    double worst = 0;
+    for (size_t n = 0; n < CASES; n++)
+        for (int inside = 0; inside < 2; inside++) {
+            Scene s = scene_of(&cases[n], LAG_BACKEND_AUTO);
+            LagGradient *g;
+            double x[64];
+            uint32_t count = point_of(&s, x);
+            look(&s, inside);
+            CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+            for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+                Result r = result_of(&s, g, &losses[i], x, false);
+                CU_ASSERT(r.status == LAG_OK);
+                double most = 0;
+                for (uint32_t j = 0; j < count; j++) most = fmax(most, fabs(r.slope[j]));
+                for (uint32_t j = 0; j < count && losses[i].kind != LAG_LOSS_MAE && losses[i].kind != LAG_LOSS_HUBER; j++) {
+                    double rough = difference(&s, g, &losses[i], x, count, j), error = fabs(rough - r.slope[j]);
+                    worst = fmax(worst, error / (most + 1));
+                    if (error > 2e-7 * (most + 1))
+                        printf("\n    case %zu, loss %zu, %u: %g, %g", n, i, j, r.slope[j], rough);
+                    CU_ASSERT(error <= 2e-7 * (most + 1));
+                }
+            }
+            lag_gradient_free(g);
+            harness_free(&s.harness);
+        }
+    printf("\n    largest difference %.1e", worst);
+}
+
+/* ---- Tangents ---- */
+
+/* The same derivatives, carried forth instead of back: seeds of the loss times the rows' own. */
+static void test_tangents(void) {
+    double worst = 0;
+    for (size_t n = 0; n < CASES; n++)
+        for (int inside = 0; inside < 2; inside++) {
+            static Scene s;
+            static double q[ROWS_MOST * 2], pi[ROWS_MOST * 2], dq[ROWS_MOST * 2 * 16], dpi[ROWS_MOST * 2 * 16];
+            s = scene_of(&cases[n], LAG_BACKEND_AUTO);
+            LagGradient *g;
+            LagUnknown unknown[16];
+            double x[64];
+            uint32_t count = point_of(&s, x);
+            for (uint32_t i = 0; i < count; i++)
+                unknown[i] = i < s.m         ? (LagUnknown){LAG_UNKNOWN_PARAMETER, i}
+                             : i < s.m + s.d ? (LagUnknown){LAG_UNKNOWN_COORDINATE, i - s.m}
+                                             : (LagUnknown){LAG_UNKNOWN_RATE, i - s.m - s.d};
+            look(&s, inside);
+            CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+            LagLoss loss = {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1};
+            LagGradientAsk ask = ask_of(&s, &loss, x, x + s.m, x + s.m + s.d);
+            Result r = result_of(&s, g, &loss, x, false);
+            CU_ASSERT(lag_tangents(g, &ask, count, unknown, &(LagTangents){q, pi, dq, dpi}) == LAG_OK);
+            double sum[16] = {0}, size[16] = {0}, value[2] = {0}, seen[2] = {0};
+            for (size_t i = 0; i < s.rows * s.d; i++) seen[0] += !isnan(s.q[i]), seen[1] += !isnan(s.pi[i]);
+            for (size_t i = 0; i < s.rows * s.d; i++)
+                for (int half = 0; half < 2; half++) {
+                    double e = half ? pi[i] - s.pi[i] : q[i] - s.q[i];
+                    if (isnan(e)) continue;
+                    value[half] += e * e / seen[half];
+                    for (uint32_t j = 0; j < count; j++) {
+                        double term = 2 * e / seen[half] * (half ? dpi : dq)[i * count + j];
+                        sum[j] += term, size[j] += fabs(term);
+                    }
+                }
+            CU_ASSERT(suite_near(value[0] + value[1], r.loss, 1e-12));
+            for (uint32_t j = 0; j < count; j++) {
+                double error = fabs(sum[j] - r.slope[j]) / (size[j] + 1e-300);
+                worst = fmax(worst, error);
+                CU_ASSERT(error < 1e-12);
+            }
+            lag_gradient_free(g);
+            harness_free(&s.harness);
+        }
+    printf("\n    adjoint and tangents differ by %.1e", worst);
+}
+
+/* ---- Random Lagrangians ---- */
+
+/* One to three coordinates; masses, some of them varying; potentials, drag, time, each term with a parameter of its own. */
+static uint32_t write_random(SuiteRandom *random, char *text, size_t size) {
+    static const char *const potential[] = {"%s^2",        "%s^4/4",       "sin(%s)", "exp(%s/3)",
+                                            "%s^2*cos(t)", "1/(2 + %s^2)", "tanh(%s)"};
+    static const char *const name[] = {"x", "y", "w"};
+    uint32_t d = 1 + (uint32_t)(suite_bits(random) % 3), m = 0;
+    size_t used = 0;
+#define SAY(...) used += (size_t)snprintf(text + used, size - used, __VA_ARGS__)
+    for (uint32_t i = 0; i < 12; i++) SAY("p%u = %.6f; ", i, suite_uniform(random, 0.4, 1.6));
+    for (uint32_t k = 0; k < d; k++) SAY("%sp%u*%sd^2", k ? " + " : "", m++, name[k]);
+    if (suite_bits(random) % 2) SAY(" + p%u*%sd^2*%s^2/2", m++, name[0], name[d - 1]);
+    if (d > 1 && suite_bits(random) % 2) SAY(" + p%u*cos(x - y)*xd*yd/4", m++);
+    for (uint32_t k = 0; k < d; k++) {
+        SAY(" - p%u*", m++);
+        SAY(potential[suite_bits(random) % 7], name[k]);
+        if (suite_bits(random) % 2) SAY(" - p%u*%sd_p*%s_m*%s_p^2", m++, name[k], name[k], name[k]);
+    }
+    if (suite_bits(random) % 3 == 0) SAY(" + p%u*t*xd", m++);
+#undef SAY
+    return m;
+}
+
+/* Adjoint against tangents, relative to the sums that they are. */
+static double disagreement(const Case *what, SuiteRandom *random) {
+    static Scene s;
+    static double q[3 * 64], pi[3 * 64], dq[3 * 64 * 24], dpi[3 * 64 * 24];
+    LagGradient *g;
+    LagUnknown unknown[24];
+    double x[64], worst = 0;
+    s = scene_of(what, LAG_BACKEND_INTERPRETER);
+    uint32_t count = point_of(&s, x);
+    for (uint32_t i = 0; i < count; i++)
+        unknown[i] = i < s.m         ? (LagUnknown){LAG_UNKNOWN_PARAMETER, i}
+                     : i < s.m + s.d ? (LagUnknown){LAG_UNKNOWN_COORDINATE, i - s.m}
+                                     : (LagUnknown){LAG_UNKNOWN_RATE, i - s.m - s.d};
+    look(&s, suite_bits(random) % 2);
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+    LagLoss loss = {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1};
+    LagGradientAsk ask = ask_of(&s, &loss, x, x + s.m, x + s.m + s.d);
+    Result r = result_of(&s, g, &loss, x, suite_bits(random) % 2);
+    LagStatus status = lag_tangents(g, &ask, count, unknown, &(LagTangents){q, pi, dq, dpi});
+    CU_ASSERT(status == r.status);
+    double seen[2] = {0};
+    for (size_t i = 0; i < s.rows * s.d; i++) seen[0] += !isnan(s.q[i]), seen[1] += !isnan(s.pi[i]);
+    for (uint32_t j = 0; j < count && status == LAG_OK; j++) {
+        double sum = 0, size = 1e-300;
+        for (size_t i = 0; i < s.rows * s.d; i++)
+            for (int half = 0; half < 2; half++) {
+                double e = half ? pi[i] - s.pi[i] : q[i] - s.q[i];
+                if (isnan(e)) continue;
+                double term = 2 * e / seen[half] * (half ? dpi : dq)[i * count + j];
+                sum += term, size += fabs(term);
+            }
+        worst = fmax(worst, fabs(sum - r.slope[j]) / size);
+    }
+    lag_gradient_free(g);
+    harness_free(&s.harness);
+    return status == LAG_OK ? worst : -1;
+}
+
+static void test_random_lagrangians(void) {
+    SuiteRandom random = {17};
+    unsigned compared = 0;
+    double worst = 0;
+    for (unsigned n = 0; n < 1000 * suite_multiplier(); n++) {
+        char text[1024];
+        write_random(&random, text, sizeof text);
+        Case what = {.text = text,
+                     .r = (uint32_t)(suite_bits(&random) % 4),
+                     .h = suite_uniform(&random, 0.02, 0.2),
+                     .steps = 1 + suite_bits(&random) % 15,
+                     .velocity = suite_bits(&random) % 2};
+        for (int k = 0; k < 3; k++) {
+            what.q[k] = suite_uniform(&random, -1, 1);
+            what.rate[k] = suite_uniform(&random, -1, 1);
+        }
+        double error = disagreement(&what, &random);
+        compared += error >= 0;
+        worst = fmax(worst, error);
+        if (error > 1e-11) printf("\n    %.1e: %s", error, text);
+    }
+    printf("\n    %u compared, they differ by %.1e at most", compared, worst);
+    CU_ASSERT(compared > 900 && worst < 1e-11);
+}
+
+/* ---- Bits ---- */
+
+enum { SYSTEMS = 21 };
+
+/* Systems near a case's own, all of them and each alone: the same bits. */
+static void test_same_bits(void) {
+    static const LagBackend backend[] = {LAG_BACKEND_INTERPRETER, LAG_BACKEND_TCC, LAG_BACKEND_LLVM};
+    for (size_t n = 0; n < CASES; n++) {
+        Result first[SYSTEMS];
+        for (int b = 0; b < 3; b++) {
+            static Scene s;
+            s = scene_of(&cases[n], backend[b]);
+            LagGradient *alone, *all;
+            SuiteRandom random = {3};
+            look(&s, n % 2);
+            size_t d = s.d, m = s.m, seen = s.rows * d;
+            double *x = calloc(SYSTEMS * (m + 2 * d), sizeof *x), *c = x, *q = c + SYSTEMS * m, *rate = q + SYSTEMS * d;
+            double *by = calloc(SYSTEMS * (m + 2 * d + 1), sizeof *by), *rows = calloc(2 * SYSTEMS * seen, sizeof *rows);
+            for (size_t i = 0; i < SYSTEMS; i++) {
+                for (size_t j = 0; j < m; j++) c[i * m + j] = s.c[j] * suite_uniform(&random, 0.9, 1.1);
+                for (size_t k = 0; k < d; k++) q[i * d + k] = s.what->q[k] + suite_uniform(&random, -0.1, 0.1);
+                for (size_t k = 0; k < d; k++) rate[i * d + k] = s.what->rate[k] + suite_uniform(&random, -0.1, 0.1);
+                memcpy(rows + i * seen, s.q, seen * sizeof *rows);
+                memcpy(rows + (SYSTEMS + i) * seen, s.pi, seen * sizeof *rows);
+            }
+            CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &alone) == LAG_OK);
+            for (size_t i = 0; i < SYSTEMS; i++) {
+                double own[64];
+                memcpy(own, c + i * m, m * sizeof *own);
+                memcpy(own + m, q + i * d, d * sizeof *own);
+                memcpy(own + m + d, rate + i * d, d * sizeof *own);
+                Result r = result_of(&s, alone, &losses[0], own, false),
+                       sparing = result_of(&s, alone, &losses[0], own, true);
+                CU_ASSERT(r.status == LAG_OK && r.loss == sparing.loss);
+                CU_ASSERT(memcmp(r.slope, sparing.slope, (m + 2 * d) * sizeof *by) == 0);
+                if (b == 0) first[i] = r;
+                CU_ASSERT(r.loss == first[i].loss && memcmp(r.slope, first[i].slope, (m + 2 * d) * sizeof *by) == 0);
+            }
+            for (size_t systems = 1; systems <= SYSTEMS; systems += 5)
+                for (uint32_t threads = 1; threads <= 3; threads += 2) {
+                    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, systems, threads, &all) == LAG_OK);
+                    LagGradientAsk ask = ask_of(&s, &losses[0], c, q, rate);
+                    ask.seen.q = rows, ask.seen.pi = rows + SYSTEMS * seen;
+                    ask.sparing = systems == 6;
+                    LagGradientOut out = {by, by + systems, by + systems * (m + 1), by + systems * (m + d + 1), NULL};
+                    CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+                    bool same = true;
+                    for (size_t i = 0; i < systems; i++)
+                        same = same && by[i] == first[i].loss &&
+                               memcmp(out.c + i * m, first[i].slope, m * sizeof *by) == 0 &&
+                               memcmp(out.q + i * d, first[i].slope + m, d * sizeof *by) == 0 &&
+                               memcmp(out.rate + i * d, first[i].slope + m + d, d * sizeof *by) == 0;
+                    CU_ASSERT(same);
+                    lag_gradient_free(all);
+                }
+            lag_gradient_free(alone);
+            free(x), free(by), free(rows);
+            harness_free(&s.harness);
+        }
+    }
+}
+
+/* ---- What can go wrong ---- */
+
+static void test_capped(void) {
+    static const double hostile[][3] = {{0, 4, 1},     {0, 0, 0},          {-2, 4, 1},   {1e308, 1, 1}, {1e-308, 1, 1},
+                                        {1, 1e308, 1}, {1e-200, 1e200, 1}, {1, 1, -1e3}, {1, -1e4, 1},  {1, 1, 1e308}};
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+        Result capped = family_result(hostile[i], (double[]){2, 3, 1}, 50);
+        CU_ASSERT(capped.status == LAG_OK && capped.loss >= 0 && capped.loss <= 50);
+        for (int j = 0; j < 5; j++) CU_ASSERT(isfinite(capped.slope[j]));
+    }
+    Result none = family_result(hostile[1], (double[]){2, 3, 1}, 0);
+    CU_ASSERT(none.status != LAG_OK && isnan(none.loss));
+}
+
+static void test_arguments(void) {
+    Scene s = scene_of(&cases[0], LAG_BACKEND_AUTO);
+    LagGradient *g;
+    double x[8], loss;
+    point_of(&s, x);
+    look(&s, false);
+    CU_ASSERT(lag_gradient_new(s.kernel, 0, 1, &g) == LAG_ERROR_ARGUMENT);
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+    LagLoss kind = losses[0];
+    LagGradientOut out = {.loss = &loss};
+    const LagBound no_such = {3, LAG_BOUND_ABOVE, 0};
+    for (int i = 0; i < 9; i++) {
+        LagGradientAsk ask = ask_of(&s, &kind, x, x + 3, x + 4);
+        double keep = s.t[3];
+        kind = losses[0];
+        if (i == 0) ask.h = 0;
+        if (i == 1) ask.steps = 39;
+        if (i == 2) s.t[3] = s.t[1];
+        if (i == 3) s.t[3] = NAN;
+        if (i == 4) ask.q = NULL;
+        if (i == 5) ask.v = x;
+        if (i == 6) kind.alpha = NAN;
+        if (i == 7) kind = (LagLoss){.kind = LAG_LOSS_LP, .alpha = 1, .beta = 1, .p = 0.5};
+        if (i == 8) kind.bounds = 1, kind.bound = &no_such;
+        CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_ERROR_ARGUMENT);
+        s.t[3] = keep;
+    }
+    kind = losses[0];
+    LagGradientAsk ask = ask_of(&s, &kind, x, x + 3, x + 4);
+    lag_gradient_cancel(g);
+    CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_INTERRUPTED);
+    CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_OK);
+    ask.seen.rows = 0;
+    CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_OK && loss == 0);
+    x[3] = NAN;
+    CU_ASSERT(lag_gradient_run(g, &ask, &out) == LAG_ERROR_NOT_FINITE && isnan(loss));
+    lag_gradient_free(g);
+    harness_free(&s.harness);
+}
+
+static void test_penalties(void) {
+    Scene s = scene_of(&cases[0], LAG_BACKEND_AUTO);
+    LagGradient *g;
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+    LagBound bound[] = {{0, LAG_BOUND_ABOVE, 0}, {1, LAG_BOUND_AT_LEAST, 0}, {2, LAG_BOUND_AT_MOST, 5}};
+    LagLoss loss = {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1, .bounds = 3, .bound = bound};
+    Result r = result_of(&s, g, &loss, (double[]){0.05, -0.3, 5.05, 0, 1}, false); /* no rows: penalties alone */
+    CU_ASSERT(suite_near(r.loss, 20 * 0.05 * 0.05 + 20 * 0.2 * 0.2, 1e-14));
+    CU_ASSERT(suite_near(r.slope[0], -40 * 0.05, 1e-14) && suite_near(r.slope[1], -40 * 0.2, 1e-14) && r.slope[2] == 0);
+    lag_gradient_free(g);
+    harness_free(&s.harness);
+}
+
+void suite_gradient(void) {
+    suite_add("gradient", (SuiteTest[]){{"reference", test_gradient_golden},
+                                        {"landscape", test_landscape_golden},
+                                        {"differences", test_differences},
+                                        {"tangents", test_tangents},
+                                        {"random Lagrangians", test_random_lagrangians},
+                                        {"same bits", test_same_bits},
+                                        {"a cap", test_capped},
+                                        {"penalties", test_penalties},
+                                        {"arguments", test_arguments},
+                                        {0}});
+}
