@@ -224,6 +224,8 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
         for (uint32_t part = 0; part < PARTS; part++) {
             if (f->d == 1 && f->n == 3)
                 FLOW(advance)(1, 3, f, &it, part, count);
+            else if (f->d == 2 && f->n == 6)
+                FLOW(advance)(2, 6, f, &it, part, count);
             else
                 FLOW(advance)(f->d, f->n, f, &it, part, count);
         }
@@ -527,6 +529,13 @@ FLOW_INLINE void FLOW(solve_back)(uint32_t d, uint32_t s, Flow *f, uint32_t part
     if (FLOW(any)(lost)) FLOW(solve_hard)(f, part, lost, x);
 }
 
+FLOW_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, Flow *f, uint32_t part, const FLOW(Back) * x) {
+    FLOW(gather)(d, s, x);
+    FLOW(solve_back)(d, s, f, part, x);
+    FLOW(spread)(d, s, x);
+    FLOW(collect)(d, s, f->m, x);
+}
+
 FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q, const double *z, const double *inverse,
                                    double *by_q, double *by_pi, double *by_c) {
     FLOW(nodes)(f, t, h, q, z);
@@ -537,11 +546,12 @@ FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q,
         x.lambda_q = (Lane *)by_q + part;
         x.lambda_pi = (Lane *)by_pi + part;
         x.slope = (Lane *)by_c + part;
-        const bool small = f->d == 1 && f->s == 4;
-        if (small) FLOW(gather)
-        (1, 4, &x), FLOW(solve_back)(1, 4, f, part, &x), FLOW(spread)(1, 4, &x), FLOW(collect)(1, 4, f->m, &x);
-        else FLOW(gather)(f->d, f->s, &x), FLOW(solve_back)(f->d, f->s, f, part, &x), FLOW(spread)(f->d, f->s, &x),
-            FLOW(collect)(f->d, f->s, f->m, &x);
+        if (f->d == 1 && f->s == 4) /* what is known is unrolled */
+            FLOW(back_part)(1, 4, f, part, &x);
+        else if (f->d == 2 && f->s == 4)
+            FLOW(back_part)(2, 4, f, part, &x);
+        else
+            FLOW(back_part)(f->d, f->s, f, part, &x);
     }
 }
 
