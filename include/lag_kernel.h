@@ -173,7 +173,8 @@ typedef struct LagSlopes {
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16
-#define LAG_UNKNOWNS_MAX 2500 /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
+#define LAG_SLOPES_MAX 4000000 /* most entries of dA/dc, d times m: it is dense */
+#define LAG_UNKNOWNS_MAX 2500  /* most unknowns of a step, (r + 1) * dof: its equations are solved densely */
 
 typedef struct LagKernel LagKernel;
 struct LagKernel {
