@@ -191,6 +191,7 @@ typedef struct LagSlopes {
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16
+#define LAG_SLOPES_MAX 4000000      /* most entries of dA/dc, d times m: it is dense */
 #define LAG_UNKNOWNS_MAX 2500       /* most unknowns of a step, (r + 1) * dof, whose equations are solved: densely */
 #define LAG_DENSE_DOF_MOST 500      /* most coordinates over which there are matrices */
 #define LAG_UNKNOWNS_WIDE_MAX 50000 /* most unknowns of a step that is found by LAG_STEPS alone */

@@ -6,8 +6,6 @@
 #include "mech/discrete.h"
 #include "tiers.h"
 
-enum { ENTRIES_MOST = 4 * 1000 * 1000 }; /* of dA/dc: it is dense */
-
 static const char *const slope_name[MODEL_SLOPES] = {"point_parameter", "residual_beside", "jacobian_beside"};
 static const LagRoutine slope_routine[MODEL_SLOPES] = {LAG_POINT_PARAMETER, LAG_STEP_RESIDUAL, LAG_STEP_JACOBIAN};
 
@@ -61,7 +59,7 @@ bool slopes_get(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagSl
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
     if ((systems != 1 && systems != LAG_SYSTEMS) || lag_kernel_is_wide(kernel) ||
-        (uint64_t)kernel->dof * kernel->parameter_count > ENTRIES_MOST)
+        (uint64_t)kernel->dof * kernel->parameter_count > LAG_SLOPES_MAX)
         return false;
     ModelSlopes *s = &k->slopes[systems > 1];
     pthread_mutex_lock(&model->lock);

@@ -273,7 +273,8 @@ static bool room_for(Path *path) {
 
 bool begin_linear(Fit *f, double *x) {
     Path path = {.fit = f, .d = f->d, .m = f->m};
-    bool good = f->m && f->kernel->slopes(f->kernel, 1, 0, &path.slopes) && room_for(&path);
+    bool good = f->kernel->slopes(f->kernel, 1, 0, &path.slopes) && room_for(&path);
+    f->lacking |= !good;
     if (good) list_rows(&path);
     good = good && path.p && path.rows >= LEAST && smooth(&path);
     if (good) memcpy(path.array[LAG_PARAMETER], f->c, f->m * sizeof *f->c);

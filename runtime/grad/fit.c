@@ -30,7 +30,7 @@ void fit_get(const Fit *f, double *x) {
 }
 
 /* Into the bounds; from `from`, where a value that is not allowed is come nearer to, and no more. */
-static void keep_within(const Fit *f, double *x, const double *from) {
+void fit_keep_within(const Fit *f, double *x, const double *from) {
     for (uint32_t i = 0; i < f->k; i++) {
         bool low = f->strict[i], high = f->strict[f->k + i];
         if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? f->low[i] + (from[i] - f->low[i]) / 10 : f->low[i];
@@ -52,6 +52,7 @@ bool fit_evaluate(Fit *f, const double *x) {
     f->evaluations++;
     LagTangents out = {f->e, f->e + half, f->J, f->J + half * f->k};
     LagStatus status = lag_tangents(f->gradient, &motion, f->k, f->ask->unknown, &out);
+    f->lacking |= status == LAG_ERROR_MEMORY;
     bool finite = status == LAG_OK && linear_finite(f->e, f->count) && linear_finite(f->J, f->count * f->k);
     for (size_t i = 0; i < f->count && finite; i++) {
         const double *from = i < half ? seen->q : seen->pi;
@@ -62,9 +63,9 @@ bool fit_evaluate(Fit *f, const double *x) {
     return finite;
 }
 
-static size_t column_of(const Fit *f, size_t i) { return (i >= f->rows * f->d) * (size_t)f->d + i % f->d; }
+size_t fit_column(const Fit *f, size_t i) { return (i >= f->rows * f->d) * (size_t)f->d + i % f->d; }
 
-static bool is_seen(const Fit *f, size_t i) {
+bool fit_is_seen(const Fit *f, size_t i) {
     const size_t half = f->rows * f->d;
     const double *from = i < half ? f->ask->motion.seen.q : f->ask->motion.seen.pi;
     return from && !isnan(from[i < half ? i : i - half]);
@@ -74,9 +75,9 @@ static bool is_seen(const Fit *f, size_t i) {
 static double cost_weighed(Fit *f) {
     double sum = 0;
     for (size_t i = 0; i < f->count; i++) {
-        double w = f->ask->motion.loss->weight ? f->ask->motion.loss->weight[column_of(f, i)] : 1,
-               s = f->sigma[column_of(f, i)];
-        f->square[i] = is_seen(f, i) ? w / (s * s) : 0;
+        double w = f->ask->motion.loss->weight ? f->ask->motion.loss->weight[fit_column(f, i)] : 1,
+               s = f->sigma[fit_column(f, i)];
+        f->square[i] = fit_is_seen(f, i) ? w / (s * s) : 0;
         sum += f->square[i] * f->e[i] * f->e[i] / 2;
     }
     return sum;
@@ -91,14 +92,14 @@ static double cost_group(Fit *f, size_t from, size_t end, double factor, const d
     for (size_t i = from; i < end; i++) most = fmax(most, fabs(f->e[i]));
     for (size_t i = from; i < end; i++) {
         double part = most > 0 ? fabs(f->e[i]) / most : 0;
-        count += is_seen(f, i);
+        count += fit_is_seen(f, i);
         sum += (weight ? weight[i % f->d] : 1) * pow(part, p);
     }
     norm = most * pow(sum, 1 / p);
     sum = 0;
     for (size_t i = from; i < end; i++) {
         double w = weight ? weight[i % f->d] : 1, size = fabs(f->e[i]);
-        f->square[i] = is_seen(f, i) ? factor * loss_square(loss, f->e[i], w, count, norm) : 0;
+        f->square[i] = fit_is_seen(f, i) ? factor * loss_square(loss, f->e[i], w, count, norm) : 0;
         if (loss->kind == LAG_LOSS_MSE) sum += w * size * size;
         if (loss->kind == LAG_LOSS_MAE) sum += w * size;
         if (loss->kind == LAG_LOSS_HUBER)
@@ -132,93 +133,13 @@ void fit_normal(Fit *f) {
         for (uint32_t b = a + 1; b < k; b++) f->H[a * k + b] = f->H[b * k + a];
 }
 
-/* ---- Steps ---- */
-
-static bool is_stopped(const Fit *f) {
-    LagFitProgress progress = {f->evaluations, f->least};
-    return f->ask->stop && f->ask->stop(f->ask->user, &progress);
-}
-
-/* A value that is at a bound and would go on beyond it stays there. */
-static bool is_held(const Fit *f, const double *x, uint32_t i) {
-    return (x[i] <= f->low[i] && f->g[i] > 0) || (x[i] >= f->high[i] && f->g[i] < 0);
-}
-
-/* The step for a lambda; false where there is none. */
-static bool solve(Fit *f, const double *x, double lambda) {
-    const uint32_t k = f->k;
-    for (uint32_t a = 0; a < k; a++) {
-        f->scale[a] = f->H[a * k + a] > 0 ? 1 / sqrt(f->H[a * k + a]) : 1;
-        f->step[a] = is_held(f, x, a) ? 0 : -f->g[a] * f->scale[a];
-    }
-    for (uint32_t a = 0; a < k; a++)
-        for (uint32_t b = 0; b < k; b++) {
-            bool held = is_held(f, x, a) || is_held(f, x, b);
-            double own = held || !(f->H[a * k + a] > 0) ? 1 : 1 + lambda;
-            f->factors[a * k + b] = a == b ? own : held ? 0 : f->H[a * k + b] * f->scale[a] * f->scale[b];
-        }
-    double *scratch = f->trial; /* it is written next */
-    memcpy(scratch, f->scale, k * sizeof *scratch);
-    if (linear_factor(f->factors, k, f->pivot, scratch) != LAG_OK) return false;
-    linear_solve(f->factors, k, f->pivot, f->step);
-    for (uint32_t a = 0; a < k; a++) f->step[a] *= f->scale[a];
-    return linear_finite(f->step, k);
-}
-
-/* Whether a step leaves every value as it is, to round-off. */
-static bool is_nothing(const Fit *f, const double *x) {
-    for (uint32_t i = 0; i < f->k; i++)
-        if (fabs(f->trial[i] - x[i]) > 4 * DBL_EPSILON * fabs(x[i]) + DBL_MIN) return false;
-    return true;
-}
-
-/* From x on to the nearest minimum, x becoming it; what is minimised there, infinite where there is no motion at x. */
-static double descend(Fit *f, double *x, LagStatus *status) {
-    enum { MOST = 300, TRIALS = 40 };
-    double lambda = 1e-3, cost = fit_evaluate(f, x) ? fit_cost(f, x) : INFINITY;
-    bool ended = !isfinite(cost);
-    for (int round = 0; round < MOST && !ended; round++) {
-        bool better = false;
-        fit_normal(f);
-        for (int trial = 0; trial < TRIALS && !better && !ended; trial++) {
-            if (is_stopped(f)) {
-                *status = LAG_INTERRUPTED;
-                ended = true;
-                break;
-            }
-            if (!solve(f, x, lambda)) {
-                lambda = lambda * 10 + 1e-12;
-                continue;
-            }
-            for (uint32_t i = 0; i < f->k; i++) f->trial[i] = x[i] + f->step[i];
-            keep_within(f, f->trial, x);
-            ended = is_nothing(f, x);
-            double next = !ended && fit_evaluate(f, f->trial) ? fit_cost(f, f->trial) : INFINITY;
-            better = next < cost;
-            if (!better) {
-                lambda *= 8;
-                continue;
-            }
-            ended = next > cost * (1 - 1e-15) && lambda < 1e-6;
-            memcpy(x, f->trial, f->k * sizeof *x);
-            cost = next;
-            lambda = fmax(lambda / 10, 1e-15);
-        }
-        ended |= !better;
-    }
-    if (isfinite(cost) && fit_evaluate(f, x)) cost = fit_cost(f, x); /* what is told belongs to x */
-    return cost;
-}
-
-/* ---- Sizes of errors ---- */
-
 /* How many values each column has, and how large they are; sigmas to begin with. */
 static void measure(Fit *f) {
     const size_t half = f->rows * f->d;
     for (size_t i = 0; i < f->count; i++) {
-        if (!is_seen(f, i)) continue;
+        if (!fit_is_seen(f, i)) continue;
         double value = i < half ? f->ask->motion.seen.q[i] : f->ask->motion.seen.pi[i - half];
-        size_t column = column_of(f, i);
+        size_t column = fit_column(f, i);
         f->seen[column]++;
         f->size[column] = hypot(f->size[column], value);
     }
@@ -228,39 +149,6 @@ static void measure(Fit *f) {
     }
 }
 
-/* Sigmas from what is left: of each column, but no less than a hundredth of what is usual among them, so that no column with
- * few values makes itself certain. Gives back by how much they have changed. */
-static double weigh_anew(Fit *f) {
-    double usual = 0, values = 0, change = 0, sum[2];
-    for (size_t j = 0; j < 2 * (size_t)f->d; j++) values += (double)f->seen[j];
-    double free = values > f->k ? 1 - f->k / values : 1;
-    for (int round = 0; round < 2; round++)
-        for (size_t j = 0; j < 2 * (size_t)f->d; j++) {
-            size_t from = j < f->d ? j : f->rows * f->d + j - f->d;
-            double size = f->size[j] > 0 && isfinite(f->size[j]) ? f->size[j] : 1;
-            if (!f->seen[j]) continue;
-            sum[0] = 0;
-            for (size_t i = 0; i < f->rows; i++) sum[0] = hypot(sum[0], f->e[from + i * f->d]);
-            sum[0] /= sqrt((double)f->seen[j] * free) * size;
-            if (round == 0) usual += sum[0] * sum[0] * (double)f->seen[j] / values;
-            if (round == 0) continue;
-            double s = fmax(sum[0], fmax(sqrt(usual) / 100, 1e-13)) * size;
-            change = fmax(change, fabs(log(s / f->sigma[j])));
-            f->sigma[j] = s;
-        }
-    return change;
-}
-
-/* From x to the minimum, sigmas found on the way. */
-static double settle(Fit *f, double *x, LagStatus *status) {
-    double cost = descend(f, x, status);
-    for (int round = 0; round < 8 && f->ask->weigh && isfinite(cost) && *status == LAG_OK; round++) {
-        if (weigh_anew(f) < 1e-3) break;
-        cost = descend(f, x, status);
-    }
-    return cost;
-}
-
 /* ---- Beginnings ---- */
 
 /* How far a point is from the data, for comparing points: in the columns' own sizes. */
@@ -268,7 +156,7 @@ static double distance(Fit *f, const double *x) {
     double sum = 0;
     if (!fit_evaluate(f, x)) return INFINITY;
     for (size_t i = 0; i < f->count; i++) {
-        double size = f->size[column_of(f, i)], part = f->e[i] / (size > 0 ? size : 1);
+        double size = f->size[fit_column(f, i)], part = f->e[i] / (size > 0 ? size : 1);
         sum += part * part;
     }
     if (sum < f->least) f->least = sum;
@@ -292,7 +180,7 @@ static void scatter(const Fit *f, const double *guess, uint64_t *state, double *
         bool parameter = u->kind == LAG_UNKNOWN_PARAMETER;
         x[i] = parameter ? (guess[i] == 0 ? 1 : guess[i]) * pow(10, part) : guess[i] + part * f->size[column] / 10;
     }
-    keep_within(f, x, guess);
+    fit_keep_within(f, x, guess);
 }
 
 /* A guess for what has none, and into the bounds. */
@@ -308,7 +196,7 @@ static void complete(const Fit *f, double *x) {
 /* The best minimum from a beginning, so far in `best`; its cost, compared by distance. */
 static void try_from(Fit *f, double *x, double *best, double *least, LagStatus *status) {
     for (size_t j = 0; j < 2 * (size_t)f->d; j++) f->sigma[j] = f->size[j] > 0 && isfinite(f->size[j]) ? f->size[j] : 1;
-    if (!isfinite(settle(f, x, status))) return;
+    if (!isfinite(fit_settle(f, x, status))) return;
     double far = f->ask->weigh ? distance(f, x) : fit_cost(f, x);
     if (!(far < *least)) return;
     *least = far;
@@ -324,14 +212,14 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     fit_get(f, guess);
     memcpy(x, guess, k * sizeof *x);
     bool linear = begin_linear(f, x);
-    if (linear) keep_within(f, x, guess), complete(f, x);
+    if (linear) fit_keep_within(f, x, guess), complete(f, x);
     complete(f, guess);
     if (linear) try_from(f, x, best, &least, status);
     memcpy(x, guess, k * sizeof *x);
     if (*status == LAG_OK) try_from(f, x, best, &least, status);
     for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK; tried++) {
         nearest = INFINITY;
-        for (int i = 0; i < DRAWN && !is_stopped(f); i++) {
+        for (int i = 0; i < DRAWN && !fit_stopped(f); i++) {
             scatter(f, guess, &state, x);
             double far = distance(f, x);
             if (far < nearest) nearest = far, memcpy(near, x, k * sizeof *x);
@@ -401,7 +289,7 @@ static double loss_of(Fit *f) {
     motion.c = f->c, motion.q = f->q;
     motion.pi = motion.pi ? f->rate : NULL;
     motion.v = motion.v ? f->rate : NULL;
-    lag_gradient_run(f->gradient, &motion, &(LagGradientOut){.loss = &loss});
+    f->lacking |= lag_gradient_run(f->gradient, &motion, &(LagGradientOut){.loss = &loss}) == LAG_ERROR_MEMORY;
     return loss;
 }
 
@@ -439,13 +327,14 @@ LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out)
     if (status == LAG_OK) {
         for (size_t j = 0; j < 2 * (size_t)f.d; j++) f.sigma[j] = f.size[j] > 0 && isfinite(f.size[j]) ? f.size[j] : 1;
         fit_evaluate(&f, best);
-        if (ask->weigh) weigh_anew(&f);
+        if (ask->weigh) fit_weigh(&f);
         fit_cost(&f, best);
         memcpy(out->value, best, f.k * sizeof *best);
         out->loss = loss_of(&f);
         out->evaluations = f.evaluations;
         if (!errors_tell(&f, out)) status = LAG_ERROR_MEMORY;
     }
+    if (f.lacking) status = LAG_ERROR_MEMORY;
     fit_free(&f);
     free(best);
     return status == LAG_OK ? ended : status;

@@ -28,6 +28,7 @@ typedef struct Fit {
     uint32_t *pivot;         /* [k] */
     double *block;
     uint64_t evaluations;
+    bool lacking; /* memory: nothing that is found then counts */
     double least; /* of the loss, for those who watch */
 } Fit;
 
@@ -41,6 +42,22 @@ bool fit_evaluate(Fit *fit, const double *x);
 /* fit.c: what each residual counts for at the values at hand, and J' W J and J' W e; gives back what is minimised. */
 double fit_cost(Fit *fit, const double *x);
 void fit_normal(Fit *fit);
+
+/* fit.c: brings a point into the bounds; from `from`, where a value that is not allowed is come nearer to, and no more. And
+ * the column [2 d] of a residual, and whether its value was seen. */
+void fit_keep_within(const Fit *fit, double *x, const double *from);
+size_t fit_column(const Fit *fit, size_t residual);
+bool fit_is_seen(const Fit *fit, size_t residual);
+
+/* descend.c: from x down to the nearest minimum, which it becomes, sizes of errors being found on the way where they are
+ * wanted; what is minimised there, infinite where there is no motion at x. *status: LAG_INTERRUPTED, if so. */
+double fit_settle(Fit *fit, double *x, LagStatus *status);
+
+/* descend.c: sigmas from what is left at the values at hand: by how much they have changed. */
+double fit_weigh(Fit *fit);
+
+/* descend.c: whether it was told to give up. */
+bool fit_stopped(const Fit *fit);
 
 /* begin.c: a point from the equations of motion along the data, where A and B are linear in the parameters looked for. False
  * where that can't be had. x holds the guess. */

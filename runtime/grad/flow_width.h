@@ -124,6 +124,8 @@ FLOW_INLINE void FLOW(correct)(uint32_t n, const Lane *inverse, const Lane *F, L
     }
 }
 
+#include "flow_kinetic.h"
+
 /* ---- The step ---- */
 
 /* z from the last step's, carried on (guess.c); else 0. */
@@ -184,7 +186,10 @@ FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) 
     const double tolerance = 4 * DBL_EPSILON, rough = DBL_EPSILON * (64 + (double)f->s * f->s);
     Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part, before = it->before[part];
     Mask active = it->active.part[part];
-    FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    if (f->kinetic)
+        FLOW(kinetic)(d, n, f, part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    else
+        FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
     FLOW(Sizes) size = FLOW(sizes)(d, n, (const Lane *)f->array[LAG_Q] + part, z, change);
     Mask finite = FLOW(less)(size.strict, FLOW(all)(INFINITY));
     for (uint32_t i = 0; i < n; i++)
@@ -195,7 +200,7 @@ FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) 
     Mask last = ~slow & FLOW(less)(size.strict * size.strict, before * tolerance);
     if (count == 0) last &= ~last;
     it->active.part[part] = active & finite & ~(FLOW(less)(size.strict, FLOW(all)(tolerance)) | ground | last);
-    it->stale.part[part] = slow;
+    it->stale.part[part] = f->kinetic ? slow & ~slow : slow;
     it->before[part] = size.strict;
 }
 
@@ -205,7 +210,7 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
     enum { MOST = 30 };
     FLOW(Iteration) it = {.active = FLOW(alive)(f), .lost = FLOW(none)()};
     FLOW(guess)(f);
-    it.stale = f->followed ? FLOW(none)() : it.active;
+    it.stale = f->followed || f->kinetic ? FLOW(none)() : it.active;
     for (uint32_t part = 0; part < PARTS; part++) it.before[part] = FLOW(all)(INFINITY);
     for (int count = 0; count < MOST && FLOW(some)(&it.active); count++) {
         for (uint32_t part = 0; part < PARTS; part++) it.stale.part[part] &= it.active.part[part];
@@ -219,6 +224,8 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
         for (uint32_t part = 0; part < PARTS; part++) {
             if (f->d == 1 && f->n == 3)
                 FLOW(advance)(1, 3, f, &it, part, count);
+            else if (f->d == 2 && f->n == 6)
+                FLOW(advance)(2, 6, f, &it, part, count);
             else
                 FLOW(advance)(f->d, f->n, f, &it, part, count);
         }
@@ -267,6 +274,10 @@ FLOW_TARGET static Set FLOW(solve)(Flow *f) {
 FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, const Set *hard) {
     Set wanted = FLOW(alive)(f);
     if (fixed && !FLOW(some)(hard)) return;
+    if (f->kinetic) { /* there is no inverse */
+        FLOW(run)(f->slopes.residual, f->array);
+        return;
+    }
     for (uint32_t part = 0; part < PARTS && fixed; part++) wanted.part[part] &= hard->part[part];
     FLOW(run)(f->slopes.jacobian, f->array);
     FLOW(invert)(f, &wanted);
@@ -354,216 +365,8 @@ FLOW_INLINE Lane FLOW(column)(const Lane *x, const Lane *matrix, uint32_t rows, 
     return sum;
 }
 
-/* ---- The adjoint ----
- *
- * Of q' = q + z_{r+1} and pi' = pi + h sum_i b_i A_i, with omega_i = h b_i lambda_pi + seed_A what the forces count for:
- *
- *     g_m = d_{m,r+1} lambda_q + seed_z + A_q(m)' omega_m + (1/h) sum_i D_im A_v(i)' omega_i      R_z' mu = g
- *     alpha_i = omega_i - h b_i mu_i      beta_j = -sum_i G_ij mu_i      (mu of node r + 1 is 0)
- *     lambda_q += sum_i A_q(i)' alpha_i + B_q(i)' beta_i      lambda_pi -= mu_0      and the same sum with A_c, B_c for c */
-
-/* A part of all that is gone through: pointers to it. */
-typedef struct FLOW(Back) {
-    Lane *omega, *beta, *seed_z, *seed_A, *mu, *g; /* alpha takes omega's place */
-    const Lane *AQ, *AV, *BQ, *BV, *AP, *BP, *inverse;
-    Lane *lambda_q, *lambda_pi, *slope;
-    const double *b, *D, *G;
-    double h;
-} FLOW(Back);
-
-/* The pointers to a part of the flow's own arrays. */
-FLOW_INLINE FLOW(Back) FLOW(back_of)(const Flow *f, uint32_t part, double h) {
-    return (FLOW(Back)){.omega = (Lane *)f->weight_A + part,
-                        .beta = (Lane *)f->weight_B + part,
-                        .seed_z = (Lane *)f->seed_z + part,
-                        .seed_A = (Lane *)f->seed_A + part,
-                        .mu = (Lane *)f->row + part,
-                        .g = (Lane *)f->change + part,
-                        .AQ = (const Lane *)f->node_AQ + part,
-                        .AV = (const Lane *)f->node_AV + part,
-                        .BQ = (const Lane *)f->node_BQ + part,
-                        .AP = (const Lane *)f->node_AP + part,
-                        .BP = (const Lane *)f->node_BP + part,
-                        .inverse = (const Lane *)f->inverse + part,
-                        .b = f->array[LAG_WEIGHT],
-                        .D = f->array[LAG_DERIVE],
-                        .G = f->array[LAG_GATHER],
-                        .h = h};
-}
-
-FLOW_INLINE void FLOW(gather)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
-    const double inverse_h = 1 / x->h;
-    for (uint32_t i = 0; i < s; i++)
-        for (uint32_t k = 0; k < d; k++) {
-            const uint32_t at = (i * d + k) * PARTS;
-            x->omega[at] = x->h * x->b[i] * x->lambda_pi[k * PARTS] + x->seed_A[at];
-            x->seed_A[at] = FLOW(all)(0);
-        }
-    for (uint32_t i = 0; i < s; i++)
-        for (uint32_t l = 0; l < d; l++)
-            x->beta[(i * d + l) * PARTS] =
-                FLOW(column)(x->omega + i * d * PARTS, x->AV + i * d * d * PARTS, d, d, l) * inverse_h;
-    for (uint32_t node = 1; node < s; node++)
-        for (uint32_t l = 0; l < d; l++) {
-            const uint32_t at = ((node - 1) * d + l) * PARTS;
-            Lane sum = FLOW(column)(x->omega + node * d * PARTS, x->AQ + node * d * d * PARTS, d, d, l);
-            for (uint32_t i = 0; i < s; i++) sum += x->D[i * s + node] * x->beta[(i * d + l) * PARTS];
-            sum += x->seed_z[at];
-            x->seed_z[at] = FLOW(all)(0);
-            x->g[at] = node == s - 1 ? sum + x->lambda_q[l * PARTS] : sum;
-        }
-}
-
-/* mu, and alpha and beta from it. */
-FLOW_INLINE void FLOW(spread)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
-    const uint32_t n = (s - 1) * d;
-    for (uint32_t j = 0; j < n; j++) x->mu[j * PARTS] = FLOW(column)(x->g, x->inverse, n, n, j);
-    const Lane *mu = x->mu, *first = mu + (n - d) * PARTS; /* of node 0: its rows are the last */
-    for (uint32_t i = 0; i < s - 1; i++)
-        for (uint32_t k = 0; k < d; k++)
-            x->omega[(i * d + k) * PARTS] -= x->h * x->b[i] * (i ? mu[((i - 1) * d + k) * PARTS] : first[k * PARTS]);
-    for (uint32_t j = 0; j < s; j++)
-        for (uint32_t k = 0; k < d; k++) {
-            Lane sum = x->G[j] * first[k * PARTS];
-            for (uint32_t i = 1; i < s - 1; i++) sum += x->G[i * s + j] * mu[((i - 1) * d + k) * PARTS];
-            x->beta[(j * d + k) * PARTS] = -sum;
-        }
-}
-
-/* What alpha and beta make of the state and the parameters. */
-FLOW_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Back) * x) {
-    for (uint32_t i = 0; i < s; i++) {
-        const Lane *alpha = x->omega + i * d * PARTS, *beta = x->beta + i * d * PARTS;
-        const uint32_t square = i * d * d * PARTS, wide = i * d * m * PARTS;
-        for (uint32_t l = 0; l < d; l++)
-            x->lambda_q[l * PARTS] +=
-                FLOW(column)(alpha, x->AQ + square, d, d, l) + FLOW(column)(beta, x->BQ + square, d, d, l);
-        for (uint32_t j = 0; j < m; j++)
-            x->slope[j * PARTS] += FLOW(column)(alpha, x->AP + wide, d, m, j) + FLOW(column)(beta, x->BP + wide, d, m, j);
-    }
-    for (uint32_t k = 0; k < d * PARTS; k += PARTS) x->lambda_pi[k] -= x->mu[(s - 2) * d * PARTS + k];
-}
-
-FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q, const double *z, const double *inverse,
-                                   double *by_q, double *by_pi, double *by_c) {
-    FLOW(nodes)(f, t, h, q, z);
-    for (uint32_t part = 0; part < PARTS; part++) {
-        FLOW(Back) x = FLOW(back_of)(f, part, h);
-        x.inverse = (const Lane *)inverse + part;
-        x.lambda_q = (Lane *)by_q + part;
-        x.lambda_pi = (Lane *)by_pi + part;
-        x.slope = (Lane *)by_c + part;
-        const bool small = f->d == 1 && f->s == 4;
-        if (small)
-            FLOW(gather)(1, 4, &x), FLOW(spread)(1, 4, &x), FLOW(collect)(1, 4, f->m == 3 ? 3 : f->m, &x);
-        else
-            FLOW(gather)(f->d, f->s, &x), FLOW(spread)(f->d, f->s, &x), FLOW(collect)(f->d, f->s, f->m, &x);
-    }
-}
-
-/* ---- Where the step is an affine map ----
- *
- * y = (q, pi), and y' = y + M y + b for all steps of a motion: what has been found for one serves all. */
-
-/* M [2 d, 2 d] of a part, by unit changes of the state (tangent.c has the formulas). */
-FLOW_INLINE void FLOW(map_part)(uint32_t d, uint32_t s, double h, const FLOW(Back) * x, Lane *M) {
-    const uint32_t n = (s - 1) * d, wide = 2 * d;
-    Lane *r = x->mu, *z = x->g;
-    for (uint32_t column = 0; column < wide; column++) {
-        const bool momentum = column >= d;
-        const uint32_t l = momentum ? column - d : column;
-        for (uint32_t row = 0; row < s - 1; row++)
-            for (uint32_t k = 0; k < d; k++) {
-                const uint32_t i = row + 1 < s - 1 ? row + 1 : 0, at = k * d + l;
-                Lane sum = FLOW(all)(momentum && i == 0 && k == l);
-                if (!momentum) sum = h * x->b[i] * x->AQ[(i * d * d + at) * PARTS];
-                for (uint32_t j = 0; !momentum && j < s; j++) sum += x->G[i * s + j] * x->BQ[(j * d * d + at) * PARTS];
-                r[(row * d + k) * PARTS] = sum;
-            }
-        FLOW(correct)(n, x->inverse, r, z);
-        for (uint32_t k = 0; k < d; k++) M[(k * wide + column) * PARTS] = z[(n - d + k) * PARTS];
-        for (uint32_t k = 0; k < d; k++) {
-            Lane sum = FLOW(all)(0);
-            for (uint32_t i = 0; i < s; i++) {
-                const Lane *AQ = x->AQ + (i * d + k) * d * PARTS, *AV = x->AV + (i * d + k) * d * PARTS;
-                Lane force = momentum ? FLOW(all)(0) : AQ[l * PARTS];
-                for (uint32_t c = 0; c < d; c++) {
-                    Lane v = x->D[i * s + 1] * z[c * PARTS];
-                    for (uint32_t j = 2; j < s; j++) v += x->D[i * s + j] * z[((j - 1) * d + c) * PARTS];
-                    if (i) force += AQ[c * PARTS] * z[((i - 1) * d + c) * PARTS];
-                    force += AV[c * PARTS] * (v / h);
-                }
-                sum += h * x->b[i] * force;
-            }
-            M[((d + k) * wide + column) * PARTS] = sum;
-        }
-    }
-}
-
-FLOW_TARGET static void FLOW(map)(Flow *f, double h, double *to) {
-    for (uint32_t part = 0; part < PARTS; part++) {
-        const FLOW(Back) x = FLOW(back_of)(f, part, h);
-        if (f->d == 1 && f->s == 4)
-            FLOW(map_part)(1, 4, h, &x, (Lane *)to + part);
-        else
-            FLOW(map_part)(f->d, f->s, h, &x, (Lane *)to + part);
-    }
-}
-
-/* Of a part: y before each step into `path` [steps, 2 d], y behind them all, and the largest of each number of y. */
-FLOW_INLINE void FLOW(forth_part)(uint32_t wide, const Lane *M, const Lane *b, uint64_t steps, Lane *y, Lane *path,
-                                  Lane *most) {
-    for (uint64_t n = 0; n < steps; n++, path += wide * PARTS) {
-        for (uint32_t c = 0; c < wide; c++) {
-            path[c * PARTS] = y[c * PARTS];
-            most[c * PARTS] = FLOW(most)(most[c * PARTS], FLOW(size)(y[c * PARTS]));
-        }
-        for (uint32_t row = 0; row < wide; row++) {
-            Lane sum = b[row * PARTS];
-            for (uint32_t c = 0; c < wide; c++) sum += M[(row * wide + c) * PARTS] * path[c * PARTS];
-            y[row * PARTS] += sum;
-        }
-    }
-}
-
-FLOW_TARGET static void FLOW(forth)(const Flow *f, const double *M, const double *b, uint64_t steps, double *y, double *path,
-                                    double *most) {
-    for (uint32_t part = 0; part < PARTS; part++) {
-        const Lane *map = (const Lane *)M + part, *shift = (const Lane *)b + part;
-        Lane *at = (Lane *)y + part, *to = (Lane *)path + part, *size = (Lane *)most + part;
-        if (f->d == 1)
-            FLOW(forth_part)(2, map, shift, steps, at, to, size);
-        else
-            FLOW(forth_part)(2 * f->d, map, shift, steps, at, to, size);
-    }
-}
-
-/* Back through one step of a part: lambda (1 + M), having added lambda y' to S [2 d, 2 d] and lambda to `sum`. */
-FLOW_INLINE void FLOW(map_back_part)(uint32_t wide, const Lane *M, const Lane *y, Lane *lambda, Lane *S, Lane *sum,
-                                     Lane *scratch) {
-    for (uint32_t row = 0; row < wide; row++) {
-        Lane l = scratch[row] = lambda[row * PARTS];
-        sum[row * PARTS] += l;
-        for (uint32_t c = 0; c < wide; c++) S[(row * wide + c) * PARTS] += l * y[c * PARTS];
-    }
-    for (uint32_t c = 0; c < wide; c++) {
-        Lane back = scratch[0] * M[c * PARTS];
-        for (uint32_t row = 1; row < wide; row++) back += scratch[row] * M[(row * wide + c) * PARTS];
-        lambda[c * PARTS] += back;
-    }
-}
-
-FLOW_TARGET static void FLOW(map_back)(Flow *f, const double *M, const double *y, double *lambda, double *S, double *sum) {
-    Lane *scratch = (Lane *)f->map_scratch;
-    for (uint32_t part = 0; part < PARTS; part++) {
-        const Lane *map = (const Lane *)M + part, *at = (const Lane *)y + part;
-        Lane *l = (Lane *)lambda + part, *outer = (Lane *)S + part, *total = (Lane *)sum + part;
-        if (f->d == 1)
-            FLOW(map_back_part)(2, map, at, l, outer, total, scratch);
-        else
-            FLOW(map_back_part)(2 * f->d, map, at, l, outer, total, scratch);
-    }
-}
+#include "flow_back.h"
+#include "flow_map.h"
 
 #undef Lane
 #undef Mask

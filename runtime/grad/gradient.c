@@ -103,6 +103,7 @@ static LagStatus prepare(LagGradient *g, Worker *w, Flow **flow) {
     }
     *flow = &w->flow[wide];
     if (!flow_expect(*flow, 0)) return LAG_ERROR_MEMORY;
+    start_choose(*flow, true);
     const LagGradientAsk *ask = g->ask;
     if (g->linear ? !linear_open(&w->linear, *flow, ask->t, ask->h, g->sights.steps, ask->sparing)
                   : !record_open(&w->record, *flow, ask->t, ask->h, g->sights.steps, ask->sparing))
@@ -208,6 +209,7 @@ static void run_group(void *user, uint32_t member, size_t number) {
         f->status[lane] = begin_lane(g, f, p);
     }
     if (g->ask->v) start_keep(f, g->ask->t);
+    start_mass(f, g->ask->t, true);
     if (g->linear)
         linear_run(&w->linear, &g->sights, rows[0], rows[1]);
     else
@@ -232,12 +234,16 @@ static bool has_motion(const LagGradient *g, const LagGradientAsk *ask) {
     return isfinite(ask->t) && isfinite(ask->h) && ask->h != 0 && (!ask->seen.rows || ask->seen.t);
 }
 
+enum { UNKNOWNS_BESIDE = 200 }; /* most of a step: matrices of more, eight times, are no longer for the caches */
+
 /* Several systems side by side, where there is code for it. */
 static void choose_width(LagGradient *g) {
     LagSlopes slopes;
     uint64_t steps = g->sights.steps < UINT32_MAX ? g->sights.steps : UINT32_MAX;
     g->width = 1;
-    if (g->systems > 1 && g->kernel->slopes(g->kernel, LAG_SYSTEMS, steps * g->systems, &slopes)) g->width = LAG_SYSTEMS;
+    bool small = (g->kernel->r + 1) * g->kernel->dof <= UNKNOWNS_BESIDE;
+    if (g->systems > 1 && small && g->kernel->slopes(g->kernel, LAG_SYSTEMS, steps * g->systems, &slopes))
+        g->width = LAG_SYSTEMS;
     if (g->width == 1) flow_expect(&g->worker[0].flow[0], steps * g->systems);
 }
 
@@ -283,6 +289,7 @@ LagStatus lag_tangents(LagGradient *g, const LagGradientAsk *ask, uint32_t count
         unsigned long long flushing = flush_small();
         f->status[0] = begin_lane(g, f, (Place){0, 0});
         if (ask->v) start_keep(f, ask->t);
+        start_mass(f, ask->t, false); /* tangents want the inverse */
         status = tangent_run(&tangent, ask->t, ask->h, ask->v != NULL, &g->sights, out);
         flush_as(flushing);
     }

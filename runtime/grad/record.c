@@ -9,9 +9,10 @@
 
 static bool is_fixed(const Flow *f) { return f->kernel->facts.quadratic && f->kernel->facts.autonomous; }
 
-/* Doubles of a system: of a step that is kept, and of a piece's beginning. */
-static size_t step_size(const Flow *f) { return f->d + f->n + (is_fixed(f) ? 0 : (size_t)f->n * f->n); }
-static size_t begin_size(const Flow *f) { return 2 * (size_t)f->d + f->n + (size_t)f->n * f->n; }
+/* Doubles of a system's inverse of R_z, where there is one; of a step that is kept; and of a piece's beginning. */
+static size_t square_of(const Flow *f) { return f->kinetic ? 0 : (size_t)f->n * f->n; }
+static size_t step_size(const Flow *f) { return f->d + f->n + (is_fixed(f) ? 0 : square_of(f)); }
+static size_t begin_size(const Flow *f) { return 2 * (size_t)f->d + f->n + square_of(f); }
 
 bool record_open(Record *r, Flow *f, double t, double h, uint64_t steps, bool sparing) {
     const size_t w = f->systems, step = step_size(f) * w;
@@ -22,7 +23,7 @@ bool record_open(Record *r, Flow *f, double t, double h, uint64_t steps, bool sp
     r->pieces = (r->steps + r->piece - 1) / r->piece;
     r->steps = steps;
     r->held = UINT64_MAX;
-    size_t fixed = is_fixed(f) ? (size_t)f->n * f->n * w : 0;
+    size_t fixed = is_fixed(f) ? square_of(f) * w : 0;
     if (r->piece > SIZE_MAX / 64 / step || r->pieces > SIZE_MAX / 64 / (begin_size(f) * w)) return false;
     size_t size = (size_t)r->piece * step + (size_t)r->pieces * begin_size(f) * w + fixed + w;
     if (size > r->size) {
@@ -35,7 +36,7 @@ bool record_open(Record *r, Flow *f, double t, double h, uint64_t steps, bool sp
     r->q = r->room;
     r->z = r->q + (size_t)r->piece * f->d * w;
     r->inverse = r->z + (size_t)r->piece * f->n * w;
-    r->begin = r->inverse + (fixed ? fixed : (size_t)r->piece * f->n * f->n * w);
+    r->begin = r->inverse + (fixed ? fixed : (size_t)r->piece * square_of(f) * w);
     return true;
 }
 
@@ -51,7 +52,7 @@ static void keep_begin(Record *r, uint64_t piece, bool back) {
     const size_t w = f->systems;
     double *at = r->begin + piece * begin_size(f) * w;
     double *const part[] = {f->array[LAG_Q], f->array[LAG_PI], f->z, f->inverse};
-    const size_t size[] = {f->d * w, f->d * w, f->n * w, (size_t)f->n * f->n * w};
+    const size_t size[] = {f->d * w, f->d * w, f->n * w, square_of(f) * w};
     for (int i = 0; i < 4; at += size[i], i++) copy(back ? part[i] : at, back ? at : part[i], size[i]);
     f->followed = piece > 0;
 }
@@ -73,7 +74,7 @@ static void look_inside(const Record *r, const Sight *row, const double *q, cons
 /* Step n, kept in its place of the piece. */
 static void take_step(Record *r, uint64_t n) {
     Flow *f = r->flow;
-    const size_t w = f->systems, slot = (size_t)(n % r->piece), square = (size_t)f->n * f->n * w;
+    const size_t w = f->systems, slot = (size_t)(n % r->piece), square = square_of(f) * w;
     copy(r->q + slot * f->d * w, f->array[LAG_Q], f->d * w);
     f->code->step(f, r->t + (double)n * r->h, r->h);
     copy(r->z + slot * f->n * w, f->z, f->n * w);
@@ -140,7 +141,7 @@ static void add(double *to, const double *from, size_t count) {
 void record_back(Record *r, const Sights *sights, const double *seed_q, const double *seed_pi, double *lambda_q,
                  double *lambda_pi, double *slope_c) {
     Flow *f = r->flow;
-    const size_t w = f->systems, width = (size_t)f->d * w, square = (size_t)f->n * f->n * w;
+    const size_t w = f->systems, width = (size_t)f->d * w, square = square_of(f) * w;
     size_t i = sights->rows;
     memset(lambda_q, 0, width * sizeof *lambda_q);
     memset(lambda_pi, 0, width * sizeof *lambda_pi);

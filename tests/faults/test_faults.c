@@ -67,6 +67,7 @@ static const Script scripts[] = {
     {"standard input", .argument = {INTERPRET, "-"}, .input = "oscillator.lag"},
     {"plot", .argument = {INTERPRET, "plot.lag"}},
     {"rows", .argument = {INTERPRET, "rows.lag"}},
+    {"observe", .argument = {INTERPRET, "observe.lag"}},
     {"usage", .argument = {"--nonsense"}},
     {"help", .argument = {"--help"}},
 };
