@@ -321,6 +321,7 @@ void check_parameters(Checker *c, const char *what) {
         const char *name = names_text(&model->names, p->name);
         NameId id = names_find(c->names, name, strlen(name));
         if (id < c->state->value_count && c->state->value[id].known) continue;
+        if (name_set_has(&c->fitted, id)) continue;
         char hint[100];
         snprintf(hint, sizeof hint, "give it one: %.64s = VALUE", name);
         diag_error(c->diag, p->span, hint, "parameter '%s' has no value, and %s needs it", name, what);
@@ -548,5 +549,6 @@ bool session_check(LagProgram *program, SessionState *state, Diagnostics *diag) 
         program->count++;
     }
     lowering_free(&c.lowering);
+    name_set_free(&c.fitted);
     return !c.failed && !c.names->failed && (!program->values.failed || graph_exceeded(&program->values));
 }

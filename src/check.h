@@ -17,6 +17,7 @@ typedef struct Checker {
     uint32_t at, line, column; /* the last statement's beginning: each is found from the one before */
     bool failed;
     bool no_model;           /* the last Lagrangian was wrong: what needs one is not complained about */
+    NameSet fitted;          /* parameters that a fit above gives a value */
     bool parameters_checked; /* of the Lagrangian in force */
 } Checker;
 

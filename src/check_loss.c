@@ -152,4 +152,6 @@ void check_gradient(Checker *c, const TreeStatement *s) {
     if (c->state->explicit_method)
         diag_error(c->diag, s->word, "set method = ggl", "derivatives are of the steps of ggl, and not of rk2 or rk4");
     if (s->verb == TREE_GRADIENT) check_parameters(c, "its gradient");
+    for (uint32_t i = 0; s->verb == TREE_FIT && i < s->item_count; i++)
+        c->failed |= !name_set_add(&c->fitted, c->tree->item[s->item + i].name);
 }

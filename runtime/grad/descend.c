@@ -56,7 +56,7 @@ static double descend(Fit *f, double *x, LagStatus *status) {
     enum { MOST = 300, TRIALS = 40 };
     double lambda = 1e-3, cost = fit_evaluate(f, x) ? fit_cost(f, x) : INFINITY;
     bool ended = !isfinite(cost);
-    for (int round = 0; round < MOST && !ended; round++) {
+    for (int round = 0; round < MOST && !ended && f->evaluations < FIT_MOTIONS; round++) {
         bool better = false;
         fit_normal(f);
         for (int trial = 0; trial < TRIALS && !better && !ended; trial++) {

@@ -217,7 +217,7 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     if (linear) try_from(f, x, best, &least, status);
     memcpy(x, guess, k * sizeof *x);
     if (*status == LAG_OK) try_from(f, x, best, &least, status);
-    for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK; tried++) {
+    for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK && f->evaluations < FIT_MOTIONS; tried++) {
         nearest = INFINITY;
         for (int i = 0; i < DRAWN && !fit_stopped(f); i++) {
             scatter(f, guess, &state, x);

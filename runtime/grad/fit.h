@@ -32,6 +32,8 @@ typedef struct Fit {
     double least; /* of the loss, for those who watch */
 } Fit;
 
+enum { FIT_MOTIONS = 10000 }; /* about so many are run before a fit is content with what it has */
+
 /* A point x [k] to where the motion takes it from, and back. */
 void fit_put(const Fit *fit, const double *x);
 void fit_get(const Fit *fit, double *x);

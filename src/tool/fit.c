@@ -258,6 +258,7 @@ bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *s) {
         } else if (status != LAG_OK) {
             fprintf(stderr, "%s:%u: fit: there is no motion to fit from where it looked: %s\n", tool->name, s->line,
                     lag_status_text(status));
+            tool->stopped = true; /* what would integrate with the values is passed over */
             tool_fails(tool, status == LAG_ERROR_MEMORY ? EXIT_TEXT : EXIT_STEP);
         }
     }

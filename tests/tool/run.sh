@@ -264,6 +264,7 @@ holds 'sed -n 2p out | grep -Eq "c1 = (2|1[.]9999|2[.]0000)"' 'fitted values are
 guessless='c1*qd^2 - c2*q^2 - c3*qd_p*q_m; start q = 0, pi_q = 1; method r = 2, dt = 0.1; data "truth.csv"'
 run -e "$guessless; constrain c1 > 0, c3 >= 0; fit c1, c2, c3; loss mse; fit c1, c2, c3, q, pi_q"
 exits 0 'a fit without a guess'; empty err 'a fit without a guess'; has out 'c2 = 4 +- ' 'a fit without a guess'; has out 'pi_q = 1 +- ' 'a fit of the start'
+run -e "$guessless; fit c1, c2, c3; integrate steps = 40; gradient c1"; exits 0 'what was fitted has a value'; empty err 'what was fitted has a value'
 run -e "$guessless; fit c1, c2"; exits 1 'a parameter without a value'; has err "parameter 'c3' has no value, and is not fitted" 'a parameter without a value'
 run -e "$family; start q = 0, qd = 0.25; data \"angles.csv\"; method r = 2, dt = 0.1; fit c1, c2, c3"
 exits 0 'no scale'; has err 'the data do not change when values move by' 'no scale'; has out 'which the data do not tell' 'no scale'
