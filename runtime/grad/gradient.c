@@ -2,18 +2,17 @@
  *
  * LAG_SYSTEMS systems are a group, in lanes where there is code for that; else each is one. A group runs forth, its rows are
  * compared with what was observed, and what that makes of them goes back through its steps. */
-#include "crew.h"
 #include "linear_motion.h"
 #include "loss.h"
 #include "record.h"
 #include "start.h"
 #include "tangent.h"
 
+#include "../solve/crew.h"
 #include "../solve/flush.h"
 #include "../solve/linear.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,21 +45,13 @@ struct LagGradient {
 
 /* ---- Memory ---- */
 
-static uint32_t cpus(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
-}
-
 LagStatus lag_gradient_new(const LagKernel *kernel, size_t systems, uint32_t threads, LagGradient **gradient) {
     if (!kernel || !gradient || systems == 0 || kernel->abi != LAG_KERNEL_ABI) return LAG_ERROR_ARGUMENT;
     LagGradient *g = calloc(1, sizeof *g);
     if (!g) return LAG_ERROR_MEMORY;
     g->kernel = kernel;
     g->systems = systems;
-    size_t groups = (systems + LAG_SYSTEMS - 1) / LAG_SYSTEMS;
-    if (threads == 0) threads = cpus();
-    if (threads > groups) threads = (uint32_t)groups;
-    g->crew = crew_new(threads);
+    g->crew = crew_new(threads, (systems + LAG_SYSTEMS - 1) / LAG_SYSTEMS);
     g->worker = g->crew ? calloc(crew_members(g->crew), sizeof *g->worker) : NULL;
     g->status = calloc(systems, sizeof *g->status);
     g->lost = calloc(systems, sizeof *g->lost);

@@ -3,6 +3,7 @@
  * LAG_SYSTEMS systems are a group, which a thread takes through all steps of a call before it looks for another. Where the
  * kernel's steps come in lanes, a group's state is side by side in memory, and stays so from call to call; a system whose
  * sweeps fail, or that has none, goes on in an integrator of its own, as it would alone. */
+#include "crew.h"
 #include "flush.h"
 #include "integrate.h"
 #include "linear.h"
@@ -10,8 +11,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +27,9 @@ typedef struct Group {
 } Group;
 
 typedef struct Worker {
-    LagBatch *batch;
     Frame frame; /* of one system, to begin with */
     Sweeps sweeps;
     double *work; /* LAG_WORK of a group */
-    pthread_t thread;
-    bool started;
 } Worker;
 
 /* What all threads are to do. */
@@ -61,15 +57,9 @@ struct LagBatch {
     uint64_t count;
     uint64_t asked; /* steps of systems, so far */
     Task task;
-    atomic_size_t next; /* group */
     atomic_bool cancelled;
-    Worker *worker; /* [workers], the first being the caller's */
-    uint32_t workers;
-    pthread_mutex_t lock; /* over what follows */
-    pthread_cond_t wake, rest;
-    uint64_t round;
-    uint32_t busy;
-    bool ending;
+    Crew *crew;
+    Worker *worker; /* [its members] */
 };
 
 /* ---- Systems alone ---- */
@@ -264,7 +254,8 @@ static void advance_lanes(LagBatch *b, Worker *w, size_t number) {
     }
 }
 
-static void advance_group(LagBatch *b, Worker *w, size_t number) {
+static void advance_group(void *batch, uint32_t member, size_t number) {
+    LagBatch *b = batch;
     const Task *task = &b->task;
     uint32_t systems = systems_of(b, number);
     bool was_alone[LAG_SYSTEMS];
@@ -275,7 +266,7 @@ static void advance_group(LagBatch *b, Worker *w, size_t number) {
                       task->row + (size_t)fmin((double)rows_left(task), (double)(task->steps / task->every)));
         was_alone[lane] = b->alone[i] != NULL;
     }
-    if (b->lanes.run) advance_lanes(b, w, number);
+    if (b->lanes.run) advance_lanes(b, &b->worker[member], number);
     for (uint32_t lane = 0; lane < systems; lane++) {
         size_t i = number * LAG_SYSTEMS + lane;
         if (b->status[i] != LAG_OK || !b->alone[i] || (b->lanes.run && !was_alone[lane])) continue;
@@ -284,70 +275,19 @@ static void advance_group(LagBatch *b, Worker *w, size_t number) {
     }
 }
 
-/* ---- Threads ---- */
-
-static void take_groups(LagBatch *b, Worker *w) {
-    size_t number;
-    while ((number = atomic_fetch_add_explicit(&b->next, 1, memory_order_relaxed)) < b->groups) advance_group(b, w, number);
-}
-
-static void *work(void *opaque) {
-    Worker *w = opaque;
-    LagBatch *b = w->batch;
-    uint64_t seen = 0;
-    pthread_mutex_lock(&b->lock);
-    while (true) {
-        while (b->round == seen && !b->ending) pthread_cond_wait(&b->wake, &b->lock);
-        if (b->ending) break;
-        seen = b->round;
-        pthread_mutex_unlock(&b->lock);
-        take_groups(b, w);
-        pthread_mutex_lock(&b->lock);
-        if (--b->busy == 0) pthread_cond_signal(&b->rest);
-    }
-    pthread_mutex_unlock(&b->lock);
-    return NULL;
-}
-
-static void run_all(LagBatch *b) {
-    atomic_store(&b->next, 0);
-    pthread_mutex_lock(&b->lock);
-    b->busy = b->workers - 1;
-    b->round++;
-    pthread_cond_broadcast(&b->wake);
-    pthread_mutex_unlock(&b->lock);
-    take_groups(b, &b->worker[0]);
-    pthread_mutex_lock(&b->lock);
-    while (b->busy) pthread_cond_wait(&b->rest, &b->lock);
-    pthread_mutex_unlock(&b->lock);
-}
-
 /* ---- The face ---- */
 
-static uint32_t cpus(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
-}
-
 static LagStatus make_workers(LagBatch *b, uint32_t threads) {
-    b->worker = calloc(threads, sizeof *b->worker);
+    LagStatus status = LAG_OK;
+    b->crew = crew_new(threads, b->groups);
+    b->worker = b->crew ? calloc(crew_members(b->crew), sizeof *b->worker) : NULL;
     if (!b->worker) return LAG_ERROR_MEMORY;
-    for (uint32_t i = 0; i < threads; i++) {
+    for (uint32_t i = 0; i < crew_members(b->crew) && status == LAG_OK; i++) {
         Worker *w = &b->worker[i];
-        w->batch = b;
-        LagStatus status = frame_init(&w->frame, b->kernel, true);
+        status = frame_init(&w->frame, b->kernel, true);
         if (status == LAG_OK && sweeps_fit(b->kernel)) status = sweeps_init(&w->sweeps, &w->frame);
-        b->workers = i + 1;
-        if (status != LAG_OK) return status;
-        w->started = i > 0 && pthread_create(&w->thread, NULL, work, w) == 0;
-        if (i > 0 && !w->started) { /* fewer do as well */
-            sweeps_free(&w->sweeps);
-            frame_free(&w->frame);
-            b->workers = i;
-            return LAG_OK;
-        }
     }
-    return LAG_OK;
+    return status;
 }
 
 LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t systems, uint32_t threads, LagBatch **batch) {
@@ -365,9 +305,6 @@ LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t system
                     .d = kernel->dof,
                     .m = kernel->parameter_count,
                     .slack = 1};
-    pthread_mutex_init(&b->lock, NULL);
-    pthread_cond_init(&b->wake, NULL);
-    pthread_cond_init(&b->rest, NULL);
     b->alone = calloc(systems, sizeof *b->alone);
     b->status = calloc(systems, sizeof *b->status);
     b->c = calloc(systems * (b->m + 2 * (size_t)b->d), sizeof *b->c);
@@ -377,8 +314,7 @@ LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t system
     }
     b->q = b->c + systems * b->m;
     b->pi = b->q + systems * b->d;
-    if (threads == 0) threads = cpus();
-    status = make_workers(b, threads < b->groups ? threads : (uint32_t)b->groups);
+    status = make_workers(b, threads);
     if (status == LAG_OK)
         *batch = b;
     else
@@ -388,20 +324,13 @@ LagStatus lag_batch_new(const LagKernel *kernel, LagMethod method, size_t system
 
 void lag_batch_free(LagBatch *b) {
     if (!b) return;
-    pthread_mutex_lock(&b->lock);
-    b->ending = true;
-    pthread_cond_broadcast(&b->wake);
-    pthread_mutex_unlock(&b->lock);
-    for (uint32_t i = 0; i < b->workers; i++) {
-        if (b->worker[i].started) pthread_join(b->worker[i].thread, NULL);
+    for (uint32_t i = 0; b->worker && i < crew_members(b->crew); i++) {
         sweeps_free(&b->worker[i].sweeps);
         frame_free(&b->worker[i].frame);
         free(b->worker[i].work);
     }
+    crew_free(b->crew);
     for (size_t i = 0; b->alone && i < b->systems; i++) lag_integrator_free(b->alone[i]);
-    pthread_cond_destroy(&b->wake);
-    pthread_cond_destroy(&b->rest);
-    pthread_mutex_destroy(&b->lock);
     free(b->worker);
     free(b->group);
     free(b->block);
@@ -481,7 +410,7 @@ static bool make_groups(LagBatch *b) {
     b->group = calloc(b->groups, sizeof *b->group);
     b->block = aligned_alloc(LINE, b->groups * each * LAG_SYSTEMS * sizeof *b->block);
     bool room = b->group && b->block;
-    for (uint32_t i = 0; i < b->workers && room; i++) {
+    for (uint32_t i = 0; i < crew_members(b->crew) && room; i++) {
         size_t size = (b->work + 1) * LAG_SYSTEMS * sizeof(double);
         b->worker[i].work = aligned_alloc(LINE, size);
         room = b->worker[i].work != NULL;
@@ -524,7 +453,7 @@ LagStatus lag_batch_advance(LagBatch *b, double h, uint64_t steps, uint64_t ever
     LagStatus status = find_lanes(b, steps);
     if (status != LAG_OK) return status;
     b->task = (Task){h, steps, every ? every : steps + 1, rows, rows ? rows->count : 0};
-    run_all(b);
+    crew_run(b->crew, b->groups, advance_group, b);
     if (atomic_exchange(&b->cancelled, false)) return LAG_INTERRUPTED;
     uint64_t kept = rows ? steps / every : 0;
     for (size_t row = b->task.row; rows && row < b->task.row + kept && row < rows->capacity; row++) {

@@ -1,6 +1,6 @@
 /* crew.h: threads that share out numbered pieces of work, and wait between calls. */
-#ifndef LAG_GRAD_CREW_H
-#define LAG_GRAD_CREW_H
+#ifndef LAG_SOLVE_CREW_H
+#define LAG_SOLVE_CREW_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,8 +8,9 @@
 typedef struct Crew Crew;
 typedef void CrewPiece(void *user, uint32_t member, size_t piece);
 
-/* So many members, the caller of crew_run being the first; fewer where threads can't be had. NULL without memory. */
-Crew *crew_new(uint32_t members);
+/* So many members, or 0: one for each CPU; no more than there ever are pieces, 1 or more. The caller of crew_run is the
+ * first. Fewer where threads can't be had, NULL without memory. */
+Crew *crew_new(uint32_t members, size_t pieces);
 void crew_free(Crew *crew); /* NULL allowed */
 uint32_t crew_members(const Crew *crew);
 

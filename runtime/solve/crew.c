@@ -2,6 +2,7 @@
 #include "crew.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -50,7 +51,14 @@ static void *serve(void *opaque) {
     return NULL;
 }
 
-Crew *crew_new(uint32_t members) {
+static uint32_t cpus(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+Crew *crew_new(uint32_t members, size_t pieces) {
+    if (members == 0) members = cpus();
+    if (members > pieces) members = (uint32_t)pieces;
     Crew *crew = calloc(1, sizeof *crew);
     if (crew) crew->member = calloc(members, sizeof *crew->member);
     if (!crew || !crew->member) {
