@@ -146,7 +146,11 @@ void check_gradient(Checker *c, const TreeStatement *s) {
         diag_error(c->diag, s->word, "as in: method r = 4, dt = 0.1",
                    "%s needs dt, of the steps that are compared with the data", verb);
     uint32_t unknowns = (c->state->r + 1) * lag_model_dof(c->state->model);
-    if (unknowns > LAG_UNKNOWNS_MAX)
+    if (lag_model_dof(c->state->model) > LAG_DENSE_DOF_MOST)
+        diag_error(c->diag, s->word, "a trajectory can be integrated, and not differentiated",
+                   "derivatives are of at most %d coordinates: here are %u", LAG_DENSE_DOF_MOST,
+                   lag_model_dof(c->state->model));
+    else if (unknowns > LAG_UNKNOWNS_MAX)
         diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
                    unknowns, LAG_UNKNOWNS_MAX);
     if (c->state->explicit_method)

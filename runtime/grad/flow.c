@@ -135,7 +135,8 @@ static void invert_stiffness(Flow *f) {
 LagStatus flow_init(Flow *f, const LagKernel *kernel, uint32_t systems) {
     enum { LINE = 64 };
     *f = (Flow){.kernel = kernel, .systems = systems, .code = flow_code(systems)};
-    if (!kernel->slopes || (uint64_t)kernel->dof * kernel->parameter_count > LAG_SLOPES_MAX) return LAG_ERROR_LIMIT;
+    if (!kernel->slopes || lag_kernel_is_wide(kernel)) return LAG_ERROR_LIMIT;
+    if ((uint64_t)kernel->dof * kernel->parameter_count > LAG_SLOPES_MAX) return LAG_ERROR_LIMIT;
     if (!kernel->slopes(kernel, 1, 0, &f->slopes)) return LAG_ERROR_MEMORY;
     LagStatus status = frame_init(&f->frame, kernel, true);
     if (status == LAG_OK) status = stepper_init(&f->stepper, &f->frame);
