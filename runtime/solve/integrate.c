@@ -52,8 +52,8 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_ERROR_VALUE] = "a parameter has no value",
     [LAG_ERROR_BACKEND] = "the backend could not make code",
     [LAG_ERROR_LIMIT] =
-        "this is too large: more than 2500 unknowns in a step (50000 by sweeps alone), 8000000 operations, or 1000000 for "
-        "machine code",
+        ("this is too large: more than 2500 unknowns in a step (50000 by sweeps alone), 8000000 operations, or 1000000 for "
+         "machine code"),
     [LAG_ERROR_NEWTON] = "the step's equations did not converge",
     [LAG_ERROR_SINGULAR] = "the mass matrix, or the step's Jacobian, is singular",
     [LAG_ERROR_NOT_FINITE] = "a number is infinite or not a number",
