@@ -12,6 +12,7 @@
 #include "../solve/step.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 typedef struct Flow Flow;
 
@@ -86,6 +87,12 @@ bool flow_expect(Flow *flow, uint64_t steps);
 
 /* Another motion: parameters c [m], and coordinates q [d], are put in the lane of a system. */
 void flow_begin(Flow *flow, uint32_t lane, const double *c, const double *q);
+
+static inline void flow_copy(double *to, const double *from, size_t count) { memcpy(to, from, count * sizeof *to); }
+
+static inline void flow_add(double *to, const double *from, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
+}
 
 /* One number of each system from an array of theirs, and back. */
 static inline void flow_to(double *lanes, uint32_t systems, uint32_t lane, const double *from, size_t count) {
