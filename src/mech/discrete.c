@@ -217,12 +217,13 @@ static void write_step(Writer *w, LagRoutine routine, const Roots *roots) {
     if (routine == LAG_STEP_JACOBIAN) jacobian_write(w);
 }
 
-/* Whether forces hold few enough sines and cosines to be written out, which makes for seventy operations each. */
+/* Whether forces and momenta hold few enough sines and cosines to be written out, which makes for seventy operations each.
+ */
 static bool has_few_angles(const Mechanics *m) {
     enum { MOST = 64 };
     Graph *g = m->graph;
     uint32_t angles = 0;
-    if (!graph_reach(g, m->A, m->dof)) return false;
+    if (!graph_reach(g, m->A, 2 * m->dof)) return false; /* A and B lie side by side */
     for (uint32_t i = 0; i < g->list_count; i++) {
         GraphCode code = (GraphCode)g->node[g->list[i]].code;
         angles += code == GRAPH_SIN || code == GRAPH_COS;
