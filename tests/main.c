@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
     suite_tiers();
     suite_gradient();
     suite_fit();
-    suite_gates();
+    suite_arithmetic();
     suite_network();
     suite_adam();
     suite_golden();

@@ -65,7 +65,7 @@ void suite_session(void);
 void suite_tiers(void);
 void suite_gradient(void);
 void suite_fit(void);
-void suite_gates(void);
+void suite_arithmetic(void);
 void suite_network(void);
 void suite_adam(void);
 void suite_golden(void);

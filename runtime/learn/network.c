@@ -11,40 +11,40 @@
 
 #include "../solve/crew.h"
 #include "../solve/flush.h"
-#include "gates.h"
-#include "product.h"
+#include "arithmetic.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 32, LINE = 64, SLICE = 4096 /* weights that are added up as one piece of work */ };
+enum { LANES = 32, LINE = 64 };
 
+/* A layer; the head is one without units of its own, whose sums are the outputs. */
 typedef struct Layer {
-    uint32_t inputs, units, taken; /* taken: units + inputs + 1 */
-    size_t weights;                /* where its matrix begins among them */
-    size_t in, gate, cell, bent;   /* and in a group: [rows] of [taken], [4 units], [units] twice, of LANES */
+    size_t inputs, units, taken, sums; /* taken: units + inputs + 1; sums: 4 units */
+    size_t weights;                    /* where its matrix, [taken, sums], begins among them */
+    size_t slope, pitch;               /* and that of the derivatives by them in a group's, its rows `pitch` numbers apart */
+    size_t in, gate, cell, bent;       /* and in a group: [rows] of [taken], [sums], [units] twice, of LANES */
 } Layer;
 
 /* What a member of the crew needs for a group. */
 typedef struct Worker {
-    float *out;   /* [outputs, LANES]: outputs, or derivatives by them */
-    float *below; /* [taken, LANES]: derivatives by what a layer has taken in */
-    float *above; /* [rows, units, LANES]: by the outputs that the layer above has taken in */
-    float *dc;    /* [units, LANES] */
+    float *out;    /* [outputs, LANES]: outputs, or derivatives by them */
+    float *turned; /* [LANES, pitch]: derivatives by a layer's sums */
+    float *below;  /* [taken, LANES]: by what a layer has taken in */
+    float *above;  /* [rows, units, LANES]: by the outputs that the layer above has taken in */
+    float *dc;     /* [units, LANES] */
 } Worker;
 
 struct Network {
     NetworkShape shape;
-    Layer layer[NETWORK_LAYERS_MOST];
-    size_t weight_count, head,
-        head_in; /* where the head's weights begin, and in a group what it takes in, [units + 1, LANES] */
-    size_t groups, group_size;
-    uint32_t units_most;
-    const Gates *gates;
+    Layer layer[NETWORK_LAYERS_MOST + 1]; /* the head last */
+    size_t weight_count, slope_size, group_size, groups;
+    size_t units_most, taken_most, pitch_most;
+    const Arithmetic *arithmetic;
     float *weights;
     float *group; /* [groups] of group_size */
-    float *slope; /* [groups] of weight_count: derivatives by the weights */
+    float *slope; /* [groups] of slope_size: derivatives by the weights */
     float *zeros; /* [units_most, LANES] */
     float *room;  /* of the workers */
     Worker *worker;
@@ -65,27 +65,36 @@ static bool good_shape(const NetworkShape *s) {
     return good;
 }
 
+static size_t groups_for(size_t batch) { return batch / LANES + (batch % LANES != 0); }
+
+static void raise(size_t *most, size_t number) {
+    if (number > *most) *most = number;
+}
+
 /* Where all things are, of a good shape. */
 static void lay_out(Network *n) {
     const NetworkShape *s = &n->shape;
-    uint32_t inputs = s->inputs;
-    for (uint32_t l = 0; l < s->layers; l++) {
+    size_t inputs = s->inputs;
+    for (uint32_t l = 0; l <= s->layers; l++) {
+        const bool head = l == s->layers;
+        const size_t units = head ? 0 : s->units[l], taken = units + inputs + 1, sums = head ? s->outputs : 4 * units;
+        const size_t lines = (head ? 1 : s->rows) * (size_t)LANES, pitch = (sums + 15) / 16 * 16;
         Layer *y = &n->layer[l];
-        const uint32_t units = s->units[l], taken = units + inputs + 1;
-        const size_t lines = (size_t)s->rows * LANES;
-        *y = (Layer){.inputs = inputs, .units = units, .taken = taken, .weights = n->weight_count, .in = n->group_size};
+        *y = (Layer){.inputs = inputs, .units = units, .taken = taken, .sums = sums, .pitch = pitch};
+        y->weights = n->weight_count;
+        y->slope = n->slope_size;
+        y->in = n->group_size;
         y->gate = y->in + lines * taken;
-        y->cell = y->gate + lines * 4 * units;
+        y->cell = y->gate + (head ? 0 : lines * sums);
         y->bent = y->cell + lines * units;
         n->group_size = y->bent + lines * units;
-        n->weight_count += (size_t)taken * 4 * units;
-        if (units > n->units_most) n->units_most = units;
+        n->weight_count += taken * sums;
+        n->slope_size += taken * pitch;
+        raise(&n->units_most, units);
+        raise(&n->taken_most, taken);
+        raise(&n->pitch_most, pitch);
         inputs = units;
     }
-    n->head = n->weight_count;
-    n->weight_count += (inputs + 1) * (size_t)s->outputs;
-    n->head_in = n->group_size;
-    n->group_size += (inputs + 1) * (size_t)LANES;
 }
 
 size_t network_weight_count(const NetworkShape *shape) {
@@ -105,15 +114,11 @@ static float *new_room(size_t count, size_t size) {
 }
 
 static LagStatus take_memory(Network *n, uint32_t threads) {
-    const NetworkShape *s = &n->shape;
-    const size_t out = (size_t)s->outputs * LANES, widest = (size_t)n->units_most * LANES;
-    size_t below = 0;
-    for (uint32_t l = 0; l < s->layers; l++)
-        if ((size_t)n->layer[l].taken * LANES > below) below = (size_t)n->layer[l].taken * LANES;
-    const size_t each = out + below + widest * s->rows + widest;
+    const size_t out = n->shape.outputs * (size_t)LANES, turned = n->pitch_most * LANES, below = n->taken_most * LANES;
+    const size_t widest = n->units_most * LANES, each = out + turned + below + widest + widest * n->shape.rows;
     n->weights = calloc(n->weight_count, sizeof *n->weights);
     n->group = new_room(n->groups, n->group_size);
-    n->slope = new_room(n->groups, n->weight_count);
+    n->slope = new_room(n->groups, n->slope_size);
     n->zeros = new_room(1, widest);
     if (!n->weights || !n->group || !n->slope || !n->zeros || !(n->crew = crew_new(threads, n->groups)))
         return LAG_ERROR_MEMORY;
@@ -122,23 +127,26 @@ static LagStatus take_memory(Network *n, uint32_t threads) {
     n->room = new_room(members, each);
     if (!n->worker || !n->room) return LAG_ERROR_MEMORY;
     memset(n->zeros, 0, widest * sizeof *n->zeros);
-    float *at = n->room;
-    for (uint32_t i = 0; i < members; i++, at += each)
-        n->worker[i] = (Worker){.out = at, .below = at + out, .dc = at + out + below, .above = at + out + below + widest};
+    for (uint32_t i = 0; i < members; i++) {
+        Worker *k = &n->worker[i];
+        k->out = n->room + i * each;
+        k->turned = k->out + out;
+        k->below = k->turned + turned;
+        k->dc = k->below + below;
+        k->above = k->dc + widest;
+    }
     return LAG_OK;
 }
 
 LagStatus network_new(const NetworkShape *shape, size_t batch, uint32_t threads, Network **net) {
     if (!shape || !net || batch == 0 || !good_shape(shape)) return LAG_ERROR_ARGUMENT;
-    LagStatus status = product_open();
-    if (status != LAG_OK) return status;
     Network *n = calloc(1, sizeof *n);
     if (!n) return LAG_ERROR_MEMORY;
     n->shape = *shape;
-    n->gates = gates_widest();
-    n->groups = batch / LANES + (batch % LANES != 0);
+    n->arithmetic = arithmetic_widest();
+    n->groups = groups_for(batch);
     lay_out(n);
-    status = take_memory(n, threads);
+    const LagStatus status = take_memory(n, threads);
     if (status == LAG_OK)
         *net = n;
     else
@@ -178,15 +186,12 @@ static float *draw_many(float *at, size_t count, double variance, uint64_t *stat
 
 void network_draw(Network *net, uint64_t seed) {
     float *at = net->weights;
-    for (const Layer *y = net->layer; y < net->layer + net->shape.layers; y++) {
-        const size_t u = y->units, sums = 4 * u;
-        at = draw_many(at, u * sums, 1.0 / (double)u, &seed);
-        at = draw_many(at, y->inputs * sums, 2.0 / (double)(y->inputs + sums), &seed);
-        for (size_t i = 0; i < sums; i++) *at++ = i >= u && i < 2 * u;
+    for (const Layer *y = net->layer; y <= net->layer + net->shape.layers; y++) {
+        const size_t u = y->units;
+        if (u) at = draw_many(at, u * y->sums, 1.0 / (double)u, &seed);
+        at = draw_many(at, y->inputs * y->sums, u ? 2.0 / (double)(y->inputs + y->sums) : 1.0 / (double)y->inputs, &seed);
+        for (size_t i = 0; i < y->sums; i++) *at++ = i >= u && i < 2 * u;
     }
-    const size_t u = net->shape.units[net->shape.layers - 1], outputs = net->shape.outputs;
-    at = draw_many(at, u * outputs, 1.0 / (double)u, &seed);
-    memset(at, 0, outputs * sizeof *at);
 }
 
 /* ---- A group ---- */
@@ -202,128 +207,132 @@ static size_t lanes_of_group(const Network *n, size_t group) {
 /* What the layers take in of the samples themselves, and the ones. */
 static void take_in(const Network *n, float *g, size_t group) {
     const NetworkShape *s = &n->shape;
+    const Layer *first = n->layer, *head = first + s->layers;
     const size_t lanes = lanes_of_group(n, group), inputs = s->inputs;
-    for (uint32_t t = 0; t < s->rows; t++) {
+    for (size_t t = 0; t < s->rows; t++) {
         const float *from = n->x + (t * n->batch + first_of(group)) * inputs;
-        float *to = g + n->layer[0].in + ((size_t)t * n->layer[0].taken + n->layer[0].units) * LANES;
+        float *to = g + first->in + (t * first->taken + first->units) * LANES;
         for (size_t i = 0; i < inputs; i++)
             for (size_t lane = 0; lane < LANES; lane++) to[i * LANES + lane] = lane < lanes ? from[lane * inputs + i] : 0;
-        for (const Layer *y = n->layer; y < n->layer + s->layers; y++)
-            for (size_t lane = 0; lane < LANES; lane++) g[y->in + (((size_t)t + 1) * y->taken - 1) * LANES + lane] = 1;
+        for (const Layer *y = first; y < head; y++)
+            for (size_t lane = 0; lane < LANES; lane++) g[y->in + ((t + 1) * y->taken - 1) * LANES + lane] = 1;
     }
-    float *one = g + n->head_in + (size_t)s->units[s->layers - 1] * LANES;
-    for (size_t lane = 0; lane < LANES; lane++) one[lane] = 1;
+    for (size_t lane = 0; lane < LANES; lane++) g[head->in + (head->taken - 1) * LANES + lane] = 1;
 }
 
-static ProductMatrix as_it_is(const float *at, size_t pitch) { return (ProductMatrix){at, pitch, PRODUCT_AS_IT_IS}; }
+/* A layer's sums, of what it has taken in but for the first `from` numbers. */
+static void add_up(const Network *n, const Layer *y, size_t from, const float *in, float *sums) {
+    const Matrix weights = {n->weights + y->weights + from * y->sums, 1, y->sums};
+    n->arithmetic->product(y->sums, LANES, y->taken - from, weights, in + from * LANES, LANES, false, sums, LANES);
+}
 
-static ProductMatrix transposed(const float *at, size_t pitch) { return (ProductMatrix){at, pitch, PRODUCT_TRANSPOSED}; }
+/* Derivatives by the weights, added to those that are there, from those by the sums. */
+static void add_slope(const Network *n, const Layer *y, size_t from, const float *in, const float *sums, Worker *k,
+                      float *slope) {
+    const Matrix taken = {in + from * LANES, LANES, 1};
+    n->arithmetic->turn(y->sums, LANES, sums, k->turned, y->pitch);
+    n->arithmetic->product(y->taken - from, y->pitch, LANES, taken, k->turned, y->pitch, true,
+                           slope + y->slope + from * y->pitch, y->pitch);
+}
+
+/* Derivatives by the numbers from .. to of what was taken in, from those by the sums. */
+static void go_below(const Network *n, const Layer *y, size_t from, size_t to, const float *sums, float *below) {
+    const Matrix weights = {n->weights + y->weights + from * y->sums, y->sums, 1};
+    n->arithmetic->product(to - from, LANES, y->sums, weights, sums, LANES, false, below + from * LANES, LANES);
+}
 
 /* A layer of a group through all rows. */
-static void layer_forth(const Network *n, float *g, uint32_t l) {
-    const Layer *y = &n->layer[l];
-    const size_t u = y->units, block = u * LANES, rows = n->shape.rows;
-    const float *w = n->weights + y->weights, *before = n->zeros;
+static void layer_forth(const Network *n, const Layer *y, float *g) {
+    const Layer *next = y + 1;
+    const size_t block = y->units * LANES, rows = n->shape.rows;
+    const float *before = n->zeros;
     for (size_t t = 0; t < rows; t++) {
         float *in = g + y->in + t * y->taken * LANES, *gate = g + y->gate + t * 4 * block, *cell = g + y->cell + t * block;
-        const size_t from = t == 0 ? u : 0; /* before the first row there were no outputs */
-        float *next = l + 1 < n->shape.layers ? g + y[1].in + (t * y[1].taken + y[1].units) * LANES
-                      : t + 1 == rows         ? g + n->head_in
-                                              : NULL;
-        float *output = t + 1 < rows ? in + y->taken * LANES : next;
-        product(4 * u, LANES, y->taken - from, transposed(w + from * 4 * u, 4 * u), as_it_is(in + from * LANES, LANES), 0,
-                gate, LANES);
-        n->gates->forth(block, gate, before, cell, g + y->bent + t * block, output);
-        if (next && next != output) memcpy(next, output, block * sizeof *next);
+        float *up = next->units     ? g + next->in + (t * next->taken + next->units) * LANES
+                    : t + 1 == rows ? g + next->in /* the head */
+                                    : NULL;
+        float *output = t + 1 < rows ? in + y->taken * LANES : up;
+        add_up(n, y, t == 0 ? y->units : 0, in, gate); /* before the first row there were no outputs */
+        n->arithmetic->forth(block, gate, before, cell, g + y->bent + t * block, output);
+        if (up && up != output) memcpy(up, output, block * sizeof *up);
         before = cell;
     }
 }
 
 static void forth(void *user, uint32_t member, size_t group) {
     const Network *n = user;
-    const NetworkShape *s = &n->shape;
-    const size_t u = s->units[s->layers - 1], outputs = s->outputs;
+    const Layer *head = n->layer + n->shape.layers;
+    const size_t outputs = n->shape.outputs;
     float *g = n->group + group * n->group_size, *out = n->worker[member].out;
-    const int alone = product_begin();
     const unsigned long long flushing = flush_small();
     take_in(n, g, group);
-    for (uint32_t l = 0; l < s->layers; l++) layer_forth(n, g, l);
-    product(outputs, LANES, u + 1, transposed(n->weights + n->head, outputs), as_it_is(g + n->head_in, LANES), 0, out,
-            LANES);
+    for (const Layer *y = n->layer; y < head; y++) layer_forth(n, y, g);
+    add_up(n, head, 0, g + head->in, out);
     for (size_t lane = 0; lane < lanes_of_group(n, group); lane++)
         for (size_t k = 0; k < outputs; k++) n->y[(first_of(group) + lane) * outputs + k] = out[k * LANES + lane];
     flush_as(flushing);
-    product_end(alone);
 }
 
 /* Back through a layer. The derivatives by its outputs, but for what its own next row has from them, are in `above`, or, of
  * the last layer, in `last` for the last row; those by its inputs come to `above` in their place. */
-static void layer_back(const Network *n, const float *g, float *gates, Worker *k, float *slope, uint32_t l,
-                       const float *last) {
-    const Layer *y = &n->layer[l];
-    const size_t u = y->units, block = u * LANES, rows = n->shape.rows, pitch = (size_t)n->units_most * LANES;
-    const float *w = n->weights + y->weights, *own = n->zeros;
+static void layer_back(const Network *n, const Layer *y, float *g, Worker *k, float *slope, const float *last) {
+    const size_t block = y->units * LANES, rows = n->shape.rows, pitch = n->units_most * LANES;
+    const bool lowest = y == n->layer;
+    const float *own = n->zeros;
     memset(k->dc, 0, block * sizeof *k->dc);
     for (size_t t = rows; t-- > 0;) {
         const float *in = g + y->in + t * y->taken * LANES, *cell = g + y->cell + t * block;
         const float *above = !last ? k->above + t * pitch : t + 1 == rows ? last : n->zeros;
-        float *gate = gates + t * 4 * block;
-        n->gates->back(block, gate, t ? cell - block : n->zeros, g + y->bent + t * block, above, own, k->dc);
-        const size_t from = t == 0 ? u : 0, to = l == 0 ? u : u + y->inputs;
-        product(y->taken - from, 4 * u, LANES, as_it_is(in + from * LANES, LANES), transposed(gate, LANES), 1,
-                slope + y->weights + from * 4 * u, 4 * u);
-        if (from == to) continue;
-        product(to - from, LANES, 4 * u, as_it_is(w + from * 4 * u, 4 * u), as_it_is(gate, LANES), 0,
-                k->below + from * LANES, LANES);
+        float *gate = g + y->gate + t * 4 * block;
+        n->arithmetic->back(block, gate, t ? cell - block : n->zeros, g + y->bent + t * block, above, own, k->dc);
+        const size_t from = t == 0 ? y->units : 0, to = y->units + (lowest ? 0 : y->inputs);
+        add_slope(n, y, from, in, gate, k, slope);
+        go_below(n, y, from, to, gate, k->below);
         own = k->below;
-        if (l) memcpy(k->above + t * pitch, k->below + block, y->inputs * LANES * sizeof(float));
+        if (!lowest) memcpy(k->above + t * pitch, k->below + block, y->inputs * LANES * sizeof(float));
     }
 }
 
 static void back(void *user, uint32_t member, size_t group) {
     const Network *n = user;
-    const NetworkShape *s = &n->shape;
+    const Layer *head = n->layer + n->shape.layers;
     Worker *k = &n->worker[member];
-    const size_t u = s->units[s->layers - 1], outputs = s->outputs, lanes = lanes_of_group(n, group);
-    float *g = n->group + group * n->group_size, *slope = n->slope + group * n->weight_count;
-    const int alone = product_begin();
+    const size_t outputs = n->shape.outputs, lanes = lanes_of_group(n, group);
+    float *g = n->group + group * n->group_size, *slope = n->slope + group * n->slope_size, *last = g + head->in;
     const unsigned long long flushing = flush_small();
     for (size_t o = 0; o < outputs; o++)
         for (size_t lane = 0; lane < LANES; lane++)
             k->out[o * LANES + lane] = lane < lanes ? n->dy[(first_of(group) + lane) * outputs + o] : 0;
-    memset(slope, 0, n->head * sizeof *slope);
-    product(u + 1, outputs, LANES, as_it_is(g + n->head_in, LANES), transposed(k->out, LANES), 0, slope + n->head, outputs);
-    /* What the head has taken in is not wanted any more: the derivatives by it take its place. */
-    float *last = g + n->head_in;
-    product(u, LANES, outputs, as_it_is(n->weights + n->head, outputs), as_it_is(k->out, LANES), 0, last, LANES);
-    for (uint32_t l = s->layers; l-- > 0;)
-        layer_back(n, g, g + n->layer[l].gate, k, slope, l, l + 1 == s->layers ? last : NULL);
+    memset(slope, 0, n->slope_size * sizeof *slope);
+    add_slope(n, head, 0, g + head->in, k->out, k, slope);
+    go_below(n, head, 0, head->inputs, k->out, last); /* in the place of what was taken in, which is not wanted any more */
+    for (const Layer *y = head; y-- > n->layer; last = NULL) layer_back(n, y, g, k, slope, last);
     flush_as(flushing);
-    product_end(alone);
 }
 
-/* Adds up a slice of the groups' derivatives. */
-static void gather(void *user, uint32_t member, size_t slice) {
+/* Adds up the groups' derivatives by a row of some layer's weights. */
+static void gather(void *user, uint32_t member, size_t row) {
     const Network *n = user;
-    const size_t from = slice * SLICE, left = n->weight_count - from, count = left < SLICE ? left : SLICE;
+    const Layer *y = n->layer;
     (void)member;
-    memcpy(n->dw + from, n->slope + from, count * sizeof *n->dw);
+    for (; row >= y->taken; y++) row -= y->taken;
+    const float *slope = n->slope + y->slope + row * y->pitch;
+    float *dw = n->dw + y->weights + row * y->sums;
+    memcpy(dw, slope, y->sums * sizeof *dw);
     for (size_t group = 1; group * LANES < n->batch; group++) {
-        const float *slope = n->slope + group * n->weight_count + from;
-        for (size_t i = 0; i < count; i++) n->dw[from + i] += slope[i];
+        slope += n->slope_size;
+        for (size_t i = 0; i < y->sums; i++) dw[i] += slope[i];
     }
 }
 
 /* ---- Calls ---- */
 
-static size_t groups_of(const Network *n) { return n->batch / LANES + (n->batch % LANES != 0); }
-
 LagStatus network_forward(Network *net, size_t batch, const float *x, float *y) {
-    if (batch == 0 || batch / LANES + (batch % LANES != 0) > net->groups) return LAG_ERROR_ARGUMENT;
+    if (batch == 0 || groups_for(batch) > net->groups) return LAG_ERROR_ARGUMENT;
     net->batch = batch;
     net->x = x;
     net->y = y;
-    crew_run(net->crew, groups_of(net), forth, net);
+    crew_run(net->crew, groups_for(batch), forth, net);
     return LAG_OK;
 }
 
@@ -331,8 +340,10 @@ LagStatus network_backward(Network *net, const float *dy, float *dw) {
     if (net->batch == 0) return LAG_ERROR_ARGUMENT;
     net->dy = dy;
     net->dw = dw;
-    crew_run(net->crew, groups_of(net), back, net);
-    crew_run(net->crew, (net->weight_count + SLICE - 1) / SLICE, gather, net);
+    crew_run(net->crew, groups_for(net->batch), back, net);
+    size_t rows = 0;
+    for (uint32_t l = 0; l <= net->shape.layers; l++) rows += net->layer[l].taken;
+    crew_run(net->crew, rows, gather, net);
     net->batch = 0;
     return LAG_OK;
 }
