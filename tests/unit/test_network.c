@@ -10,7 +10,7 @@
 enum { UNITS_MOST = 64, OUTPUTS_MOST = 5 };
 
 static const NetworkShape shapes[] = {{.inputs = 2, .outputs = 3, .rows = 41, .layers = 1, .units = {64}},
-                                      {.inputs = 2, .outputs = 3, .rows = 7, .layers = 2, .units = {50, 50}},
+                                      {.inputs = 2, .outputs = 3, .rows = 3, .layers = 2, .units = {50, 50}},
                                       {.inputs = 3, .outputs = 5, .rows = 5, .layers = 3, .units = {9, 17, 4}},
                                       {.inputs = 1, .outputs = 1, .rows = 1, .layers = 1, .units = {1}},
                                       {.inputs = 5, .outputs = 2, .rows = 1, .layers = 2, .units = {3, 2}}};
@@ -169,13 +169,13 @@ static void test_derivatives(void) {
 static bool same(const float *a, const float *b, size_t count) { return memcmp(a, b, count * sizeof *a) == 0; }
 
 static void test_threads(void) {
-    for (int s = 0; s < 3; s++) {
-        const size_t batch = 201, outputs = batch * shapes[s].outputs;
+    for (int s = 1; s < 3; s++) {
+        const size_t batch = 70, outputs = batch * shapes[s].outputs;
         Case first = new_case(&shapes[s], batch, 1);
         run_case(&first);
-        for (uint32_t threads = 0; threads < 6; threads++) {
+        for (uint32_t threads = 0; threads < 4; threads++) {
             Case k = new_case(&shapes[s], batch, threads);
-            for (int again = 0; again < 3; again++) {
+            for (int again = 0; again < 2; again++) {
                 run_case(&k);
                 CU_ASSERT(same(k.y, first.y, outputs) && same(k.dw, first.dw, k.count));
             }
@@ -224,7 +224,7 @@ static void test_drawn(void) {
 
 /* Weights past all bounds end in derivatives that are no numbers or that are finite, and nothing else. */
 static void test_no_numbers(void) {
-    Case k = new_case(&shapes[1], 40, 2);
+    Case k = new_case(&shapes[2], 40, 2);
     float *w = network_weights(k.net);
     w[3] = NAN;
     run_case(&k);
@@ -261,12 +261,12 @@ static void test_refused(void) {
 }
 
 void suite_network(void) {
-    suite_add("network", (SuiteTest[]){{"outputs, beside doubles", test_values},
-                                       {"derivatives, beside differences", test_derivatives},
-                                       {"the same bits again, by any number of threads", test_threads},
-                                       {"the same bits in any batch", test_batches},
-                                       {"weights to begin with", test_drawn},
-                                       {"weights that are no numbers", test_no_numbers},
-                                       {"what is refused", test_refused},
-                                       {0}});
+    suite_add("network/beside doubles",
+              (SuiteTest[]){{"outputs", test_values}, {"derivatives, by differences", test_derivatives}, {0}});
+    suite_add("network/bits", (SuiteTest[]){{"the same again, by any number of threads", test_threads},
+                                            {"the same in any batch", test_batches},
+                                            {"weights to begin with", test_drawn},
+                                            {"weights that are no numbers", test_no_numbers},
+                                            {"what is refused", test_refused},
+                                            {0}});
 }
