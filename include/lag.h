@@ -611,13 +611,15 @@ typedef struct LagGradientAsk {
                      would take more than 64 MiB. The bits are the same */
 } LagGradientAsk;
 
-/* Where results go; any may be NULL. */
+/* Where results go; any may be NULL. Where neither loss nor derivatives are wanted, there is but the run forth. */
 typedef struct LagGradientOut {
     double *loss;      /* [systems]; NaN where a step failed, and there is no cap */
     double *c;         /* d loss / d c, [systems, m] */
     double *q;         /* d loss / d q at the start, [systems, d], at fixed pi or v, whichever was given */
     double *rate;      /* d loss / d pi, or d v, whichever was given, [systems, d] */
     LagStatus *status; /* [systems] LAG_OK; or why there is no motion to the end, whatever the cap has made of that */
+    double *motion_q;  /* the motion at the rows, [systems, rows, d]; all NaN where there is none to the end */
+    double *motion_pi;
 } LagGradientOut;
 
 typedef struct LagGradient LagGradient;
