@@ -52,6 +52,7 @@ typedef enum LagStatus {
     LAG_INTERRUPTED,      /* the caller's own stop */
     LAG_ERROR_ABI,        /* the program was built for another version of the library */
     LAG_ERROR_SWEEPS,     /* a step's sweeps did not converge, and it has too many unknowns for Newton's method */
+    LAG_ERROR_LIBRARY,    /* a library that is opened when it is first wanted is not there: oneDNN, which networks are trained by */
     LAG_STATUS_COUNT
 } LagStatus;
 

@@ -94,6 +94,9 @@ int main(int argc, char **argv) {
     suite_tiers();
     suite_gradient();
     suite_fit();
+    suite_gates();
+    suite_network();
+    suite_adam();
     suite_golden();
     suite_laws();
     suite_random();
