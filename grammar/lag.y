@@ -29,7 +29,7 @@ static void yyerror(Parser *p, const char *message);
 %token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT PRIOR TRAIN PREDICT
 %token AT_LEAST AT_MOST /* >= and <= */
 %token DOTS /* .. */
-%token AGAINST TO WITH FROM IN ZERO AND /* words within a statement, names elsewhere */
+%token AGAINST TO WITH FROM IN ZERO AND LOG /* words within a statement, names elsewhere */
 
 %left '+' '-'
 %left '*' '/'
@@ -95,7 +95,10 @@ files:
 
 draws: draw | draws ',' draw;
 draw: range | range share | together share;
-range: NAME IN expression DOTS expression { parse_range(p, $1, $3.id, $5.id); };
+range:
+    NAME IN expression DOTS expression     { parse_range(p, $1, $3.id, $5.id, TREE_HIGH); }
+  | NAME IN expression DOTS expression LOG { parse_range(p, $1, $3.id, $5.id, TREE_LOG); }
+  ;
 share: ZERO expression '%'        { parse_share(p, $1, $2.id); };
 together: first AND NAME          { parse_together(p, $3); } | together AND NAME { parse_together(p, $3); };
 first: NAME                       { parse_together(p, $1); };
@@ -146,7 +149,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, FROM, IN, ZERO, AND, DOTS, '%', '>'};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, FROM, IN, ZERO, AND, LOG, DOTS, '%', '>'};
     int known = 0;
     if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)

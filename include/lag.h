@@ -52,7 +52,8 @@ typedef enum LagStatus {
     LAG_INTERRUPTED,      /* the caller's own stop */
     LAG_ERROR_ABI,        /* the program was built for another version of the library */
     LAG_ERROR_SWEEPS,     /* a step's sweeps did not converge, and it has too many unknowns for Newton's method */
-    LAG_ERROR_LIBRARY,    /* a library that is opened when it is first wanted is not there: oneDNN, which networks are trained by */
+    LAG_ERROR_LIBRARY, /* a library that is opened when it is first wanted is not there: oneDNN, which networks are trained
+                          by */
     LAG_STATUS_COUNT
 } LagStatus;
 
@@ -181,8 +182,8 @@ typedef enum LagItemKind {
     LAG_ITEM_DELTA,
     LAG_ITEM_P,
     LAG_ITEM_CAP,
-    LAG_ITEM_BOUND, /* index: which parameter; bound: a LagBoundKind */
-    LAG_ITEM_HIGH,
+    LAG_ITEM_BOUND,    /* index: which parameter; bound: a LagBoundKind */
+    LAG_ITEM_HIGH,     /* index: 1 where the logarithm is uniform */
     LAG_ITEM_ZERO,     /* in percent */
     LAG_ITEM_TOGETHER, /* index: which draw of the statement */
     LAG_ITEM_UNITS,
@@ -731,11 +732,13 @@ LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitO
  * motion, start included, and names the parameters that were drawn; what it is trained on is the motion that they make from
  * the same start (lag_gradient_run, by the discrete adjoint), and not the parameters themselves, unless that is asked. */
 
-/* A number that is drawn: uniform from low to high, and 0 instead in so large a share of the systems. */
+/* A number that is drawn: uniform from low to high, or its logarithm is; and 0 instead in so large a share of the systems.
+ */
 typedef struct LagDraw {
     LagUnknown what;
-    double low, high; /* low <= high */
-    double zero;      /* 0 to 1 */
+    double low, high; /* low <= high; above 0 where `log` */
+    double zero;      /* 0 to 1; 0 where `log` */
+    bool log;         /* a network names such a parameter by its logarithm, and keeps above 0 */
 } LagDraw;
 
 /* Numbers that are 0 together in a share of the systems, besides those where they are by themselves. */

@@ -31,7 +31,7 @@ static bool prior_name(Checker *c, const TreeItem *item, LagItem *out) {
 
 /* `NAME in LOW .. HIGH`: two items of the tree. */
 static void prior_range(Checker *c, const TreeItem *item) {
-    LagItem out = {0}, high = {.kind = LAG_ITEM_HIGH};
+    LagItem out = {0}, high = {.kind = LAG_ITEM_HIGH, .index = item[1].role == TREE_LOG};
     double from, to;
     bool named = prior_name(c, item, &out);
     bool good = check_value(c, item[0].value, &out.expression, &from);
@@ -42,6 +42,8 @@ static void prior_range(Checker *c, const TreeItem *item) {
     else if (from > to)
         diag_error(c->diag, tree_span(c->tree, item[1].value), "write the smaller number first",
                    "a range goes from its least to its greatest number");
+    else if (high.index && from <= 0)
+        diag_error(c->diag, tree_span(c->tree, item[0].value), NULL, "a range whose logarithm is drawn lies above 0");
     c->item[c->out->item_count++] = out;
     c->item[c->out->item_count++] = high;
     if (out.kind == LAG_ITEM_PARAMETER) c->failed |= !name_set_add(&c->fitted, item->name);
@@ -53,6 +55,8 @@ static void prior_share(Checker *c, const TreeItem *item) {
     if (!check_value(c, item->value, &out.expression, &percent)) return;
     if (!(percent >= 0 && percent <= 100))
         diag_error(c->diag, tree_span(c->tree, item->value), NULL, "a share is from 0%% to 100%%");
+    else if (item[-1].role == TREE_LOG)
+        diag_error(c->diag, item->name_span, NULL, "what is drawn by its logarithm is never 0");
     c->item[c->out->item_count++] = out;
 }
 

@@ -24,9 +24,14 @@ uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output
     for (uint32_t i = 0; i < prior->draws; i++) {
         const LagDraw *draw = &prior->draw[i];
         if (draw->what.kind != LAG_UNKNOWN_PARAMETER) continue;
-        Output o = {
-            draw->what.index, -INFINITY, INFINITY, false, false, (draw->low + draw->high) / 2, (draw->high - draw->low) / 2};
-        if (o.size == 0) o.size = fabs(o.middle) > 0 ? fabs(o.middle) : 1;
+        double low = draw->log ? log(draw->low) : draw->low, high = draw->log ? log(draw->high) : draw->high;
+        Output o = {.parameter = draw->what.index,
+                    .low = -INFINITY,
+                    .high = INFINITY,
+                    .log = draw->log,
+                    .middle = (low + high) / 2,
+                    .size = (high - low) / 2};
+        if (o.size == 0) o.size = fabs(o.middle) > 0 && !o.log ? fabs(o.middle) : 1;
         if (!raw) take_bounds(&o, draw, loss);
         if (output) output[count] = o;
         count++;
@@ -34,11 +39,19 @@ uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output
     return count;
 }
 
+double output_size(const Output *o, double c) { return o->log ? o->size * c : o->size; }
+
+double output_error(const Output *o, const double *c, const double *truth) {
+    double named = c[o->parameter], was = truth[o->parameter];
+    return (o->log ? log(named) - log(was) : named - was) / o->size;
+}
+
 static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
 
 /* Within the strict bounds; and the derivative of that. */
 static double within(const Output *o, double z, double *slope) {
-    const double step = 1 / (1 + exp(-z));
+    const double step = 1 / (1 + exp(-z)), power = o->log ? exp(o->middle + o->size * z) : 0;
+    if (o->log) return *slope = o->size * power, power;
     if (o->off_low && o->off_high)
         return *slope = (o->high - o->low) * step * (1 - step), o->low + (o->high - o->low) * step;
     if (o->off_low) return *slope = o->size * step, o->low + o->size * softplus(z);

@@ -12,6 +12,8 @@
  *     c < high      c = high - s softplus(z)
  *     both          c = low + (high - low) / (1 + e^-z)
  *
+ * or, where the prior draws by the logarithm, c = e^(middle + s z), middle and s being those of log c;
+ *
  * and what is beyond a bound of >= or <= is the bound itself, so that a 0 can be named. There a derivative that asks for
  * more of the same is taken as 0. A strict `low` is kept off by a tenth of the way to the prior's least value, or s / 1000.
  */
@@ -19,12 +21,23 @@ typedef struct Output {
     uint32_t parameter;
     double low, high;       /* may be infinite */
     bool off_low, off_high; /* they are strict */
+    bool log;
     double middle, size;
 } Output;
 
 /* The outputs of a prior, one for each parameter that it draws, in its order: how many, or with `output` NULL just that.
  * `raw`: as without bounds. */
 uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output *output);
+
+/* The errors of c are measured in s, or in s c where it is named by its logarithm. */
+double output_size(const Output *output, double c);
+
+/* The errors of c are measured in s, or in s c where it is named by its logarithm. */
+double output_size(const Output *output, double c);
+
+/* The error of the parameter named, among c [m] and truth [m], in that measure: of its logarithm, where it is named by that.
+ */
+double output_error(const Output *output, const double *c, const double *truth);
 
 /* c of z; and what a derivative by c is by z. */
 double output_value(const Output *output, double z);

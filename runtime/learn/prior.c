@@ -22,7 +22,7 @@ static bool draw_fits(const LagDraw *draw, uint32_t d, uint32_t m) {
     uint32_t most = draw->what.kind == LAG_UNKNOWN_PARAMETER ? m : d;
     return (unsigned)draw->what.kind < LAG_UNKNOWNS && draw->what.index < most && isfinite(draw->low) &&
            isfinite(draw->high) && isfinite(draw->high - draw->low) && draw->low <= draw->high && draw->zero >= 0 &&
-           draw->zero <= 1;
+           draw->zero <= 1 && (!draw->log || (draw->low > 0 && draw->zero == 0));
 }
 
 bool prior_fits(const LagPrior *prior, uint32_t d, uint32_t m) {
@@ -47,7 +47,8 @@ static void draw_one(const LagPrior *prior, uint64_t seed, uint64_t index, doubl
     for (uint32_t i = 0; i < prior->draws; i++) {
         const LagDraw *draw = &prior->draw[i];
         bool zero = prior_number(seed, index, 2 * i + 1) < draw->zero;
-        double value = draw->low + (draw->high - draw->low) * prior_number(seed, index, 2 * i);
+        double part = prior_number(seed, index, 2 * i), value = draw->low + (draw->high - draw->low) * part;
+        if (draw->log) value = draw->low * pow(draw->high / draw->low, part);
         *place_of(draw, c, q, rate) = zero ? 0 : value;
     }
     for (uint32_t i = 0; i < prior->togethers; i++) {

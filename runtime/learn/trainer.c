@@ -18,17 +18,17 @@
 static void compare_parameters(LagTrainer *t) {
     const size_t m = t->kernel->parameter_count;
     for (size_t s = 0; s < t->shown.systems; s++) {
+        const double *named = t->c + s * m, *truth = t->shown.c + s * m;
         double sum = 0;
         for (uint32_t j = 0; j < t->outputs; j++) {
-            size_t at = s * m + t->output[j].parameter;
-            double e = (t->c[at] - t->shown.c[at]) / t->output[j].size;
+            double e = output_error(&t->output[j], named, truth);
             sum += e * e;
         }
         t->loss[s] = sqrt(sum);
         for (uint32_t j = 0; j < t->outputs; j++) {
-            size_t at = s * m + t->output[j].parameter;
-            double size = t->output[j].size, e = (t->c[at] - t->shown.c[at]) / size;
-            t->c_slope[at] = sum > 0 ? e / (t->loss[s] * size) : 0;
+            const Output *o = &t->output[j];
+            double e = output_error(o, named, truth), size = output_size(o, named[o->parameter]);
+            t->c_slope[s * m + o->parameter] = sum > 0 ? e / (t->loss[s] * size) : 0;
         }
     }
 }
@@ -47,7 +47,7 @@ static void go_back(LagTrainer *t) {
             const Output *o = &t->output[j];
             float *z = &t->dy[s * 2 * k + j], *u = z + k;
             size_t at = s * m + o->parameter;
-            double log_size = (double)t->y[s * 2 * k + k + j], e = fabs(t->c[at] - shown->c[at]) / o->size;
+            double log_size = (double)t->y[s * 2 * k + k + j], e = fabs(t->c[at] - shown->c[at]) / output_size(o, t->c[at]);
             double by_z = output_back(o, (double)t->y[s * 2 * k + j], t->c_slope[at]);
             *z = counts ? (float)(by_z / (double)good) : 0;
             *u = counts ? (float)(PULL * fmax(1 - e * exp(-log_size), -3) / (double)good) : 0;
@@ -161,7 +161,7 @@ static void find_trust(LagTrainer *t) {
         const Output *o = &t->output[j];
         for (size_t s = 0; s < held->systems; s++) {
             size_t at = s * m + o->parameter;
-            t->loss[s] = fabs(t->answer.c[at] - held->c[at]) / (o->size * exp(t->log[s * k + j]));
+            t->loss[s] = fabs(t->answer.c[at] - held->c[at]) / (output_size(o, t->answer.c[at]) * exp(t->log[s * k + j]));
         }
         t->found.factor[j] = quantile(t->loss, held->systems, 0.6827);
     }

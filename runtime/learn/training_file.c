@@ -25,6 +25,7 @@ static void describe_draw(Pack *p, LagDraw *draw) {
     pack_real(p, "draw_low", &draw->low);
     pack_real(p, "draw_high", &draw->high);
     pack_real(p, "draw_zero", &draw->zero);
+    pack_flag(p, "draw_log", &draw->log);
 }
 
 /* Room for an array that is read; where it is written it is there. */

@@ -245,9 +245,9 @@ static void add_value(Parser *p, TreeRole role, ParseValue word, TreeId value) {
     add_item(p, (TreeItem){.role = role, .name = NAME_NONE, .name_span = span_of(p, word), .value = value});
 }
 
-void parse_range(Parser *p, ParseValue name, TreeId low, TreeId high) {
+void parse_range(Parser *p, ParseValue name, TreeId low, TreeId high, TreeRole role) {
     parse_item(p, name, low);
-    add_value(p, TREE_HIGH, name, high);
+    add_value(p, role, name, high);
 }
 
 void parse_share(Parser *p, ParseValue word, TreeId percent) { add_value(p, TREE_ZERO, word, percent); }
@@ -305,6 +305,7 @@ static void wish(const int *expected, int count, char *out, size_t size) {
                  {IN, "'in'"},
                  {ZERO, "'zero'"},
                  {AND, "'and'"},
+                 {LOG, "'log'"},
                  {DOTS, "'..'"},
                  {'%', "'%'"},
                  {'>', "'>', '>=', '<' or '<='"},
@@ -446,14 +447,15 @@ static int clause_word(const Parser *p) {
     static const struct {
         const char *word;
         int token;
-    } words[] = {{"against", AGAINST}, {"to", TO}, {"with", WITH}, {"from", FROM}, {"in", IN}, {"zero", ZERO}, {"and", AND}};
+    } words[] = {{"against", AGAINST}, {"to", TO},     {"with", WITH}, {"from", FROM},
+                 {"in", IN},           {"zero", ZERO}, {"and", AND},   {"log", LOG}};
     if (p->token != NAME) return p->token;
     bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')' || p->before == STRING;
     int first = 0, last = -1; /* the words that it may be */
     if (p->first == PLOT && (p->before == NAME || p->before == STRING)) first = 0, last = 2;
     if (p->first == PREDICT && after_value) first = 1, last = 2;
     if (p->first == TRAIN && (after_value || p->before == TRAIN || p->before == ',')) first = 1, last = 3;
-    if (p->first == PRIOR && after_value) first = 4, last = 6;
+    if (p->first == PRIOR && after_value) first = 4, last = 7;
     const char *name = names_text(p->names, p->value.id);
     for (int i = first; i <= last; i++)
         if (strcmp(name, words[i].word) == 0) return words[i].token;

@@ -76,7 +76,7 @@ void tree_print(const Tree *tree, const Names *names, Buffer *out) {
         buffer_text(out, "\n");
         for (uint32_t j = 0; j < s->item_count; j++) {
             const TreeItem *item = &tree->item[s->item + j];
-            static const char *const role_text[] = {"",      "against ", "to ", "with ", "from ", ".. ",
+            static const char *const role_text[] = {"",      "against ", "to ", "with ", "from ", ".. ", "log .. ",
                                                     "zero ", "and ",     "> ",  ">= ",   "< ",    "<= "};
             buffer_print(out, item->text ? "  %s\"%s\"\n" : "  %s%s\n", role_text[item->role],
                          item->text ? item->text : names_text(names, item->name));

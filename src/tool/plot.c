@@ -229,7 +229,7 @@ static void tell_axes(const Plot *plot, bool picture, FILE *to) {
             plot->abscissa);
     margin = 0.05 * (plot->high[1] - plot->low[1]);
     if (plot->tens)
-        fprintf(to, "set logscale y\nset format y '10^{%%L}'\n");
+        fputs("set logscale y\nset format y '%g'\n", to);
     else
         fprintf(to, "set yrange [%.17g:%.17g]\n", plot->low[1] - margin, plot->high[1] + margin);
     if (only && plot->offset != 0)

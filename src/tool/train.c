@@ -32,7 +32,7 @@ static LagUnknown unknown_of(const LagItem *item) {
 /* One item of a prior. A share belongs to what stands before it: names that are 0 together, or a draw. */
 static void take_item(Family *f, const LagItem *item, double value, uint32_t *names) {
     switch (item->kind) {
-    case LAG_ITEM_HIGH: f->draw[f->draws - 1].high = value; break;
+    case LAG_ITEM_HIGH: f->draw[f->draws - 1].high = value, f->draw[f->draws - 1].log = item->index == 1; break;
     case LAG_ITEM_TOGETHER: f->which[(*names)++] = item->index; break;
     case LAG_ITEM_ZERO:
         if (item[-1].kind == LAG_ITEM_TOGETHER)
@@ -40,7 +40,7 @@ static void take_item(Family *f, const LagItem *item, double value, uint32_t *na
         else
             f->draw[f->draws - 1].zero = value / 100;
         break;
-    default: f->draw[f->draws++] = (LagDraw){unknown_of(item), value, value, 0};
+    default: f->draw[f->draws++] = (LagDraw){unknown_of(item), value, value, 0, false};
     }
     if (item->kind == LAG_ITEM_TOGETHER) {
         LagTogether *t = &f->together[f->togethers];
@@ -242,7 +242,8 @@ static LagStatus run(Work *w, bool *written) {
         lag_trainer_report(w->trainer, &report);
         if (report.done == report.batches) break;
         if (at - said > SOON) say_progress(w, &report), said = at;
-        if (at - saved > OFTEN) *written = write_network(w), saved = now();
+        bool first = report.done == w->begun + 1; /* so that a place that can't be written to costs no work */
+        if (first || at - saved > OFTEN) *written = write_network(w), saved = now();
     }
     if (!w->tool->options->quiet && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
     return status;
@@ -346,10 +347,10 @@ static bool train(Work *w) {
     LagStatus status = run(w, &written);
     lag_trainer_report(w->trainer, &report);
     written = written && write_all(w, &report);
-    if (!written) tool_fails(tool, EXIT_TEXT);
+    if (!written) return tool_fails(tool, EXIT_TEXT), false;
     if (report.rows && tool->options->json) json_training(w, &report);
     if (report.rows && !tool->options->json && !tool->options->quiet) say_training(w, &report);
-    if (status == LAG_OK) return written;
+    if (status == LAG_OK) return true;
     if (status != LAG_INTERRUPTED) return refuse(tool, w->statement, "train", lag_status_text(status));
     fprintf(stderr, "%s:%u: train: interrupted after %llu of %llu samples: train ..., from \"%s\" goes on\n", tool->name,
             w->statement->line, (unsigned long long)(report.done * w->ask.batch),

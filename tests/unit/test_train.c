@@ -15,9 +15,9 @@ enum { STEPS = 20, ROWS = STEPS + 1 };
 static const double one = 1, nothing[8] = {0};
 
 /* The damped oscillator, drawn about as in fig. 7 of Roberts. */
-static const LagDraw draws[] = {{{LAG_UNKNOWN_PARAMETER, 0}, 0.5, 5, 0},
-                                {{LAG_UNKNOWN_PARAMETER, 1}, 0, 5, 0.2},
-                                {{LAG_UNKNOWN_PARAMETER, 2}, 0, 5, 0.2}};
+static const LagDraw draws[] = {{{LAG_UNKNOWN_PARAMETER, 0}, 0.5, 5, 0, false},
+                                {{LAG_UNKNOWN_PARAMETER, 1}, 0, 5, 0.2, false},
+                                {{LAG_UNKNOWN_PARAMETER, 2}, 0, 5, 0.2, false}};
 static const LagBound bounds[] = {{0, LAG_BOUND_ABOVE, 0}, {1, LAG_BOUND_AT_LEAST, 0}, {2, LAG_BOUND_AT_LEAST, 0}};
 
 typedef struct Scene {
@@ -60,7 +60,7 @@ static void test_draws(void) {
     static double c[COUNT * 3], q[COUNT], rate[COUNT], own[3];
     Scene s = oscillator();
     const double velocity = 0.25;
-    const LagDraw wide[] = {draws[0], draws[1], draws[2], {{LAG_UNKNOWN_COORDINATE, 0}, -1, 1, 0}};
+    const LagDraw wide[] = {draws[0], draws[1], draws[2], {{LAG_UNKNOWN_COORDINATE, 0}, -1, 1, 0, false}};
     LagPrior prior = {
         .c = nothing, .q = nothing, .v = &velocity, .draws = 4, .togethers = 1, .draw = wide, .together = &together};
     CU_ASSERT(lag_prior_draw(s.kernel, &prior, 5, 0, COUNT, c, q, rate) == LAG_OK);
@@ -115,7 +115,7 @@ static void test_outputs(void) {
                                     {2, LAG_BOUND_BELOW, 6},   {3, LAG_BOUND_ABOVE, -1},   {3, LAG_BOUND_BELOW, 7},
                                     {4, LAG_BOUND_AT_MOST, 9}, {4, LAG_BOUND_ABOVE, -2}};
     LagDraw draw[6];
-    for (uint32_t i = 0; i < 6; i++) draw[i] = (LagDraw){{LAG_UNKNOWN_PARAMETER, i}, 0.5, 5, 0};
+    for (uint32_t i = 0; i < 6; i++) draw[i] = (LagDraw){{LAG_UNKNOWN_PARAMETER, i}, 0.5, 5, 0, false};
     LagPrior prior = {.draws = 6, .draw = draw};
     LagLoss loss = {.bounds = 8, .bound = some};
     Output out[6];
@@ -392,10 +392,10 @@ static void test_predicts(void) {
 
 /* Another family, nonlinear, with starts that are drawn, as velocities. */
 static void test_pendulum(void) {
-    static const LagDraw own[] = {{{LAG_UNKNOWN_PARAMETER, 0}, 0.5, 3, 0},
-                                  {{LAG_UNKNOWN_PARAMETER, 1}, 0, 1, 0.1},
-                                  {{LAG_UNKNOWN_COORDINATE, 0}, -2, 2, 0},
-                                  {{LAG_UNKNOWN_RATE, 0}, -1, 1, 0}};
+    static const LagDraw own[] = {{{LAG_UNKNOWN_PARAMETER, 0}, 0.5, 3, 0, false},
+                                  {{LAG_UNKNOWN_PARAMETER, 1}, 0, 1, 0.1, false},
+                                  {{LAG_UNKNOWN_COORDINATE, 0}, -2, 2, 0, false},
+                                  {{LAG_UNKNOWN_RATE, 0}, -1, 1, 0, false}};
     static const LagBound positive[] = {{0, LAG_BOUND_ABOVE, 0}, {1, LAG_BOUND_AT_LEAST, 0}};
     Scene s = scene_of("ad^2/2 + w*cos(a) - b*ad_p*a_m", LAG_BACKEND_AUTO);
     LagTrainAsk ask = small_ask();
