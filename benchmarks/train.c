@@ -5,6 +5,8 @@
  *     build/benchmarks/train wide ...                            c1 in 0.01 .. 20, c2 and c3 in 0 .. 20: the paper's
  *     build/benchmarks/train seeds [SAMPLES [SEEDS]]             `narrow`, so many times from other weights and motions
  *     build/benchmarks/train trials [SAMPLES]                    what each switch of a training does
+ *     build/benchmarks/train embeddings [SAMPLES]                eqs. 27, 30a and 30b
+ *     build/benchmarks/train 7 [SAMPLES]                         figure 7 of the paper as CSV
  *
  * The first two then read sets that the training never saw: of the prior, purely kinetic, undamped; and a fit takes each
  * prediction of the first to what the motion tells. Exit status 1 where a call fails or a training diverges. */
@@ -311,17 +313,86 @@ static void trials(const LagKernel *kernel, uint64_t samples) {
     }
 }
 
-int main(int argc, char **argv) {
-    static const char text[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m";
-    const char *what = argc > 1 ? argv[1] : "narrow";
-    uint64_t samples = argc > 2 ? (uint64_t)atof(argv[2]) : 0, third = argc > 3 ? (uint64_t)atoll(argv[3]) : 0;
-    uint32_t threads = argc > 4 ? (uint32_t)atoi(argv[4]) : 1;
+/* ---- Embeddings of the same motions ---- */
+
+static const LagKernel *kernel_of(const char *text) { /* for as long as the program runs */
     LagSession *session;
     LagProgram *program;
     const LagKernel *kernel;
     need(lag_session_new(LAG_ABI, &session), "session");
     need(lag_read(session, "family", text, strlen(text), &program), "text");
     need(lag_model_kernel(lag_program_model(program), 2, LAG_BACKEND_LLVM, &kernel), "kernel");
+    return kernel;
+}
+
+static void embedding(const char *name, const char *text, uint32_t count, const double range[][3], uint64_t samples) {
+    static const double none[5] = {0};
+    LagDraw draw[5];
+    LagBound bound[5];
+    LagTrainReport r;
+    double seconds;
+    for (uint32_t j = 0; j < count; j++) {
+        draw[j] = (LagDraw){{LAG_UNKNOWN_PARAMETER, j}, range[j][0], range[j][1], range[j][2], false};
+        bound[j] = (LagBound){j, range[j][0] > 0 ? LAG_BOUND_ABOVE : LAG_BOUND_AT_LEAST, 0};
+    }
+    Family f = family_of(0.5, 10);
+    LagTrainAsk ask = ask_of(&f, samples, 5, 1);
+    ask.prior = (LagPrior){.c = none, .q = zero, .pi = &one, .draws = count, .draw = draw};
+    ask.loss.bounds = count, ask.loss.bound = bound;
+    lag_trainer_free(train(kernel_of(text), &ask, &r, &seconds));
+    printf("%-10s rms q %.5f pi %.5f, from %.5f %.5f; %llu batches without effect\n", name, r.row[r.best].rms_q,
+           r.row[r.best].rms_pi, r.row[0].rms_q, r.row[0].rms_pi, (unsigned long long)r.skipped);
+    fflush(stdout);
+}
+
+static void embeddings(uint64_t samples) {
+    embedding("eq. 27", "c1*qd^2 - c2*q^2 - c3*qd_p*q_m", 3, (const double[][3]){{0.5, 10, 0}, {0, 10, 0.05}, {0, 10, 0.05}},
+              samples);
+    embedding("eq. 30a", "c1*qd^2 - c2*(c3*q^2 + c4*qd_p*q_m)", 4,
+              (const double[][3]){{0.5, 10, 0}, {0.5, 2, 0}, {0, 5, 0.05}, {0, 5, 0.05}}, samples);
+    embedding("eq. 30b", "c1*(c2*qd^2 - c3*(c4*q^2 + c5*qd_p*q_m))", 5,
+              (const double[][3]){{0.5, 2, 0}, {0.5, 5, 0}, {0.5, 2, 0}, {0, 5, 0.05}, {0, 5, 0.05}}, samples);
+}
+
+/* ---- Figure 7 ---- */
+
+/* The motion of the true embedding, of that which the paper's network named, and of ours. */
+static void figure7(const LagKernel *kernel, uint64_t samples) {
+    double c[9] = {2, 4, 1, 6.88, 14.19, 5.46}, start_q[3] = {0}, start_pi[3] = {1, 1, 1}, q[3 * ROWS], pi[3 * ROWS],
+           t[ROWS];
+    Family f = family_of(0.5, 10);
+    LagTrainAsk ask = ask_of(&f, samples, 1, 1);
+    LagTrainReport r;
+    double seconds;
+    LagGradient *g;
+    for (int i = 0; i < ROWS; i++) t[i] = 0.1 * i;
+    LagGradientAsk motion = {
+        .h = 0.1, .steps = ROWS - 1, .c = c, .q = start_q, .pi = start_pi, .seen = {.rows = ROWS, .t = t}};
+    need(lag_gradient_new(kernel, 3, 1, &g), "gradient");
+    c[6] = c[7] = c[8] = 1;
+    need(lag_gradient_run(g, &motion, &(LagGradientOut){.motion_q = q, .motion_pi = pi}), "motions");
+    LagTrainer *trainer = train(kernel, &ask, &r, &seconds);
+    LagNetwork *network = network_of(kernel, trainer);
+    need(lag_network_predict(network, 1, q, pi, &(LagPredicted){.c = c + 6}), "predict");
+    need(lag_gradient_run(g, &motion, &(LagGradientOut){.motion_q = q, .motion_pi = pi}), "motions");
+    printf("# true c = %g, %g, %g; the paper's network: %g, %g, %g; ours, after %llu motions: %.5f, %.5f, %.5f\n", c[0],
+           c[1], c[2], c[3], c[4], c[5], (unsigned long long)samples, c[6], c[7], c[8]);
+    printf("t,q,pi,q_paper,pi_paper,q_lag,pi_lag\n");
+    for (int i = 0; i < ROWS; i++) {
+        printf("%.10g", t[i]);
+        for (int k = 0; k < 3; k++) printf(",%.10g,%.10g", q[k * ROWS + i], pi[k * ROWS + i]);
+        printf("\n");
+    }
+    lag_network_free(network);
+    lag_trainer_free(trainer);
+    lag_gradient_free(g);
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "narrow";
+    uint64_t samples = argc > 2 ? (uint64_t)atof(argv[2]) : 0, third = argc > 3 ? (uint64_t)atoll(argv[3]) : 0;
+    uint32_t threads = argc > 4 ? (uint32_t)atoi(argv[4]) : 1;
+    const LagKernel *kernel = kernel_of("c1*qd^2 - c2*q^2 - c3*qd_p*q_m");
     Family narrow = family_of(0.5, 10), wide = family_of(0.01, 20);
     if (strcmp(what, "wide") == 0)
         one_training(kernel, &wide, samples ? samples : 4000000, third ? third : 1, threads);
@@ -329,9 +400,11 @@ int main(int argc, char **argv) {
         seeds(kernel, samples ? samples : 200000, third ? third : 20);
     else if (strcmp(what, "trials") == 0)
         trials(kernel, samples ? samples : 200000);
+    else if (strcmp(what, "embeddings") == 0)
+        embeddings(samples ? samples : 200000);
+    else if (strcmp(what, "7") == 0)
+        figure7(kernel, samples ? samples : 500000);
     else
         one_training(kernel, &narrow, samples ? samples : 2000000, third ? third : 1, threads);
-    lag_program_free(program);
-    lag_session_free(session);
     return 0;
 }
