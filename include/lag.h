@@ -818,8 +818,8 @@ typedef struct LagTrainReport {
 typedef struct LagTrainer LagTrainer; /* a training in progress */
 typedef struct LagNetwork LagNetwork; /* what comes of it. It never changes */
 
-/* A training, at its beginning. LAG_ERROR_ARGUMENT: a number of `ask` out of its range; LAG_ERROR_BACKEND: the library that
- * multiplies matrices (oneDNN) is not there. What the ask points at is copied; the kernel must outlive the trainer, which
+/* A training, at its beginning. LAG_ERROR_ARGUMENT: a number of `ask` out of its range; LAG_ERROR_LIMIT: it would take more
+ * than about 4 GB. What the ask points at is copied; the kernel must outlive the trainer, which
  * serves one thread at a time. The caller frees it with lag_trainer_free (NULL allowed). */
 LAG_API LagStatus lag_trainer_new(const LagKernel *kernel, const LagTrainAsk *ask, LagTrainer **trainer);
 LAG_API void lag_trainer_free(LagTrainer *trainer);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 256 }; /* records at once */
+enum { CHUNK = 256, CHUNK_ROWS = 1 << 16 }; /* records at once, and their rows */
 
 struct LagNetwork {
     const LagKernel *kernel;
@@ -14,6 +14,7 @@ struct LagNetwork {
     Output *output;
     Found found;
     Network *network;
+    size_t chunk; /* records at once */
     Motions answer;
     float *x, *y; /* [rows, chunk, 2d], [chunk, 2 outputs] */
     double *loss; /* [chunk] */
@@ -43,13 +44,14 @@ static LagStatus make_ready(LagNetwork *n, uint32_t threads) {
     const LagTrainAsk *ask = &n->ask;
     const size_t d = n->kernel->dof, rows = ask->steps + 1, k = n->found.outputs;
     NetworkShape shape = train_shape(ask, (uint32_t)d, n->found.outputs);
-    LagStatus status = network_new(&shape, CHUNK, threads, &n->network);
-    if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, CHUNK, ask->prior.t, ask->h, ask->steps, threads);
+    n->chunk = rows > CHUNK_ROWS ? 1 : CHUNK_ROWS / rows < CHUNK ? CHUNK_ROWS / rows : CHUNK;
+    LagStatus status = network_new(&shape, n->chunk, threads, &n->network);
+    if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, n->chunk, ask->prior.t, ask->h, ask->steps, threads);
     if (status != LAG_OK) return status;
-    n->x = calloc((rows * 2 * d + 2 * k) * CHUNK, sizeof *n->x);
-    n->loss = calloc((2 * rows * d + 1) * CHUNK, sizeof *n->loss);
+    n->x = calloc((rows * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
+    n->loss = calloc((2 * rows * d + 1) * n->chunk, sizeof *n->loss);
     if (!n->x || !n->loss) return LAG_ERROR_MEMORY;
-    n->y = n->x + rows * 2 * d * CHUNK, n->seen = n->loss + CHUNK;
+    n->y = n->x + rows * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
     memcpy(network_weights(n->network), n->found.best, n->found.weights * sizeof *n->found.best);
     n->found.measure.weight = n->found.weight;
     return LAG_OK;
@@ -137,7 +139,7 @@ static double rms(const double *a, const double *b, size_t count) {
 
 static void tell(const LagNetwork *n, size_t i, size_t record, const LagPredicted *out) {
     const size_t m = n->kernel->parameter_count, k = n->found.outputs, row = n->answer.rows * n->kernel->dof;
-    const double *c = n->answer.c + i * m, *q = n->seen + i * row, *pi = q + CHUNK * row;
+    const double *c = n->answer.c + i * m, *q = n->seen + i * row, *pi = q + n->chunk * row;
     unsigned outside = start_could_be(n, q, pi) ? 0 : LAG_OUTSIDE_START;
     for (size_t j = 0; out->sigma && j < m; j++) out->sigma[record * m + j] = 0;
     for (uint32_t j = 0; j < k; j++) {
@@ -162,17 +164,17 @@ LagStatus lag_network_predict(LagNetwork *n, size_t records, const double *q, co
     const size_t m = n->kernel->parameter_count, d = n->kernel->dof, row = n->answer.rows * d;
     const double *shown[] = {q, pi};
     Motions seen = n->answer;
-    seen.q = n->seen, seen.pi = n->seen + CHUNK * row;
-    for (size_t first = 0; first < records; first += CHUNK) {
-        const size_t count = records - first < CHUNK ? records - first : CHUNK;
-        for (size_t i = 0; i < 2 * CHUNK; i++) { /* what is missing of the last chunk is as its last record */
-            size_t record = first + (i % CHUNK < count ? i % CHUNK : count - 1);
-            memcpy(n->seen + i * row, shown[i / CHUNK] + record * row, row * sizeof *n->seen);
+    seen.q = n->seen, seen.pi = n->seen + n->chunk * row;
+    for (size_t first = 0; first < records; first += n->chunk) {
+        const size_t count = records - first < n->chunk ? records - first : n->chunk;
+        for (size_t i = 0; i < 2 * n->chunk; i++) { /* what is missing of the last chunk is as its last record */
+            size_t record = first + (i % n->chunk < count ? i % n->chunk : count - 1);
+            memcpy(n->seen + i * row, shown[i / n->chunk] + record * row, row * sizeof *n->seen);
         }
-        inputs_show(CHUNK, n->answer.rows, (uint32_t)d, n->found.scale, seen.q, seen.pi, n->x);
-        LagStatus status = network_forward(n->network, CHUNK, n->x, n->y);
+        inputs_show(n->chunk, n->answer.rows, (uint32_t)d, n->found.scale, seen.q, seen.pi, n->x);
+        LagStatus status = network_forward(n->network, n->chunk, n->x, n->y);
         if (status != LAG_OK) return status;
-        outputs_take(n->output, n->found.outputs, CHUNK, n->y, n->ask.prior.c, m, n->answer.c);
+        outputs_take(n->output, n->found.outputs, n->chunk, n->y, n->ask.prior.c, m, n->answer.c);
         LagGradientOut motion = {.loss = n->loss, .motion_q = n->answer.q, .motion_pi = n->answer.pi};
         status = motions_compare(&n->answer, n->answer.c, &seen, &n->found.measure, &motion);
         if (status != LAG_OK) return status;

@@ -12,8 +12,6 @@
 
 #include <stdatomic.h>
 
-enum { ROWS = 52 }; /* of the curve */
-
 enum { CURVE_ROWS = 26 };
 
 /* What a network needs to predict, of the best that was found. */

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD_MOST = 1 << 20, BATCH_MOST = 1 << 20, STEPS_MOST = 1 << 20 };
+#define MEMORY_MOST 4e9 /* bytes */
+enum { HELD_MOST = 1 << 20, BATCH_MOST = 1 << 20, STEPS_MOST = (1 << 20) - 1 };
 
 /* Systems of a seed are numbered: training has those from 0 on, and these are never shown to it. */
 #define MEASURED_FIRST (1ull << 62)
@@ -27,9 +28,10 @@ bool train_ask_fits(const LagKernel *kernel, const LagTrainAsk *ask) {
     return kernel->abi == LAG_KERNEL_ABI && prior_fits(&ask->prior, d, m) && loss_makes_sense(&ask->loss, d, m) &&
            outputs_of(&ask->prior, &ask->loss, ask->raw, NULL) > 0 && isfinite(ask->h) && ask->h != 0 && ask->steps > 0 &&
            ask->steps <= STEPS_MOST && (unsigned)ask->target < LAG_TARGETS && ask->layers > 0 &&
-           ask->layers <= NETWORK_LAYERS_MOST && ask->units > 0 && ask->batch > 0 && ask->batch <= BATCH_MOST &&
-           ask->samples >= ask->batch && ask->samples < MEASURED_FIRST && (ask->set == 0 || ask->set >= ask->batch) &&
-           ask->held > 0 && ask->held <= HELD_MOST && is_size(ask->rate) && is_size(ask->clip);
+           ask->layers <= NETWORK_LAYERS_MOST && ask->units > 0 && ask->units <= NETWORK_WIDTH_MOST && ask->batch > 0 &&
+           ask->batch <= BATCH_MOST && ask->samples >= ask->batch && ask->samples < MEASURED_FIRST &&
+           (ask->set == 0 || ask->set >= ask->batch) && ask->held > 0 && ask->held <= HELD_MOST && is_size(ask->rate) &&
+           is_size(ask->clip);
 }
 
 /* ---- Copies ---- */
@@ -146,12 +148,25 @@ static LagStatus begin(LagTrainer *t) {
 }
 
 size_t trainer_chunk(const LagTrainAsk *ask) {
-    enum { CHUNK = 1024 };
-    return ask->batch > CHUNK ? ask->batch : CHUNK;
+    enum { CHUNK = 1024, CHUNK_ROWS = 1 << 17 };
+    size_t fit = CHUNK_ROWS / ((size_t)ask->steps + 1), chunk = fit < CHUNK ? fit : CHUNK;
+    return ask->batch > chunk ? ask->batch : chunk;
+}
+
+/* About what all the room comes to, in bytes. */
+static double memory_of(const LagTrainAsk *ask, double d, double outputs) {
+    enum { HELD = 2, FLOATS = 4, DOUBLES = 8 };
+    double rows = ask->steps + 1.0, width = 2 * d, units = ask->units, chunk = (double)trainer_chunk(ask);
+    double layer = (6 * units + 1) * FLOATS, weights = ask->layers * 4 * units * (2 * units + width) * FLOATS;
+    double shown = rows * chunk * (ask->layers * (layer + fmax(units, width) * FLOATS) + width * FLOATS);
+    double motions = rows * width * DOUBLES * (HELD * (double)ask->held + ask->batch);
+    return shown + motions + 8 * weights + ask->held * outputs * DOUBLES;
 }
 
 LagStatus lag_trainer_new(const LagKernel *kernel, const LagTrainAsk *ask, LagTrainer **trainer) {
     if (!kernel || !ask || !trainer || !train_ask_fits(kernel, ask)) return LAG_ERROR_ARGUMENT;
+    if (memory_of(ask, kernel->dof, outputs_of(&ask->prior, &ask->loss, ask->raw, NULL)) > MEMORY_MOST)
+        return LAG_ERROR_LIMIT;
     LagTrainer *t = calloc(1, sizeof *t);
     if (!t) return LAG_ERROR_MEMORY;
     t->kernel = kernel;

@@ -249,6 +249,12 @@ static void test_bad_asks(void) {
         if (i == 15) ask.loss.alpha = INFINITY;
         CU_ASSERT(lag_trainer_new(s.kernel, &ask, &t) == LAG_ERROR_ARGUMENT);
     }
+    LagTrainAsk large = small_ask();
+    LagTrainer *t;
+    large.steps = 1 << 20;
+    CU_ASSERT(lag_trainer_new(s.kernel, &large, &t) == LAG_ERROR_ARGUMENT);
+    large.steps = (1 << 20) - 1, large.units = 512;
+    CU_ASSERT(lag_trainer_new(s.kernel, &large, &t) == LAG_ERROR_LIMIT);
     harness_free(&s.harness);
 }
 
