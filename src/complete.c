@@ -119,7 +119,10 @@ static void offer_all(Words *w, const LagSession *session, Place p) {
         for (const char *const *word = (const char *const[]){"alpha", "beta", "cap", "delta", "p", NULL}; *word; word++)
             offer(w, *word);
         offer_motion(w, session->state.model, false);
-    } else if ((p.first == GRADIENT || p.first == FIT) && item) {
+    } else if (p.first == TRAIN && item) {
+        for (uint32_t i = 0; i < SESSION_TRAINING; i++) offer(w, session_training_name[i]);
+        for (const char *const *word = (const char *const[]){"from", "to", NULL}; *word; word++) offer(w, *word);
+    } else if ((p.first == GRADIENT || p.first == FIT || p.first == PRIOR) && item) {
         offer_motion(w, session->state.model, true);
         offer_names(w, session);
     } else if (p.first == START && item) {

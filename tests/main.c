@@ -97,6 +97,7 @@ int main(int argc, char **argv) {
     suite_arithmetic();
     suite_network();
     suite_adam();
+    suite_train();
     suite_golden();
     suite_laws();
     suite_random();

@@ -68,6 +68,7 @@ void suite_fit(void);
 void suite_arithmetic(void);
 void suite_network(void);
 void suite_adam(void);
+void suite_train(void);
 void suite_golden(void);
 void suite_laws(void);
 void suite_random(void);

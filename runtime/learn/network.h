@@ -10,8 +10,9 @@
  * the outputs, V h + b: what else is to be done to them is the caller's.
  *
  * Threads: a network serves one thread at a time, and shares its work out to threads of its own. The same weights and
- * samples give the same bits with any number of threads, and a sample's outputs do not depend on the others of its batch. Of
- * a sum's order the library of the matrix products (product.h) decides, and it may decide otherwise on another CPU. */
+ * samples give the same bits with any number of threads, and a sample's outputs do not depend on the others of its batch.
+ * They do not depend on the width of vectors either; on CPUs without fused multiply-add there is a second set of bits, the
+ * same on all of them. */
 #ifndef LAG_LEARN_NETWORK_H
 #define LAG_LEARN_NETWORK_H
 
@@ -28,8 +29,7 @@ typedef struct Network Network;
 
 /* A network of weights 0, with room for `batch` samples a call: each of them takes 4 rows (6 units + inputs + 1) bytes or so
  * for each layer. `threads`: how many at most, the caller's among them; 0: one for each CPU. LAG_ERROR_ARGUMENT if a number
- * is 0 or past the most above, LAG_ERROR_MEMORY, LAG_ERROR_LIBRARY if there is no library for the matrix products. The
- * caller frees it with network_free (NULL allowed). */
+ * is 0 or past the most above, or LAG_ERROR_MEMORY. The caller frees it with network_free (NULL allowed). */
 LagStatus network_new(const NetworkShape *shape, size_t batch, uint32_t threads, Network **net);
 void network_free(Network *net);
 
