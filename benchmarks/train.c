@@ -62,6 +62,8 @@ static LagPrior shown_of(const Family *f) {
 
 static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint32_t threads) {
     return (LagTrainAsk){.prior = shown_of(f),
+                         .target =
+                             f->draw[0].low < 0.1 ? LAG_TARGET_RELATIVE : LAG_TARGET_MOTION, /* sizes differ by 1,000 */
                          .h = 0.1,
                          .steps = ROWS - 1,
                          .loss = {.kind = LAG_LOSS_L2, .alpha = 2, .beta = 1, .bounds = 3, .bound = bounds},

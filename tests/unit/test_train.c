@@ -237,7 +237,7 @@ static void test_begins_with(void) {
 /* Every kind of loss, both targets, bounds as penalties, a set that is gone through again, several layers. */
 static void test_switches(void) {
     Scene s = oscillator();
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 11; i++) {
         LagTrainAsk ask = small_ask();
         LagTrainReport r;
         if (i < LAG_LOSSES) ask.loss.kind = (LagLossKind)i;
@@ -247,6 +247,7 @@ static void test_switches(void) {
         if (i == 7) ask.set = 64;
         if (i == 8) ask.layers = 3;
         if (i == 9) ask.loss.alpha = 0, ask.loss.beta = 2;
+        if (i == 10) ask.target = LAG_TARGET_RELATIVE;
         LagTrainer *t = begun(&s, &ask);
         CU_ASSERT(lag_trainer_run(t, 1000) == LAG_OK);
         lag_trainer_report(t, &r);
