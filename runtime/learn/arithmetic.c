@@ -14,6 +14,16 @@
 #define ARITHMETIC_ROWS 3
 #define ARITHMETIC_PARTS 4
 #define ARITHMETIC_FUSED(a, b, c) ((a) * (b) + (c))
+#if defined(__x86_64__) /* the second of the two where either is no number */
+#define ARITHMETIC_LESSER(a, b) _mm_min_ps(a, b)
+#define ARITHMETIC_GREATER(a, b) _mm_max_ps(a, b)
+#else
+#define ARITHMETIC_LESSER(a, b) pick_4((a) < (b), a, b)
+#define ARITHMETIC_GREATER(a, b) pick_4((a) > (b), a, b)
+typedef float Four __attribute__((vector_size(16), may_alias));
+typedef int32_t FourMask __attribute__((vector_size(16)));
+static inline Four pick_4(FourMask mask, Four a, Four b) { return (Four)(((FourMask)a & mask) | ((FourMask)b & ~mask)); }
+#endif
 #define ARITHMETIC(name) name##_4
 #include "arithmetic_width.h"
 
@@ -23,6 +33,8 @@
 #define ARITHMETIC_ROWS 3
 #define ARITHMETIC_PARTS 4
 #define ARITHMETIC_FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define ARITHMETIC_LESSER(a, b) _mm256_min_ps(a, b)
+#define ARITHMETIC_GREATER(a, b) _mm256_max_ps(a, b)
 #define ARITHMETIC(name) name##_8
 #include "arithmetic_width.h"
 
@@ -31,6 +43,8 @@
 #define ARITHMETIC_ROWS 8
 #define ARITHMETIC_PARTS 2
 #define ARITHMETIC_FUSED(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define ARITHMETIC_LESSER(a, b) _mm512_min_ps(a, b)
+#define ARITHMETIC_GREATER(a, b) _mm512_max_ps(a, b)
 #define ARITHMETIC(name) name##_16
 #include "arithmetic_width.h"
 #endif

@@ -3,9 +3,7 @@
  * comes of the same operations in the same order in all of them. */
 
 typedef float ARITHMETIC(Vector) __attribute__((vector_size(ARITHMETIC_WIDTH * sizeof(float)), may_alias));
-typedef int32_t ARITHMETIC(Mask) __attribute__((vector_size(ARITHMETIC_WIDTH * sizeof(float))));
 #define Vector ARITHMETIC(Vector)
-#define Mask ARITHMETIC(Mask)
 #define ARITHMETIC_INLINE ARITHMETIC_TARGET __attribute__((always_inline)) static inline
 
 /* ---- Products ---- */
@@ -103,9 +101,8 @@ ARITHMETIC_TARGET static void ARITHMETIC(turn)(size_t rows, size_t columns, cons
 
 /* a where it is between -most and most, or no number; else the nearer of the two. */
 ARITHMETIC_INLINE Vector ARITHMETIC(within)(Vector a, float most) {
-    const Vector high = most - (Vector){0}, low = -high;
-    Mask above = a > high, below = a < low;
-    return (Vector)(((Mask)a & ~(above | below)) | ((Mask)high & above) | ((Mask)low & below));
+    const Vector high = most - (Vector){0};
+    return ARITHMETIC_GREATER(-high, ARITHMETIC_LESSER(high, a));
 }
 
 /* tanh(x) as x P(x^2)/Q(x^2), Q(0) = P(0) = 1, whose largest relative error on [0, 9.02], where tanh comes to 1, is the
@@ -166,7 +163,6 @@ static const Arithmetic ARITHMETIC(arithmetic) = {ARITHMETIC_WIDTH, ARITHMETIC(p
                                                   ARITHMETIC(back)};
 
 #undef Vector
-#undef Mask
 #undef ARITHMETIC_INLINE
 #undef ARITHMETIC
 #undef ARITHMETIC_TARGET
@@ -174,3 +170,5 @@ static const Arithmetic ARITHMETIC(arithmetic) = {ARITHMETIC_WIDTH, ARITHMETIC(p
 #undef ARITHMETIC_ROWS
 #undef ARITHMETIC_PARTS
 #undef ARITHMETIC_FUSED
+#undef ARITHMETIC_LESSER
+#undef ARITHMETIC_GREATER
