@@ -766,6 +766,7 @@ LAG_API LagStatus lag_prior_draw(const LagKernel *kernel, const LagPrior *prior,
 
 typedef enum LagTarget {
     LAG_TARGET_MOTION,     /* the loss of the motion that the parameters make */
+    LAG_TARGET_RELATIVE,   /* that, relative to the loss that no motion at all would have: where sizes differ by much */
     LAG_TARGET_PARAMETERS, /* the root of the summed squares of their errors, each by half of what the prior spans */
     LAG_TARGETS
 } LagTarget;
@@ -845,6 +846,10 @@ LAG_API LagStatus lag_trainer_load(const LagKernel *kernel, const LagTrainAsk *a
 LAG_API LagStatus lag_network_load(const LagKernel *kernel, uint32_t threads, const void *bytes, size_t size, char *why,
                                    LagNetwork **network);
 LAG_API void lag_network_free(LagNetwork *network);
+
+/* Has a training that has not taken a batch yet begin with the weights of a network, and show motions as it does: so that
+ * losses, priors and rates may follow one another. LAG_ERROR_ARGUMENT where the network is of another shape. */
+LAG_API LagStatus lag_trainer_begin(LagTrainer *trainer, const LagNetwork *network);
 
 typedef struct LagNetworkFacts {
     const LagTrainAsk *ask;     /* what it was trained on */

@@ -115,14 +115,15 @@ static const char *setting_fault(LagItemKind kind, double value) {
 
 /* A setting whose value is a word. */
 static void setting_word(Checker *c, const TreeItem *item, LagItem *out) {
-    static const char *const target[] = {"motion", "parameters"}, *const bounds[] = {"strict", "penalty"};
+    static const char *const target[] = {"motion", "relative", "parameters"}, *const bounds[] = {"strict", "penalty"};
     const char *const *list = out->kind == LAG_ITEM_TARGET ? target : bounds;
+    const uint32_t count = list == target ? LAG_TARGETS : 2;
     const TreeNode *node = &c->tree->node[item->value];
     const char *word = node->kind == TREE_NAME ? names_text(c->names, node->a) : "";
-    out->index = check_index(word, list, 2);
-    if (out->index < 2) return;
-    check_unknown(c, tree_span(c->tree, item->value), "unknown word", word, list, 2,
-                  list == target ? "target is motion or parameters" : "bounds is strict or penalty");
+    out->index = check_index(word, list, count);
+    if (out->index < count) return;
+    check_unknown(c, tree_span(c->tree, item->value), "unknown word", word, list, count,
+                  list == target ? "target is motion, relative or parameters" : "bounds is strict or penalty");
 }
 
 static void check_setting(Checker *c, const TreeItem *item) {

@@ -1,6 +1,8 @@
 /* motions.c: see motions.h. */
 #include "motions.h"
 
+#include "../grad/loss.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,4 +68,23 @@ LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, con
                           .loss = loss};
     LagStatus status = lag_gradient_run(by->gradient, &ask, out);
     return is_own(status) ? LAG_OK : status;
+}
+
+void motions_relate(const Motions *seen, const LagLoss *loss, double *still, double *value, double *c_slope) {
+    const size_t d = seen->kernel->dof, m = seen->kernel->parameter_count, row = seen->rows * d;
+    for (size_t s = 0; s < seen->systems; s++) {
+        LossRows none = {.rows = seen->rows,
+                         .d = (uint32_t)d,
+                         .stride = 1,
+                         .seen_q = seen->q + s * row,
+                         .seen_pi = seen->pi + s * row,
+                         .q = still,
+                         .pi = still + row,
+                         .seed_q = still + 2 * row,
+                         .seed_pi = still + 3 * row};
+        double size = loss_rows(loss, &none);
+        if (!(size > 0)) continue; /* it stays where it is */
+        value[s] /= size;
+        for (size_t j = 0; c_slope && j < m; j++) c_slope[s * m + j] /= size;
+    }
 }

@@ -16,9 +16,10 @@ struct LagNetwork {
     Network *network;
     size_t chunk; /* records at once */
     Motions answer;
-    float *x, *y; /* [rows, chunk, 2d], [chunk, 2 outputs] */
-    double *loss; /* [chunk] */
-    double *seen; /* [chunk, rows, d] twice: records of a chunk that is not full */
+    float *x, *y;  /* [rows, chunk, 2d], [chunk, 2 outputs] */
+    double *loss;  /* [chunk] */
+    double *seen;  /* [chunk, rows, d] twice: records of a chunk that is not full */
+    double *still; /* for motions_relate */
 };
 
 /* ---- Loading ---- */
@@ -49,9 +50,10 @@ static LagStatus make_ready(LagNetwork *n, uint32_t threads) {
     if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, n->chunk, ask->prior.t, ask->h, ask->steps, threads);
     if (status != LAG_OK) return status;
     n->x = calloc((rows * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
-    n->loss = calloc((2 * rows * d + 1) * n->chunk, sizeof *n->loss);
+    n->loss = calloc((2 * rows * d + 1) * n->chunk + 4 * rows * d, sizeof *n->loss);
     if (!n->x || !n->loss) return LAG_ERROR_MEMORY;
     n->y = n->x + rows * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
+    n->still = n->seen + 2 * rows * d * n->chunk;
     memcpy(network_weights(n->network), n->found.best, n->found.weights * sizeof *n->found.best);
     n->found.measure.weight = n->found.weight;
     return LAG_OK;
@@ -85,6 +87,15 @@ void lag_network_free(LagNetwork *n) {
     free(n->x);
     free(n->loss);
     free(n);
+}
+
+LagStatus lag_trainer_begin(LagTrainer *t, const LagNetwork *n) {
+    if (!t || !n || t->rows > 0 || t->ask.layers != n->ask.layers || t->ask.units != n->ask.units ||
+        t->found.columns != n->found.columns || t->outputs != n->found.outputs)
+        return LAG_ERROR_ARGUMENT;
+    memcpy(network_weights(t->network), n->found.best, n->found.weights * sizeof *n->found.best);
+    memcpy(t->found.scale, n->found.scale, n->found.columns * sizeof *n->found.scale);
+    return LAG_OK;
 }
 
 void lag_network_facts(const LagNetwork *n, LagNetworkFacts *facts) {
@@ -178,6 +189,7 @@ LagStatus lag_network_predict(LagNetwork *n, size_t records, const double *q, co
         LagGradientOut motion = {.loss = n->loss, .motion_q = n->answer.q, .motion_pi = n->answer.pi};
         status = motions_compare(&n->answer, n->answer.c, &seen, &n->found.measure, &motion);
         if (status != LAG_OK) return status;
+        if (n->ask.target == LAG_TARGET_RELATIVE) motions_relate(&seen, &n->found.measure, n->still, n->loss, NULL);
         for (size_t i = 0; i < count; i++) tell(n, i, first + i, out);
     }
     return LAG_OK;
