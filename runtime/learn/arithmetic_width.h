@@ -59,12 +59,30 @@ ARITHMETIC_TARGET static void ARITHMETIC(product)(size_t rows, size_t columns, s
     if (j < columns) ARITHMETIC(strip)(rows, REST, inner, a, b + j, pitch_b, add, c + j, pitch_c);
 }
 
-/* ARITHMETIC_WIDTH rows of as many numbers: at each of the stages the first half of the rows and the second go into one
- * another like cards. */
-ARITHMETIC_INLINE void ARITHMETIC(turn_square)(const float *a, size_t pitch_a, float *b, size_t pitch_b) {
-    Vector row[ARITHMETIC_WIDTH], next[ARITHMETIC_WIDTH];
-#pragma GCC unroll 16
-    for (int i = 0; i < ARITHMETIC_WIDTH; i++) row[i] = *(const Vector *)(a + i * pitch_a);
+/* The rows become those of the transposed square. What stays in its half of a vector of 8 is one instruction, what does not
+ * is several: so the halves are put together last there. Elsewhere at each stage the first half of the rows and the second
+ * go into one another like cards. */
+ARITHMETIC_INLINE void ARITHMETIC(turn_rows)(Vector row[ARITHMETIC_WIDTH]) {
+    Vector next[ARITHMETIC_WIDTH];
+#if ARITHMETIC_WIDTH == 8
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        next[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        next[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += i % 4 ? 3 : 1) { /* 0, 1, 4, 5 */
+        const int to = i / 4 * 4 + i % 4 * 2;
+        row[to] = __builtin_shufflevector(next[i], next[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        row[to + 1] = __builtin_shufflevector(next[i], next[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const Vector low = row[i], high = row[i + 4];
+        row[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 8, 9, 10, 11);
+        row[i + 4] = __builtin_shufflevector(low, high, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#else
 #pragma GCC unroll 4
     for (int stage = 1; stage < ARITHMETIC_WIDTH; stage *= 2) {
 #pragma GCC unroll 8
@@ -73,9 +91,6 @@ ARITHMETIC_INLINE void ARITHMETIC(turn_square)(const float *a, size_t pitch_a, f
 #if ARITHMETIC_WIDTH == 4
             next[2 * i] = __builtin_shufflevector(x, y, 0, 4, 1, 5);
             next[2 * i + 1] = __builtin_shufflevector(x, y, 2, 6, 3, 7);
-#elif ARITHMETIC_WIDTH == 8
-            next[2 * i] = __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11);
-            next[2 * i + 1] = __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15);
 #else
             next[2 * i] = __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             next[2 * i + 1] = __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
@@ -84,6 +99,14 @@ ARITHMETIC_INLINE void ARITHMETIC(turn_square)(const float *a, size_t pitch_a, f
 #pragma GCC unroll 16
         for (int i = 0; i < ARITHMETIC_WIDTH; i++) row[i] = next[i];
     }
+#endif
+}
+
+ARITHMETIC_INLINE void ARITHMETIC(turn_square)(const float *a, size_t pitch_a, float *b, size_t pitch_b) {
+    Vector row[ARITHMETIC_WIDTH];
+#pragma GCC unroll 16
+    for (int i = 0; i < ARITHMETIC_WIDTH; i++) row[i] = *(const Vector *)(a + i * pitch_a);
+    ARITHMETIC(turn_rows)(row);
 #pragma GCC unroll 16
     for (int i = 0; i < ARITHMETIC_WIDTH; i++) *(Vector *)(b + i * pitch_b) = row[i];
 }

@@ -1,5 +1,6 @@
 /* inputs.c: see inputs.h. */
 #include "inputs.h"
+#include "functions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,11 +33,7 @@ bool inputs_measure(const Motions *m, double *scale) {
     return true;
 }
 
-/* asinh, to float's digits. */
-static float shown(double x) {
-    double size = fabs(x);
-    return (float)copysign(log1p(size + x * x / (1 + sqrt(1 + x * x))), x);
-}
+static float shown(double x) { return (float)same_asinh(x); }
 
 static bool all_finite(const double *x, size_t count) {
     for (size_t i = 0; i < count; i++)

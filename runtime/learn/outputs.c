@@ -1,5 +1,6 @@
 /* outputs.c: see outputs.h. */
 #include "outputs.h"
+#include "functions.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,7 +25,7 @@ uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output
     for (uint32_t i = 0; i < prior->draws; i++) {
         const LagDraw *draw = &prior->draw[i];
         if (draw->what.kind != LAG_UNKNOWN_PARAMETER) continue;
-        double low = draw->log ? log(draw->low) : draw->low, high = draw->log ? log(draw->high) : draw->high;
+        double low = draw->log ? same_log(draw->low) : draw->low, high = draw->log ? same_log(draw->high) : draw->high;
         Output o = {.parameter = draw->what.index,
                     .low = -INFINITY,
                     .high = INFINITY,
@@ -43,14 +44,14 @@ double output_size(const Output *o, double c) { return o->log ? o->size * c : o-
 
 double output_error(const Output *o, const double *c, const double *truth) {
     double named = c[o->parameter], was = truth[o->parameter];
-    return (o->log ? log(named) - log(was) : named - was) / o->size;
+    return (o->log ? same_log(named) - same_log(was) : named - was) / o->size;
 }
 
-static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
+static double softplus(double z) { return z > 0 ? z + same_log(1 + same_exp(-z)) : same_log(1 + same_exp(z)); }
 
 /* Within the strict bounds; and the derivative of that. */
 static double within(const Output *o, double z, double *slope) {
-    const double step = 1 / (1 + exp(-z)), power = o->log ? exp(o->middle + o->size * z) : 0;
+    const double step = 1 / (1 + same_exp(-z)), power = o->log ? same_exp(o->middle + o->size * z) : 0;
     if (o->log) return *slope = o->size * power, power;
     if (o->off_low && o->off_high)
         return *slope = (o->high - o->low) * step * (1 - step), o->low + (o->high - o->low) * step;

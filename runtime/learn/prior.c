@@ -1,6 +1,7 @@
 /* prior.c: how the systems of a family are drawn. System i of a seed depends on nothing but the two and the prior, so that
  * what is drawn doesn't depend on batches or threads, and goes on where it was left off. */
 #include "prior.h"
+#include "functions.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,7 +49,7 @@ static void draw_one(const LagPrior *prior, uint64_t seed, uint64_t index, doubl
         const LagDraw *draw = &prior->draw[i];
         bool zero = prior_number(seed, index, 2 * i + 1) < draw->zero;
         double part = prior_number(seed, index, 2 * i), value = draw->low + (draw->high - draw->low) * part;
-        if (draw->log) value = draw->low * pow(draw->high / draw->low, part);
+        if (draw->log) value = draw->low * same_exp(part * same_log(draw->high / draw->low));
         *place_of(draw, c, q, rate) = zero ? 0 : value;
     }
     for (uint32_t i = 0; i < prior->togethers; i++) {

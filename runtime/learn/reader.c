@@ -1,4 +1,5 @@
 /* reader.c: a trained network, and what it makes of records (lag.h, LagNetwork). */
+#include "functions.h"
 #include "training_file.h"
 
 #include <math.h>
@@ -155,7 +156,7 @@ static void tell(const LagNetwork *n, size_t i, size_t record, const LagPredicte
     for (size_t j = 0; out->sigma && j < m; j++) out->sigma[record * m + j] = 0;
     for (uint32_t j = 0; j < k; j++) {
         const Output *o = &n->output[j];
-        double sigma = n->found.factor[j] * output_size(o, c[o->parameter]) * exp((double)n->y[i * 2 * k + k + j]);
+        double sigma = n->found.factor[j] * output_size(o, c[o->parameter]) * same_exp((double)n->y[i * 2 * k + k + j]);
         if (out->sigma) out->sigma[record * m + o->parameter] = sigma;
         if (!named_within(n, j, c[o->parameter], sigma)) outside |= LAG_OUTSIDE_PRIOR;
     }

@@ -5,6 +5,7 @@
  * discrete adjoint), dc/dz and the layers; then Adam. Beside each z a second output u is trained to be the log of |error of
  * c| / size, by the likelihood |e| e^-u + u, which hardly pulls at the layers: that becomes the standard error. */
 #include "trainer.h"
+#include "functions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static void go_back(LagTrainer *t) {
             double log_size = (double)t->y[s * 2 * k + k + j], e = fabs(t->c[at] - shown->c[at]) / output_size(o, t->c[at]);
             double by_z = output_back(o, (double)t->y[s * 2 * k + j], t->c_slope[at]);
             *z = counts ? (float)(by_z / (double)good) : 0;
-            *u = counts ? (float)(PULL * fmax(1 - e * exp(-log_size), -3) / (double)good) : 0;
+            *u = counts ? (float)(PULL * fmax(1 - e * same_exp(-log_size), -3) / (double)good) : 0;
         }
     }
     t->sum += sum;
@@ -61,7 +62,7 @@ static void go_back(LagTrainer *t) {
 static double rate_of(const LagTrainer *t) {
     double n = (double)t->done, all = (double)t->batches, rise = fmin(300, 1 + all / 20), least = 0.01;
     if (n < rise) return t->ask.rate * (n + 1) / rise;
-    return t->ask.rate * (least + (1 - least) * (1 + cos(M_PI * (n - rise) / fmax(1, all - rise))) / 2);
+    return t->ask.rate * (least + (1 - least) * (1 + same_cos(M_PI * (n - rise) / fmax(1, all - rise))) / 2);
 }
 
 static LagStatus take_batch(LagTrainer *t) {
@@ -163,7 +164,8 @@ static void find_trust(LagTrainer *t) {
         const Output *o = &t->output[j];
         for (size_t s = 0; s < held->systems; s++) {
             size_t at = s * m + o->parameter;
-            t->loss[s] = fabs(t->answer.c[at] - held->c[at]) / (output_size(o, t->answer.c[at]) * exp(t->log[s * k + j]));
+            t->loss[s] =
+                fabs(t->answer.c[at] - held->c[at]) / (output_size(o, t->answer.c[at]) * same_exp(t->log[s * k + j]));
         }
         t->found.factor[j] = quantile(t->loss, held->systems, 0.6827);
     }
