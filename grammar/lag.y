@@ -28,7 +28,7 @@ static void yyerror(Parser *p, const char *message);
 %token NUMBER NAME STRING
 %token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT ABSENT
 %token AT_LEAST AT_MOST /* >= and <= */
-%token AGAINST TO WITH /* words within a statement, names elsewhere */
+%token AGAINST TO WITH BY /* words within a statement, names elsewhere */
 
 %left '+' '-'
 %left '*' '/'
@@ -61,6 +61,7 @@ statement:
   | CONSTRAIN bounds              { parse_statement(p, TREE_CONSTRAIN, $1); }
   | GRADIENT names                { parse_statement(p, TREE_GRADIENT, $1); }
   | FIT names                     { parse_statement(p, TREE_FIT, $1); }
+  | FIT names BY NAME             { parse_fit_by(p, $1, $4); }
   ;
 
 names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $3, TREE_NONE); };
@@ -122,7 +123,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, '>'};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, BY, '>'};
     int known = 0;
     if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)

@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
     suite_tiers();
     suite_gradient();
     suite_fit();
+    suite_terms();
     suite_golden();
     suite_laws();
     suite_random();

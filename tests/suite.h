@@ -65,6 +65,7 @@ void suite_session(void);
 void suite_tiers(void);
 void suite_gradient(void);
 void suite_fit(void);
+void suite_terms(void);
 void suite_golden(void);
 void suite_laws(void);
 void suite_random(void);

@@ -29,13 +29,18 @@ void fit_get(const Fit *f, double *x) {
     for (uint32_t i = 0; i < f->k; i++) x[i] = *place_of(f, i);
 }
 
+/* On the way to a value that is not allowed: a tenth of the distance is left, as long as that is one. */
+static double nearer(double bound, double from) {
+    double to = bound + (from - bound) / 10;
+    return fabs(to - bound) > 1e-100 ? to : from;
+}
+
 /* Into the bounds; from `from`, where a value that is not allowed is come nearer to, and no more. */
 void fit_keep_within(const Fit *f, double *x, const double *from) {
     for (uint32_t i = 0; i < f->k; i++) {
         bool low = f->strict[i], high = f->strict[f->k + i];
-        if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? f->low[i] + (from[i] - f->low[i]) / 10 : f->low[i];
-        if (high ? x[i] >= f->high[i] : x[i] > f->high[i])
-            x[i] = high ? f->high[i] - (f->high[i] - from[i]) / 10 : f->high[i];
+        if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? nearer(f->low[i], from[i]) : f->low[i];
+        if (high ? x[i] >= f->high[i] : x[i] > f->high[i]) x[i] = high ? nearer(f->high[i], from[i]) : f->high[i];
     }
 }
 
@@ -211,13 +216,14 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     uint64_t state = 1;
     fit_get(f, guess);
     memcpy(x, guess, k * sizeof *x);
-    bool linear = begin_linear(f, x);
+    bool linear = !f->ask->near && begin_linear(f, x);
     if (linear) fit_keep_within(f, x, guess), complete(f, x);
     complete(f, guess);
     if (linear) try_from(f, x, best, &least, status);
     memcpy(x, guess, k * sizeof *x);
     if (*status == LAG_OK) try_from(f, x, best, &least, status);
-    for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK && f->evaluations < FIT_MOTIONS; tried++) {
+    for (int tried = 0; tried < TRIED && !linear && !f->ask->near && *status == LAG_OK && f->evaluations < FIT_MOTIONS;
+         tried++) {
         nearest = INFINITY;
         for (int i = 0; i < DRAWN && !fit_stopped(f); i++) {
             scatter(f, guess, &state, x);
@@ -293,6 +299,16 @@ static double loss_of(Fit *f) {
     return loss;
 }
 
+/* What is left over in each column. */
+static void tell_left(const Fit *f, const LagFitOut *out) {
+    for (size_t j = 0; out->left && j < 2 * (size_t)f->d; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < f->count; i++)
+            if (fit_column(f, i) == j) sum = hypot(sum, f->e[i]);
+        out->left[j] = f->seen[j] ? sum / sqrt((double)f->seen[j]) : NAN;
+    }
+}
+
 static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
     if (!kernel || !ask || !out || !out->value || ask->unknowns == 0 || !ask->unknown) return false;
     const LagGradientAsk *motion = &ask->motion;
@@ -332,6 +348,7 @@ LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out)
         memcpy(out->value, best, f.k * sizeof *best);
         out->loss = loss_of(&f);
         out->evaluations = f.evaluations;
+        tell_left(&f, out);
         if (!errors_tell(&f, out)) status = LAG_ERROR_MEMORY;
     }
     if (f.lacking) status = LAG_ERROR_MEMORY;

@@ -226,13 +226,18 @@ void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file) {
                                      .text_span = span_of(p, file)});
 }
 
-void parse_loss(Parser *p, ParseValue word, ParseValue kind) {
-    parse_statement(p, TREE_LOSS, word);
+/* A statement with items, and a name besides. */
+static void named_statement(Parser *p, TreeVerb verb, ParseValue word, ParseValue name) {
+    parse_statement(p, verb, word);
     if (p->tree->failed || p->stop) return;
     TreeStatement *s = &p->tree->statement[p->tree->statement_count - 1];
-    s->name = kind.id;
-    s->text_span = span_of(p, kind);
+    s->name = name.id;
+    s->text_span = span_of(p, name);
 }
+
+void parse_loss(Parser *p, ParseValue word, ParseValue kind) { named_statement(p, TREE_LOSS, word, kind); }
+
+void parse_fit_by(Parser *p, ParseValue word, ParseValue criterion) { named_statement(p, TREE_FIT, word, criterion); }
 
 void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value) {
     add_item(p, (TreeItem){.role = role, .name = name.id, .name_span = span_of(p, name), .value = value});
@@ -259,18 +264,11 @@ static void wish(const int *expected, int count, char *out, size_t size) {
     static const struct {
         int token;
         const char *text;
-    } words[] = {{NUMBER, "an expression"},
-                 {'+', "an operator"},
-                 {')', "')'"},
-                 {',', "','"},
-                 {'=', "'='"},
-                 {STRING, "a file's name in quotes"},
-                 {AGAINST, "'against'"},
-                 {TO, "'to'"},
-                 {WITH, "'with'"},
-                 {'>', "'>', '>=', '<' or '<='"},
-                 {END, "the statement's end"}};
-    const char *list[12];
+    } words[] = {
+        {NUMBER, "an expression"},           {'+', "an operator"},        {')', "')'"}, {',', "','"},     {'=', "'='"},
+        {STRING, "a file's name in quotes"}, {AGAINST, "'against'"},      {TO, "'to'"}, {WITH, "'with'"}, {BY, "'by'"},
+        {'>', "'>', '>=', '<' or '<='"},     {END, "the statement's end"}};
+    const char *list[13];
     int n = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         bool sign = words[i].token == '+' && expects(expected, count, NUMBER); /* of a number, not an operator */
@@ -423,12 +421,12 @@ static void note_token(Parser *p) {
 static int clause_word(const Parser *p) {
     static const struct {
         const char *word;
-        int token;
-    } words[] = {{"against", AGAINST}, {"to", TO}, {"with", WITH}};
-    if (p->token != NAME || p->first != PLOT || (p->before != NAME && p->before != STRING)) return p->token;
+        int first, token;
+    } words[] = {{"against", PLOT, AGAINST}, {"to", PLOT, TO}, {"with", PLOT, WITH}, {"by", FIT, BY}};
+    if (p->token != NAME || (p->before != NAME && p->before != STRING)) return p->token;
     const char *name = names_text(p->names, p->value.id);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(name, words[i].word) == 0) return words[i].token;
+        if (p->first == words[i].first && strcmp(name, words[i].word) == 0) return words[i].token;
     return p->token;
 }
 

@@ -73,7 +73,7 @@ typedef enum TreeVerb {
     TREE_LOSS,       /* name, its kind; items: name = value */
     TREE_CONSTRAIN,  /* items: bounds */
     TREE_GRADIENT,   /* items: names */
-    TREE_FIT,        /* items: names */
+    TREE_FIT,        /* items: names; name, the criterion, or NAME_NONE */
     TREE_ABSENT,     /* a statement of the language that does not exist yet: word; the rest of it was skipped */
     TREE_BROKEN,     /* a statement with a mistake: `meant` is what it seems to be, name what it would have defined */
 } TreeVerb;

@@ -1,0 +1,363 @@
+/* terms.c: lag_fit_terms, which of a family's terms a motion has.
+ *
+ * A set of terms that are switched on has a criterion once it is fitted: with n_j values seen in column j, n in all, s_j the
+ * root mean square of what is left of them, and p values that were found from them (sizes of errors among them),
+ *
+ *     sum_j n_j log s_j^2 + p log n                          BIC (Schwarz 1978)
+ *     sum_j n_j log s_j^2 + 2 p + 2 p (p + 1)/(n - p - 1)    AICc (Hurvich & Tsai 1989)
+ *
+ * the less the better. From all terms on, those are switched off one by one without which it is no more; then each that is
+ * off is tried in the place of others. Each set is fitted anew, from where the fit before leads to. */
+#include "lag.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Errors below this part of a column count as this much: clean data are no finer than steps and their round-off. */
+static const double terms_fine = 1e-9;
+
+static const double terms_hopeless = 30; /* standard errors from 0: no other term stands in for this one */
+
+/* Terms that are on, and what has been found with them: values [k], 0 of what is off; the rest of those that are on. */
+typedef struct Set {
+    bool *on;                                     /* [k] */
+    double *value, *sigma, *correlation, *unseen; /* [k], [p], [p, p], [p, p] */
+    uint32_t p, unseen_count;
+    double score, loss;
+} Set;
+
+typedef struct Terms {
+    const LagKernel *kernel;
+    const LagFitAsk *ask;
+    LagCriterion criterion;
+    uint32_t k, d, m;
+    bool *may; /* [k] be off */
+    double *c, *q, *rate, *guess, *found;
+    double *left, *seen, *size; /* [2 d]: as LagFitOut has it; how many values, and their root mean square */
+    LagUnknown *unknown;        /* [k] of those that are on */
+    uint32_t *order;            /* [k] */
+    Set best, next, trial;
+    double *without; /* [k] */
+    double *block;
+    bool *flags;
+    uint64_t evaluations; /* before the fit under way */
+    LagStatus status;     /* other than LAG_OK: it ends here */
+} Terms;
+
+/* ---- A set ---- */
+
+static bool stop(void *user, const LagFitProgress *progress) {
+    Terms *t = user;
+    if (!t->ask->stop) return false;
+    LagFitProgress all = {t->evaluations + progress->evaluations, progress->loss, t->best.p ? t->best.p : t->k};
+    return t->ask->stop(t->ask->user, &all);
+}
+
+static double *place_of(Terms *t, const LagUnknown *u) {
+    return u->kind == LAG_UNKNOWN_PARAMETER    ? &t->c[u->index]
+           : u->kind == LAG_UNKNOWN_COORDINATE ? &t->q[u->index]
+                                               : &t->rate[u->index];
+}
+
+static double score_of(const Terms *t, uint32_t values) {
+    double n = 0, p = values, sum = 0;
+    for (uint32_t j = 0; j < 2 * t->d; j++) {
+        if (t->seen[j] == 0) continue;
+        sum += 2 * t->seen[j] * log(fmax(fmax(t->left[j], terms_fine * t->size[j]), DBL_MIN));
+        n += t->seen[j], p++;
+    }
+    if (t->criterion == LAG_CRITERION_BIC) return sum + p * log(n);
+    return n > p + 1 ? sum + 2 * p + 2 * p * (p + 1) / (n - p - 1) : INFINITY;
+}
+
+static void copy_set(const Terms *t, Set *to, const Set *from) {
+    const size_t k = t->k;
+    memcpy(to->on, from->on, k * sizeof *to->on);
+    memcpy(to->value, from->value, (2 * k + 2 * k * k) * sizeof *to->value); /* and what stands behind */
+    to->p = from->p, to->unseen_count = from->unseen_count, to->score = from->score, to->loss = from->loss;
+}
+
+/* What is left over and the loss where there is nothing to look for. */
+static LagStatus look(Terms *t, const LagGradientAsk *motion, LagFitOut *out) {
+    const size_t count = motion->seen.rows * t->d;
+    double *q = malloc(2 * count * sizeof *q);
+    LagGradient *g = NULL;
+    LagStatus status = q ? lag_gradient_new(t->kernel, 1, 1, &g) : LAG_ERROR_MEMORY;
+    if (status == LAG_OK) status = lag_tangents(g, motion, 1, t->ask->unknown, &(LagTangents){q, q + count, NULL, NULL});
+    if (status == LAG_OK) status = lag_gradient_run(g, motion, &(LagGradientOut){.loss = &out->loss});
+    memset(out->left, 0, 2 * t->d * sizeof *out->left);
+    for (size_t i = 0; i < 2 * count && status == LAG_OK; i++) {
+        const double *from = i < count ? motion->seen.q : motion->seen.pi;
+        size_t j = (i >= count) * (size_t)t->d + i % t->d;
+        if (from && !isnan(from[i % count])) out->left[j] = hypot(out->left[j], (q[i] - from[i % count]) / sqrt(t->seen[j]));
+    }
+    lag_gradient_free(g);
+    free(q);
+    return status;
+}
+
+/* Fits s, which says what is on, from the values in t->guess [k]; false where there is no motion, or at the end. */
+static bool fit_set(Terms *t, Set *s, bool near) {
+    LagFitAsk ask = *t->ask;
+    s->p = 0;
+    for (uint32_t i = 0; i < t->k; i++) {
+        *place_of(t, &ask.unknown[i]) = s->on[i] ? t->guess[i] : 0;
+        if (s->on[i]) t->unknown[s->p++] = ask.unknown[i];
+    }
+    ask.unknown = t->unknown, ask.unknowns = s->p;
+    ask.motion.c = t->c, ask.motion.q = t->q;
+    ask.motion.pi = ask.motion.pi ? t->rate : NULL;
+    ask.motion.v = ask.motion.v ? t->rate : NULL;
+    ask.near = near, ask.stop = stop, ask.user = t;
+    LagFitOut out = {
+        .value = t->found, .sigma = s->sigma, .correlation = s->correlation, .unseen = s->unseen, .left = t->left};
+    LagStatus status = s->p ? lag_fit(t->kernel, &ask, &out) : look(t, &ask.motion, &out);
+    t->evaluations += out.evaluations;
+    if (status == LAG_ERROR_MEMORY || status == LAG_ERROR_ARGUMENT || status == LAG_INTERRUPTED) t->status = status;
+    if (status != LAG_OK && !(status == LAG_INTERRUPTED && t->best.p == 0))
+        return false; /* all terms are all there is yet */
+    for (uint32_t i = 0, at = 0; i < t->k; i++) s->value[i] = s->on[i] ? t->found[at++] : 0;
+    s->unseen_count = out.unseen_count;
+    s->loss = out.loss;
+    s->score = score_of(t, s->p - out.unseen_count);
+    return true;
+}
+
+/* ---- Switching ---- */
+
+static uint32_t rank_of(const Set *s, uint32_t i) {
+    uint32_t rank = 0;
+    for (uint32_t j = 0; j < i; j++) rank += s->on[j];
+    return rank;
+}
+
+/* How many standard errors a value is from 0; 0 where the data do not tell. */
+static double distance_of(const Set *s, uint32_t i) {
+    double sigma = s->sigma[rank_of(s, i)], far = fabs(s->value[i]) / sigma;
+    return isnan(far) ? 0 : far;
+}
+
+/* The set without i: the others go to where they are likeliest given that it is 0. */
+static bool try_without(Terms *t, const Set *s, uint32_t i, Set *to) {
+    const uint32_t p = s->p, at = rank_of(s, i);
+    double far = s->value[i] / s->sigma[at];
+    memcpy(to->on, s->on, t->k * sizeof *to->on);
+    to->on[i] = false;
+    for (uint32_t j = 0, b = 0; j < t->k; j++) {
+        t->guess[j] = s->value[j];
+        if (!s->on[j]) continue;
+        double by = s->correlation[(size_t)b * p + at] * s->sigma[b] * far;
+        if (isfinite(by)) t->guess[j] -= by;
+        b++;
+    }
+    if (fit_set(t, to, true)) return true;
+    if (t->status != LAG_OK) return false;
+    memcpy(t->guess, s->value, t->k * sizeof *t->guess);
+    return fit_set(t, to, true);
+}
+
+static bool try_with(Terms *t, const Set *s, uint32_t i, Set *to) {
+    memcpy(to->on, s->on, t->k * sizeof *to->on);
+    memcpy(t->guess, s->value, t->k * sizeof *t->guess);
+    to->on[i] = true;
+    return fit_set(t, to, true);
+}
+
+/* Those of s that may be off, the least certain first; how many they are. */
+static uint32_t order_terms(const Terms *t, const Set *s) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < t->k; i++) {
+        if (!s->on[i] || !t->may[i]) continue;
+        uint32_t at = count++;
+        while (at > 0 && distance_of(s, t->order[at - 1]) > distance_of(s, i)) t->order[at] = t->order[at - 1], at--;
+        t->order[at] = i;
+    }
+    return count;
+}
+
+/* Switches off what s is no worse without, but for `kept`, and notes what the others are worth. Those beyond `far` standard
+ * errors are not tried. */
+static void switch_off(Terms *t, Set *s, uint32_t kept, double far) {
+    for (bool off = true; off && t->status == LAG_OK;) {
+        uint32_t count = order_terms(t, s);
+        off = false;
+        for (uint32_t n = 0; n < count && !off && t->status == LAG_OK; n++) {
+            uint32_t i = t->order[n];
+            if (i == kept || distance_of(s, i) > far) continue;
+            bool fitted = try_without(t, s, i, &t->trial);
+            if (s == &t->best) t->without[i] = fitted ? t->trial.score - s->score : INFINITY;
+            off = fitted && t->trial.score <= s->score;
+            if (off) copy_set(t, s, &t->trial);
+        }
+    }
+}
+
+/* Tries each that is off in the place of others; whether that was better. */
+static bool exchange(Terms *t) {
+    for (uint32_t i = 0; i < t->k && t->status == LAG_OK; i++) {
+        if (t->best.on[i]) continue;
+        t->without[i] = INFINITY;
+        if (!try_with(t, &t->best, i, &t->next)) continue;
+        t->without[i] = t->next.score - t->best.score;
+        switch_off(t, &t->next, i, terms_hopeless);
+        if (t->status != LAG_OK || !(t->next.score < t->best.score)) continue;
+        copy_set(t, &t->best, &t->next);
+        return true;
+    }
+    return false;
+}
+
+static void choose(Terms *t) {
+    enum { EXCHANGES = 20 };
+    switch_off(t, &t->best, UINT32_MAX, INFINITY);
+    for (int n = 0; n < EXCHANGES && exchange(t); n++) switch_off(t, &t->best, UINT32_MAX, INFINITY);
+}
+
+/* ---- The face ---- */
+
+/* A term may be off where 0 is allowed. */
+static bool may_be_off(const LagFitAsk *ask, const LagUnknown *u) {
+    const LagLoss *loss = ask->motion.loss;
+    for (uint32_t j = 0; j < loss->bounds; j++) {
+        const LagBound *b = &loss->bound[j];
+        if (b->parameter != u->index || u->kind != LAG_UNKNOWN_PARAMETER) continue;
+        if (b->kind == LAG_BOUND_AT_LEAST ? b->value > 0 : b->kind == LAG_BOUND_ABOVE ? b->value >= 0 : false) return false;
+        if (b->kind == LAG_BOUND_AT_MOST ? b->value < 0 : b->kind == LAG_BOUND_BELOW ? b->value <= 0 : false) return false;
+    }
+    return u->kind == LAG_UNKNOWN_PARAMETER;
+}
+
+static void measure(Terms *t) {
+    const LagSeen *seen = &t->ask->motion.seen;
+    for (size_t i = 0; i < seen->rows * t->d; i++)
+        for (uint32_t half = 0; half < 2; half++) {
+            const double *from = half ? seen->pi : seen->q;
+            size_t j = i % t->d + half * t->d;
+            if (!from || isnan(from[i])) continue;
+            t->seen[j]++;
+            t->size[j] = hypot(t->size[j], from[i]);
+        }
+    for (uint32_t j = 0; j < 2 * t->d; j++)
+        if (t->seen[j] > 0) t->size[j] /= sqrt(t->seen[j]);
+}
+
+static bool room_for(Terms *t) {
+    const size_t k = t->k, d = t->d, square = k * k, set = 2 * k + 2 * square;
+    double *at = t->block = calloc(t->m + 8 * d + 3 * k + 3 * set + 1, sizeof *at);
+    Set *const sets[] = {&t->best, &t->next, &t->trial};
+    t->flags = calloc(4 * k, sizeof *t->flags);
+    t->unknown = calloc(k, sizeof *t->unknown);
+    t->order = calloc(k, sizeof *t->order);
+    if (!at || !t->flags || !t->unknown || !t->order) return false;
+    t->c = at, at += t->m;
+    t->q = at, at += d;
+    t->rate = at, at += d;
+    t->left = at, at += 2 * d;
+    t->seen = at, at += 2 * d;
+    t->size = at, at += 2 * d;
+    t->guess = at, at += k;
+    t->found = at, at += k;
+    t->without = at, at += k;
+    t->may = t->flags;
+    for (int i = 0; i < 3; i++) {
+        sets[i]->on = t->flags + (i + 1) * k;
+        sets[i]->value = at, sets[i]->sigma = at + k, sets[i]->correlation = at + 2 * k;
+        sets[i]->unseen = sets[i]->correlation + square, at += set;
+    }
+    return true;
+}
+
+/* What is known of the best set, in the places of all k. */
+static void tell(const Terms *t, LagFitOut *out, LagTermsOut *terms) {
+    const Set *s = &t->best;
+    const size_t k = t->k, p = s->p;
+    for (size_t i = 0, a = 0; i < k; i++) {
+        out->value[i] = s->value[i];
+        if (out->sigma) out->sigma[i] = s->on[i] ? s->sigma[a] : NAN;
+        if (terms->on) terms->on[i] = s->on[i];
+        if (terms->without) terms->without[i] = t->may[i] ? t->without[i] : NAN;
+        for (size_t j = 0, b = 0; j < k; j++) {
+            bool both = s->on[i] && s->on[j];
+            if (out->correlation) out->correlation[i * k + j] = both ? s->correlation[a * p + b] : NAN;
+            b += s->on[j];
+        }
+        for (size_t row = 0; out->unseen && row < s->unseen_count; row++)
+            out->unseen[row * k + i] = s->on[i] ? s->unseen[row * p + a] : 0;
+        a += s->on[i];
+    }
+    for (uint32_t j = 0; out->left && j < 2 * t->d; j++) out->left[j] = t->left[j];
+    out->unseen_count = s->unseen_count;
+    out->loss = s->loss;
+    out->evaluations = t->evaluations;
+    terms->criterion = s->score;
+}
+
+static void run(Terms *t, LagFitOut *out, LagTermsOut *terms) {
+    const LagFitAsk *ask = t->ask;
+    if (t->m) memcpy(t->c, ask->motion.c, t->m * sizeof *t->c);
+    memcpy(t->q, ask->motion.q, t->d * sizeof *t->q);
+    memcpy(t->rate, ask->motion.pi ? ask->motion.pi : ask->motion.v, t->d * sizeof *t->rate);
+    for (uint32_t i = 0; i < t->k; i++) {
+        t->guess[i] = *place_of(t, &ask->unknown[i]);
+        t->may[i] = may_be_off(ask, &ask->unknown[i]);
+        t->next.on[i] = true;
+    }
+    measure(t);
+    if (!fit_set(t, &t->next, false)) {
+        if (t->status == LAG_OK) t->status = LAG_ERROR_NEWTON;
+        return;
+    }
+    terms->criterion_all = t->next.score;
+    copy_set(t, &t->best, &t->next);
+    if (t->status == LAG_OK) choose(t);
+    LagStatus ended = t->status;
+    memcpy(t->guess, t->best.value, t->k * sizeof *t->guess);
+    t->status = LAG_OK;
+    if (ended == LAG_OK && fit_set(t, &t->best, true)) ended = t->status; /* what is left over belongs to the best */
+    t->status = ended;
+    tell(t, out, terms);
+}
+
+LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriterion criterion, LagFitOut *out,
+                        LagTermsOut *terms) {
+    if (!kernel || !ask || !out || !out->value || !terms || (unsigned)criterion >= LAG_CRITERIA) return LAG_ERROR_ARGUMENT;
+    if (!ask->weigh || !ask->motion.loss || !ask->unknowns || !ask->unknown || !ask->motion.q) return LAG_ERROR_ARGUMENT;
+    if (!(ask->motion.pi ? !ask->motion.v : ask->motion.v != NULL)) return LAG_ERROR_ARGUMENT;
+    if (kernel->parameter_count && !ask->motion.c) return LAG_ERROR_ARGUMENT;
+    for (uint32_t i = 0; i < ask->unknowns; i++) {
+        const LagUnknown *u = &ask->unknown[i];
+        if ((unsigned)u->kind >= LAG_UNKNOWNS) return LAG_ERROR_ARGUMENT;
+        if (u->index >= (u->kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof))
+            return LAG_ERROR_ARGUMENT;
+    }
+    Terms t = {.kernel = kernel,
+               .ask = ask,
+               .criterion = criterion,
+               .k = ask->unknowns,
+               .d = kernel->dof,
+               .m = kernel->parameter_count,
+               .status = LAG_OK};
+    if (room_for(&t))
+        run(&t, out, terms);
+    else
+        t.status = LAG_ERROR_MEMORY;
+    free(t.block);
+    free(t.flags);
+    free(t.unknown);
+    free(t.order);
+    return t.status;
+}
+
+static const char *const criterion_name[LAG_CRITERIA] = {"bic", "aicc"};
+
+const char *lag_criterion_name(LagCriterion criterion) {
+    return (unsigned)criterion < LAG_CRITERIA ? criterion_name[criterion] : "";
+}
+
+LagCriterion lag_criterion_named(const char *name) {
+    int i = 0;
+    while (i < LAG_CRITERIA && strcmp(name, criterion_name[i]) != 0) i++;
+    return (LagCriterion)i;
+}
