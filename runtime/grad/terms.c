@@ -312,12 +312,11 @@ static void run(Terms *t, LagFitOut *out, LagTermsOut *terms) {
     terms->criterion_all = t->next.score;
     copy_set(t, &t->best, &t->next);
     if (t->status == LAG_OK) choose(t);
-    LagStatus ended = t->status;
-    memcpy(t->guess, t->best.value, t->k * sizeof *t->guess);
-    t->status = LAG_OK;
-    if (ended == LAG_OK && fit_set(t, &t->best, true)) ended = t->status; /* what is left over belongs to the best */
-    t->status = ended;
-    tell(t, out, terms);
+    if (t->status == LAG_OK) { /* what is left over belongs to the best */
+        memcpy(t->guess, t->best.value, t->k * sizeof *t->guess);
+        fit_set(t, &t->best, true);
+    }
+    if (t->status == LAG_OK || t->status == LAG_INTERRUPTED) tell(t, out, terms);
 }
 
 LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriterion criterion, LagFitOut *out,
