@@ -711,6 +711,8 @@ LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitO
 
 typedef enum LagCriterion {
     LAG_CRITERION_BIC,  /* "bic": n log of what is left + p log n, for p values from n (Schwarz 1978) */
+    LAG_CRITERION_EBIC, /* "ebic": bic + 2 log of how many sets of so many terms there are, for families of many terms (Chen &
+                           Chen 2008) */
     LAG_CRITERION_AICC, /* "aicc": keeps more: the correction of 2 p for few data (Hurvich & Tsai 1989) */
     LAG_CRITERIA
 } LagCriterion;

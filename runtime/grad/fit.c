@@ -208,6 +208,20 @@ static void try_from(Fit *f, double *x, double *best, double *least, LagStatus *
     memcpy(best, x, f->k * sizeof *x);
 }
 
+static const double near_clear = 0.3; /* of a column's size: a curve that leaves more than this says little */
+
+/* Whether a point is as near to the data as a curve through them is. */
+static bool is_near(Fit *f, const double *x) {
+    if (!f->smoothed || !fit_evaluate(f, x)) return false;
+    for (uint32_t k = 0; k < f->d; k++) {
+        double sum = 0;
+        if (!(f->smooth.noise[k] < near_clear * f->size[k])) return false;
+        for (size_t i = 0; i < f->rows; i++) sum += f->e[i * f->d + k] * f->e[i * f->d + k];
+        if (!(sqrt(sum / (double)(f->seen[k] + 1)) < 1.3 * f->smooth.noise[k] + 1e-12 * f->size[k])) return false;
+    }
+    return true;
+}
+
 /* From all beginnings; false if there is no motion from any. */
 static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     enum { DRAWN = 40, TRIED = 6 };
@@ -216,14 +230,20 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     uint64_t state = 1;
     fit_get(f, guess);
     memcpy(x, guess, k * sizeof *x);
-    bool linear = !f->ask->near && begin_linear(f, x);
+    bool linear = f->smoothed && begin_linear(f, x);
     if (linear) fit_keep_within(f, x, guess), complete(f, x);
     complete(f, guess);
-    if (linear) try_from(f, x, best, &least, status);
+    if (linear) memcpy(near, x, k * sizeof *x), try_from(f, x, best, &least, status);
+    bool found = linear && is_near(f, best);
+    if (f->smoothed && *status == LAG_OK && !found) {
+        memcpy(x, linear ? near : guess, k * sizeof *x);
+        if (segments_lead(f, guess, x, status)) try_from(f, x, best, &least, status);
+        found = isfinite(least) && is_near(f, best);
+    }
     memcpy(x, guess, k * sizeof *x);
-    if (*status == LAG_OK) try_from(f, x, best, &least, status);
-    for (int tried = 0; tried < TRIED && !linear && !f->ask->near && *status == LAG_OK && f->evaluations < FIT_MOTIONS;
-         tried++) {
+    if (*status == LAG_OK && !found) try_from(f, x, best, &least, status);
+    for (int tried = 0;
+         tried < TRIED && !found && !linear && !f->ask->near && *status == LAG_OK && f->evaluations < FIT_MOTIONS; tried++) {
         nearest = INFINITY;
         for (int i = 0; i < DRAWN && !fit_stopped(f); i++) {
             scatter(f, guess, &state, x);
@@ -282,6 +302,7 @@ static bool room_for(Fit *f) {
 
 static void fit_free(Fit *f) {
     lag_gradient_free(f->gradient);
+    smooth_free(&f->smooth);
     free(f->block);
     free(f->seen);
     free(f->strict);
@@ -338,6 +359,7 @@ LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out)
         memcpy(f.rate, motion->pi ? motion->pi : motion->v, f.d * sizeof *f.rate);
         take_bounds(&f);
         measure(&f);
+        f.smoothed = !ask->near && smooth_find(&f.smooth, &motion->seen, f.d, &f.lacking);
         if (!search(&f, best, best + f.k, &ended)) status = ended == LAG_OK ? LAG_ERROR_NEWTON : ended;
     }
     if (status == LAG_OK) {

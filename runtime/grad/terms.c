@@ -18,7 +18,9 @@
 /* Errors below this part of a column count as this much: clean data are no finer than steps and their round-off. */
 static const double terms_fine = 1e-9;
 
-static const double terms_hopeless = 30; /* standard errors from 0: no other term stands in for this one */
+enum { TERMS_MOTIONS = 500 }; /* about so many are run before a fit from near by is content with what it has */
+
+static const double terms_sure = 30; /* standard errors from 0: the motion has this term, or one that it stands for */
 
 /* Terms that are on, and what has been found with them: values [k], 0 of what is off; the rest of those that are on. */
 typedef struct Set {
@@ -26,6 +28,7 @@ typedef struct Set {
     double *value, *sigma, *correlation, *unseen; /* [k], [p], [p, p], [p, p] */
     uint32_t p, unseen_count;
     double score, loss;
+    double fine; /* what is left over, as a part of what counts as that; 1 but for clean data */
 } Set;
 
 typedef struct Terms {
@@ -33,7 +36,8 @@ typedef struct Terms {
     const LagFitAsk *ask;
     LagCriterion criterion;
     uint32_t k, d, m;
-    bool *may; /* [k] be off */
+    bool *may;        /* [k] be off, */
+    uint32_t choices; /* and how many of them may */
     double *c, *q, *rate, *guess, *found;
     double *left, *seen, *size; /* [2 d]: as LagFitOut has it; how many values, and their root mean square */
     LagUnknown *unknown;        /* [k] of those that are on */
@@ -42,7 +46,8 @@ typedef struct Terms {
     double *without; /* [k] */
     double *block;
     bool *flags;
-    uint64_t evaluations; /* before the fit under way */
+    uint64_t evaluations; /* before the fit under way, */
+    bool near, stopped;   /* which looks from its guess alone; the caller has said so */
     LagStatus status;     /* other than LAG_OK: it ends here */
 } Terms;
 
@@ -50,9 +55,9 @@ typedef struct Terms {
 
 static bool stop(void *user, const LagFitProgress *progress) {
     Terms *t = user;
-    if (!t->ask->stop) return false;
     LagFitProgress all = {t->evaluations + progress->evaluations, progress->loss, t->best.p ? t->best.p : t->k};
-    return t->ask->stop(t->ask->user, &all);
+    t->stopped = t->ask->stop && t->ask->stop(t->ask->user, &all);
+    return t->stopped || (t->near && progress->evaluations > TERMS_MOTIONS);
 }
 
 static double *place_of(Terms *t, const LagUnknown *u) {
@@ -61,14 +66,28 @@ static double *place_of(Terms *t, const LagUnknown *u) {
                                                : &t->rate[u->index];
 }
 
-static double score_of(const Terms *t, uint32_t values) {
-    double n = 0, p = values, sum = 0;
+/* The logarithm of how many sets of `some` there are among `all`. */
+static double log_choices(uint32_t all, uint32_t some) {
+    double sum = 0;
+    for (uint32_t i = 0; i < some; i++) sum += log((double)(all - i) / (i + 1));
+    return sum;
+}
+
+/* The criterion of what is left over, and how fine that is. */
+static double score_of(const Terms *t, const Set *s, double *fine) {
+    double n = 0, p = s->p, sum = 0;
+    uint32_t on = 0;
+    *fine = 1;
+    for (uint32_t i = 0; i < t->k; i++) on += s->on[i] && t->may[i];
     for (uint32_t j = 0; j < 2 * t->d; j++) {
         if (t->seen[j] == 0) continue;
-        sum += 2 * t->seen[j] * log(fmax(fmax(t->left[j], terms_fine * t->size[j]), DBL_MIN));
+        double counts = fmax(fmax(t->left[j], terms_fine * t->size[j]), DBL_MIN);
+        sum += 2 * t->seen[j] * log(counts);
         n += t->seen[j], p++;
+        *fine = fmin(*fine, t->left[j] / counts);
     }
     if (t->criterion == LAG_CRITERION_BIC) return sum + p * log(n);
+    if (t->criterion == LAG_CRITERION_EBIC) return sum + p * log(n) + 2 * log_choices(t->choices, on);
     return n > p + 1 ? sum + 2 * p + 2 * p * (p + 1) / (n - p - 1) : INFINITY;
 }
 
@@ -77,6 +96,7 @@ static void copy_set(const Terms *t, Set *to, const Set *from) {
     memcpy(to->on, from->on, k * sizeof *to->on);
     memcpy(to->value, from->value, (2 * k + 2 * k * k) * sizeof *to->value); /* and what stands behind */
     to->p = from->p, to->unseen_count = from->unseen_count, to->score = from->score, to->loss = from->loss;
+    to->fine = from->fine;
 }
 
 /* What is left over and the loss where there is nothing to look for. */
@@ -110,18 +130,19 @@ static bool fit_set(Terms *t, Set *s, bool near) {
     ask.motion.c = t->c, ask.motion.q = t->q;
     ask.motion.pi = ask.motion.pi ? t->rate : NULL;
     ask.motion.v = ask.motion.v ? t->rate : NULL;
-    ask.near = near, ask.stop = stop, ask.user = t;
+    ask.near = t->near = near, ask.stop = stop, ask.user = t;
     LagFitOut out = {
         .value = t->found, .sigma = s->sigma, .correlation = s->correlation, .unseen = s->unseen, .left = t->left};
     LagStatus status = s->p ? lag_fit(t->kernel, &ask, &out) : look(t, &ask.motion, &out);
     t->evaluations += out.evaluations;
+    if (status == LAG_INTERRUPTED && !t->stopped) status = LAG_OK;
     if (status == LAG_ERROR_MEMORY || status == LAG_ERROR_ARGUMENT || status == LAG_INTERRUPTED) t->status = status;
     if (status != LAG_OK && !(status == LAG_INTERRUPTED && t->best.p == 0))
         return false; /* all terms are all there is yet */
     for (uint32_t i = 0, at = 0; i < t->k; i++) s->value[i] = s->on[i] ? t->found[at++] : 0;
     s->unseen_count = out.unseen_count;
     s->loss = out.loss;
-    s->score = score_of(t, s->p - out.unseen_count);
+    s->score = score_of(t, s, &s->fine);
     return true;
 }
 
@@ -133,25 +154,34 @@ static uint32_t rank_of(const Set *s, uint32_t i) {
     return rank;
 }
 
-/* How many standard errors a value is from 0; 0 where the data do not tell. */
+/* How many standard errors a value is from 0, errors counting no less than they do; 0 where the data do not tell. */
 static double distance_of(const Set *s, uint32_t i) {
-    double sigma = s->sigma[rank_of(s, i)], far = fabs(s->value[i]) / sigma;
+    double sigma = s->sigma[rank_of(s, i)], far = fabs(s->value[i]) / sigma * s->fine;
     return isnan(far) ? 0 : far;
 }
 
-/* The set without i: the others go to where they are likeliest given that it is 0. */
-static bool try_without(Terms *t, const Set *s, uint32_t i, Set *to) {
+/* A guess of the others' values when i is 0: where they are likeliest then, by their errors' correlations; or, where the
+ * data do not tell i, along the direction that they do not see. */
+static void guess_without(Terms *t, const Set *s, uint32_t i) {
     const uint32_t p = s->p, at = rank_of(s, i);
-    double far = s->value[i] / s->sigma[at];
-    memcpy(to->on, s->on, t->k * sizeof *to->on);
-    to->on[i] = false;
+    const double far = s->value[i] / s->sigma[at], *along = NULL;
+    for (uint32_t row = 0; row < s->unseen_count; row++) {
+        const double *by = s->unseen + (size_t)row * p;
+        if (by[at] != 0 && (!along || fabs(by[at]) > fabs(along[at]))) along = by;
+    }
     for (uint32_t j = 0, b = 0; j < t->k; j++) {
         t->guess[j] = s->value[j];
         if (!s->on[j]) continue;
-        double by = s->correlation[(size_t)b * p + at] * s->sigma[b] * far;
+        double by = along ? along[b] * s->value[i] / along[at] : s->correlation[(size_t)b * p + at] * s->sigma[b] * far;
         if (isfinite(by)) t->guess[j] -= by;
         b++;
     }
+}
+
+static bool try_without(Terms *t, const Set *s, uint32_t i, Set *to) {
+    memcpy(to->on, s->on, t->k * sizeof *to->on);
+    to->on[i] = false;
+    guess_without(t, s, i);
     if (fit_set(t, to, true)) return true;
     if (t->status != LAG_OK) return false;
     memcpy(t->guess, s->value, t->k * sizeof *t->guess);
@@ -177,17 +207,23 @@ static uint32_t order_terms(const Terms *t, const Set *s) {
     return count;
 }
 
-/* Switches off what s is no worse without, but for `kept`, and notes what the others are worth. Those beyond `far` standard
- * errors are not tried. */
-static void switch_off(Terms *t, Set *s, uint32_t kept, double far) {
+/* About how much more the criterion would be without a value that is so many standard errors from 0. */
+static double worth(const Terms *t, double far) {
+    double n = 0;
+    for (uint32_t j = 0; j < 2 * t->d; j++) n += t->seen[j];
+    return n * log1p(far * far / n);
+}
+
+/* Switches off what s is no worse without, but for `kept`, and notes what the others are worth. */
+static void switch_off(Terms *t, Set *s, uint32_t kept) {
     for (bool off = true; off && t->status == LAG_OK;) {
         uint32_t count = order_terms(t, s);
         off = false;
         for (uint32_t n = 0; n < count && !off && t->status == LAG_OK; n++) {
             uint32_t i = t->order[n];
-            if (i == kept || distance_of(s, i) > far) continue;
-            bool fitted = try_without(t, s, i, &t->trial);
-            if (s == &t->best) t->without[i] = fitted ? t->trial.score - s->score : INFINITY;
+            double far = distance_of(s, i);
+            bool tried = i != kept && far < terms_sure, fitted = tried && try_without(t, s, i, &t->trial);
+            if (s == &t->best) t->without[i] = fitted ? t->trial.score - s->score : tried ? INFINITY : worth(t, far);
             off = fitted && t->trial.score <= s->score;
             if (off) copy_set(t, s, &t->trial);
         }
@@ -201,7 +237,7 @@ static bool exchange(Terms *t) {
         t->without[i] = INFINITY;
         if (!try_with(t, &t->best, i, &t->next)) continue;
         t->without[i] = t->next.score - t->best.score;
-        switch_off(t, &t->next, i, terms_hopeless);
+        switch_off(t, &t->next, i);
         if (t->status != LAG_OK || !(t->next.score < t->best.score)) continue;
         copy_set(t, &t->best, &t->next);
         return true;
@@ -211,8 +247,8 @@ static bool exchange(Terms *t) {
 
 static void choose(Terms *t) {
     enum { EXCHANGES = 20 };
-    switch_off(t, &t->best, UINT32_MAX, INFINITY);
-    for (int n = 0; n < EXCHANGES && exchange(t); n++) switch_off(t, &t->best, UINT32_MAX, INFINITY);
+    switch_off(t, &t->best, UINT32_MAX);
+    for (int n = 0; n < EXCHANGES && exchange(t); n++) switch_off(t, &t->best, UINT32_MAX);
 }
 
 /* ---- The face ---- */
@@ -302,6 +338,7 @@ static void run(Terms *t, LagFitOut *out, LagTermsOut *terms) {
     for (uint32_t i = 0; i < t->k; i++) {
         t->guess[i] = *place_of(t, &ask->unknown[i]);
         t->may[i] = may_be_off(ask, &ask->unknown[i]);
+        t->choices += t->may[i];
         t->next.on[i] = true;
     }
     measure(t);
@@ -349,7 +386,7 @@ LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriter
     return t.status;
 }
 
-static const char *const criterion_name[LAG_CRITERIA] = {"bic", "aicc"};
+static const char *const criterion_name[LAG_CRITERIA] = {"bic", "ebic", "aicc"};
 
 const char *lag_criterion_name(LagCriterion criterion) {
     return (unsigned)criterion < LAG_CRITERIA ? criterion_name[criterion] : "";
