@@ -665,9 +665,10 @@ LAG_API LagStatus lag_tangents(LagGradient *gradient, const LagGradientAsk *ask,
 /* ---- Fits ----
  *
  * Parameters and start values that bring a motion nearest to observations, by Levenberg and Marquardt's method on the exact
- * tangents, from several beginnings: the guess; where A and B are linear in the parameters looked for, the solution of
- * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are
- * not, points about the guess, drawn alike every day. */
+ * tangents, from several beginnings, until one leads as near to the data as a curve through them is: where A and B are
+ * linear in the parameters looked for, the solution of the equations of motion in their integrated (weak) form along that
+ * curve, for which no guess is needed; the same, or the guess, led along the record, by segments with starts of their own
+ * that are joined two by two; the guess; and points about it, drawn alike every day. */
 
 /* Where a fit has come to. */
 typedef struct LagFitProgress {
@@ -711,8 +712,8 @@ LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitO
 
 typedef enum LagCriterion {
     LAG_CRITERION_BIC,  /* "bic": n log of what is left + p log n, for p values from n (Schwarz 1978) */
-    LAG_CRITERION_EBIC, /* "ebic": bic + 2 log of how many sets of so many terms there are, for families of many terms (Chen &
-                           Chen 2008) */
+    LAG_CRITERION_EBIC, /* "ebic": bic + 2 log of how many sets of so many terms there are, for families of many terms (Chen
+                           & Chen 2008) */
     LAG_CRITERION_AICC, /* "aicc": keeps more: the correction of 2 p for few data (Hurvich & Tsai 1989) */
     LAG_CRITERIA
 } LagCriterion;
@@ -724,7 +725,8 @@ LAG_API LagCriterion lag_criterion_named(const char *name);
 typedef struct LagTermsOut {
     bool *on;        /* [unknowns] or NULL */
     double *without; /* [unknowns] how much more the criterion would be with this one switched off, or, where it is off, on:
-                        infinite where there is no fit; NaN where it was not to be switched off. Or NULL */
+                        about, where it is more than 10 standard errors from 0; infinite where there is no fit;
+                        NaN where it was not to be switched off. Or NULL */
     double criterion, criterion_all; /* of what was chosen, and with all terms on */
 } LagTermsOut;
 

@@ -145,7 +145,7 @@ static void check_criterion(Checker *c, const TreeStatement *s) {
     for (int i = 0; i < LAG_CRITERIA; i++) candidate[i] = lag_criterion_name((LagCriterion)i);
     c->out->word = name;
     if (lag_criterion_named(name) == LAG_CRITERIA)
-        check_unknown(c, s->text_span, "unknown criterion", name, candidate, LAG_CRITERIA, "bic or aicc");
+        check_unknown(c, s->text_span, "unknown criterion", name, candidate, LAG_CRITERIA, "bic, ebic or aicc");
     if (c->state->own_loss)
         diag_error(c->diag, s->text_span, "set loss l2", "terms are chosen by what is left over, and not by another loss");
 }

@@ -234,7 +234,7 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     if (linear) fit_keep_within(f, x, guess), complete(f, x);
     complete(f, guess);
     if (linear) memcpy(near, x, k * sizeof *x), try_from(f, x, best, &least, status);
-    bool found = linear && is_near(f, best);
+    bool found = isfinite(least) && is_near(f, best);
     if (f->smoothed && *status == LAG_OK && !found) {
         memcpy(x, linear ? near : guess, k * sizeof *x);
         if (segments_lead(f, guess, x, status)) try_from(f, x, best, &least, status);

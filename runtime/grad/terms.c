@@ -4,10 +4,11 @@
  * root mean square of what is left of them, and p values that were found from them (sizes of errors among them),
  *
  *     sum_j n_j log s_j^2 + p log n                          BIC (Schwarz 1978)
+ *     the same + 2 log of the number of sets of that size    EBIC (Chen & Chen 2008)
  *     sum_j n_j log s_j^2 + 2 p + 2 p (p + 1)/(n - p - 1)    AICc (Hurvich & Tsai 1989)
  *
- * the less the better. From all terms on, those are switched off one by one without which it is no more; then each that is
- * off is tried in the place of others. Each set is fitted anew, from where the fit before leads to. */
+ * the less the better. From all terms on, one after the other is switched off, and the best set on the way taken; then each
+ * that is off in it is tried in the place of others. Each set is fitted anew, from where the fit before leads to. */
 #include "lag.h"
 
 #include <float.h>
@@ -20,7 +21,8 @@ static const double terms_fine = 1e-9;
 
 enum { TERMS_MOTIONS = 500 }; /* about so many are run before a fit from near by is content with what it has */
 
-static const double terms_sure = 30; /* standard errors from 0: the motion has this term, or one that it stands for */
+static const double terms_rise = 10; /* of the criterion, on the way to a better set */
+static const double terms_sure = 10; /* standard errors from 0: the motion has this term, or one that it stands for */
 
 /* Terms that are on, and what has been found with them: values [k], 0 of what is off; the rest of those that are on. */
 typedef struct Set {
@@ -42,7 +44,7 @@ typedef struct Terms {
     double *left, *seen, *size; /* [2 d]: as LagFitOut has it; how many values, and their root mean square */
     LagUnknown *unknown;        /* [k] of those that are on */
     uint32_t *order;            /* [k] */
-    Set best, next, trial;
+    Set best, next, path, low, trial;
     double *without; /* [k] */
     double *block;
     bool *flags;
@@ -214,19 +216,29 @@ static double worth(const Terms *t, double far) {
     return n * log1p(far * far / n);
 }
 
-/* Switches off what s is no worse without, but for `kept`, and notes what the others are worth. */
+/* Of some that may go from t->path, the one without which the criterion is least, as t->low; false where none may. It is
+ * content with the first that makes it less. */
+static bool step_down(Terms *t, uint32_t kept) {
+    enum { TRIED = 4 };
+    uint32_t count = order_terms(t, &t->path), tried = 0;
+    t->low.score = INFINITY;
+    for (uint32_t n = 0; n < count && tried < TRIED && t->low.score > t->path.score; n++) {
+        uint32_t i = t->order[n];
+        if (i == kept || distance_of(&t->path, i) > terms_sure) continue;
+        tried++;
+        if (try_without(t, &t->path, i, &t->trial) && t->trial.score < t->low.score) copy_set(t, &t->low, &t->trial);
+        if (t->status != LAG_OK) return false;
+    }
+    return isfinite(t->low.score);
+}
+
+/* Switches off one term after the other, but for `kept`; s becomes the best of all sets on the way. The criterion may rise
+ * for a while: two may have to go together. */
 static void switch_off(Terms *t, Set *s, uint32_t kept) {
-    for (bool off = true; off && t->status == LAG_OK;) {
-        uint32_t count = order_terms(t, s);
-        off = false;
-        for (uint32_t n = 0; n < count && !off && t->status == LAG_OK; n++) {
-            uint32_t i = t->order[n];
-            double far = distance_of(s, i);
-            bool tried = i != kept && far < terms_sure, fitted = tried && try_without(t, s, i, &t->trial);
-            if (s == &t->best) t->without[i] = fitted ? t->trial.score - s->score : tried ? INFINITY : worth(t, far);
-            off = fitted && t->trial.score <= s->score;
-            if (off) copy_set(t, s, &t->trial);
-        }
+    copy_set(t, &t->path, s);
+    while (step_down(t, kept) && t->low.score < s->score + terms_rise) {
+        copy_set(t, &t->path, &t->low);
+        if (t->low.score <= s->score) copy_set(t, s, &t->low);
     }
 }
 
@@ -245,10 +257,24 @@ static bool exchange(Terms *t) {
     return false;
 }
 
+/* What each term that is on is worth; whether one is worth nothing, and goes. */
+static bool price(Terms *t) {
+    for (uint32_t i = 0; i < t->k && t->status == LAG_OK; i++) {
+        if (!t->best.on[i] || !t->may[i]) continue;
+        double far = distance_of(&t->best, i);
+        bool tried = far < terms_sure, fitted = tried && try_without(t, &t->best, i, &t->trial);
+        t->without[i] = fitted ? t->trial.score - t->best.score : tried ? INFINITY : worth(t, far);
+        if (!fitted || t->trial.score > t->best.score) continue;
+        copy_set(t, &t->best, &t->trial);
+        return true;
+    }
+    return false;
+}
+
 static void choose(Terms *t) {
-    enum { EXCHANGES = 20 };
+    enum { ROUNDS = 20 };
     switch_off(t, &t->best, UINT32_MAX);
-    for (int n = 0; n < EXCHANGES && exchange(t); n++) switch_off(t, &t->best, UINT32_MAX);
+    for (int n = 0; n < ROUNDS && t->status == LAG_OK && (exchange(t) || price(t)); n++) switch_off(t, &t->best, UINT32_MAX);
 }
 
 /* ---- The face ---- */
@@ -280,10 +306,11 @@ static void measure(Terms *t) {
 }
 
 static bool room_for(Terms *t) {
+    enum { SETS = 5 };
     const size_t k = t->k, d = t->d, square = k * k, set = 2 * k + 2 * square;
-    double *at = t->block = calloc(t->m + 8 * d + 3 * k + 3 * set + 1, sizeof *at);
-    Set *const sets[] = {&t->best, &t->next, &t->trial};
-    t->flags = calloc(4 * k, sizeof *t->flags);
+    double *at = t->block = calloc(t->m + 8 * d + 3 * k + SETS * set + 1, sizeof *at);
+    Set *const sets[SETS] = {&t->best, &t->next, &t->path, &t->low, &t->trial};
+    t->flags = calloc((SETS + 1) * k, sizeof *t->flags);
     t->unknown = calloc(k, sizeof *t->unknown);
     t->order = calloc(k, sizeof *t->order);
     if (!at || !t->flags || !t->unknown || !t->order) return false;
@@ -297,7 +324,7 @@ static bool room_for(Terms *t) {
     t->found = at, at += k;
     t->without = at, at += k;
     t->may = t->flags;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SETS; i++) {
         sets[i]->on = t->flags + (i + 1) * k;
         sets[i]->value = at, sets[i]->sigma = at + k, sets[i]->correlation = at + 2 * k;
         sets[i]->unseen = sets[i]->correlation + square, at += set;

@@ -63,7 +63,7 @@ static const struct {
      "Values of parameters, and of the start (x, and pi_x or xd), that bring the motion nearest to the data, with standard "
      "errors.\n"
      "They become current. Parameters need no value before, where the Lagrangian is linear in them. constrain bounds them.\n"
-     "by bic, or by aicc: parameters without which the criterion is no more become 0: which terms there are.\n"
+     "by bic, ebic or aicc: parameters without which the criterion is no more become 0: which terms there are.\n"
      "    data \"motion.csv\"\n    fit c1, c2\n    fit c1, c2 by bic\n"},
     {"show", "show WHAT",
      "lagrangian, equations, energy, parameters, kernel; or a stage of the compiler: tokens, tree, graph, lagrange, "

@@ -100,6 +100,36 @@ static void test_clean(void) {
     harness_free(&s.harness);
 }
 
+/* With errors of 1 and 10 percent some terms may be kept that are not there, and few are; none is lost. */
+static void test_noise(void) {
+    enum { DRAWS = 10 };
+    static Scene s;
+    static Found f;
+    for (int level = 0; level < 2; level++) {
+        int extra = 0, lost = 0;
+        double error = 0;
+        for (int n = 0; n < DRAWS; n++) {
+            double sum = 0, size = 0;
+            scene_begin(&s, family, truth, level ? 0.1 : 0.01, 100 + n);
+            const LagBound bound[] = {{5, LAG_BOUND_AT_LEAST, 0}, {6, LAG_BOUND_AT_LEAST, 0}};
+            s.loss.bounds = 2, s.loss.bound = bound;
+            LagFitAsk ask = ask_of(&s);
+            find(&ask, &s, LAG_CRITERION_BIC, &f);
+            CU_ASSERT(f.status == LAG_OK && f.on[7] && f.on[8] && isnan(f.without[7]));
+            for (int i = 0; i < 7; i++) {
+                extra += f.on[i] && truth[i] == 0;
+                lost += !f.on[i] && truth[i] != 0;
+                sum += (f.value[i] - truth[i]) * (f.value[i] - truth[i]), size += truth[i] * truth[i];
+            }
+            error += sqrt(sum / size) / DRAWS;
+            harness_free(&s.harness);
+        }
+        printf("\n    noise %d %%: coefficients wrong by %.2f %% in the mean, %d lost, %d too many", level ? 10 : 1,
+               100 * error, lost, extra);
+        CU_ASSERT(error < (level ? 0.01 : 0.001) && lost == 0 && extra <= 2);
+    }
+}
+
 /* ---- What is asked ---- */
 
 static void test_bounds(void) {
@@ -166,6 +196,7 @@ static void test_wrong(void) {
 
 void suite_terms(void) {
     suite_add("terms", (SuiteTest[]){{"clean data", test_clean},
+                                     {"noise", test_noise},
                                      {"bounds", test_bounds},
                                      {"nothing there", test_nothing},
                                      {"interrupted", test_interrupted},
