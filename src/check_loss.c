@@ -71,8 +71,7 @@ void check_loss(Checker *c, const TreeStatement *s) {
 
 /* ---- constrain ---- */
 
-/* A parameter of the model by its name; false if there is none. */
-static bool parameter_item(const LagModel *model, const char *name, LagItem *out) {
+bool check_parameter_item(const LagModel *model, const char *name, LagItem *out) {
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         if (strcmp(lag_model_parameter(model, i), name) != 0) continue;
         *out = (LagItem){.kind = LAG_ITEM_PARAMETER, .index = i};
@@ -98,7 +97,7 @@ void check_constrain(Checker *c, const TreeStatement *s) {
         LagItem out = {0};
         double value;
         NodeId node;
-        bool known = model && parameter_item(c->state->model, name, &out);
+        bool known = model && check_parameter_item(c->state->model, name, &out);
         if (model && !known) unknown_parameter(c, item->name_span, name);
         if (!check_value(c, item->value, &node, &value) || !known) continue;
         out.kind = LAG_ITEM_BOUND;
@@ -120,7 +119,7 @@ static void check_unknowns(Checker *c, const TreeStatement *s, const char *verb)
         const TreeItem *item = &c->tree->item[s->item + i];
         const char *name = names_text(c->names, item->name);
         LagItem out = {0};
-        bool known = parameter_item(c->state->model, name, &out) || check_motion_item(c->state->model, name, &out),
+        bool known = check_parameter_item(c->state->model, name, &out) || check_motion_item(c->state->model, name, &out),
              twice = false;
         if (!known || out.kind == LAG_ITEM_TIME) {
             check_unknown_motion(c, item->name_span, "no parameter and no value of a start is called", name,
@@ -150,14 +149,7 @@ static void check_criterion(Checker *c, const TreeStatement *s) {
         diag_error(c->diag, s->text_span, "set loss l2", "terms are chosen by what is left over, and not by another loss");
 }
 
-void check_gradient(Checker *c, const TreeStatement *s) {
-    const char *verb = s->verb == TREE_FIT ? "fit" : "gradient";
-    if (!check_has_model(c, s, verb)) return;
-    check_unknowns(c, s, verb);
-    if (!c->state->observed) diag_error(c->diag, s->word, "as in: data \"motion.csv\"", "%s needs data", verb);
-    if (!c->state->has_dt)
-        diag_error(c->diag, s->word, "as in: method r = 4, dt = 0.1",
-                   "%s needs dt, of the steps that are compared with the data", verb);
+void check_differentiable(Checker *c, const TreeStatement *s) {
     uint32_t unknowns = (c->state->r + 1) * lag_model_dof(c->state->model);
     if (lag_model_dof(c->state->model) > LAG_DENSE_DOF_MOST)
         diag_error(c->diag, s->word, "a trajectory can be integrated, and not differentiated",
@@ -166,6 +158,17 @@ void check_gradient(Checker *c, const TreeStatement *s) {
     else if (unknowns > LAG_UNKNOWNS_MAX)
         diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
                    unknowns, LAG_UNKNOWNS_MAX);
+}
+
+void check_gradient(Checker *c, const TreeStatement *s) {
+    const char *verb = s->verb == TREE_FIT ? "fit" : "gradient";
+    if (!check_has_model(c, s, verb)) return;
+    check_unknowns(c, s, verb);
+    if (!c->state->observed) diag_error(c->diag, s->word, "as in: data \"motion.csv\"", "%s needs data", verb);
+    if (!c->state->has_dt)
+        diag_error(c->diag, s->word, "as in: method r = 4, dt = 0.1",
+                   "%s needs dt, of the steps that are compared with the data", verb);
+    check_differentiable(c, s);
     if (c->state->explicit_method)
         diag_error(c->diag, s->word, "set method = ggl", "derivatives are of the steps of ggl, and not of rk2 or rk4");
     if (s->verb == TREE_GRADIENT) check_parameters(c, "its gradient");

@@ -125,7 +125,10 @@ static void offer_all(Words *w, const LagSession *session, Place p) {
         for (int i = 0; i < LAG_CRITERIA; i++) offer(w, lag_criterion_name((LagCriterion)i));
     } else if (p.first == FIT && !item) {
         offer(w, "by");
-    } else if ((p.first == GRADIENT || p.first == FIT) && item) {
+    } else if (p.first == TRAIN && item) {
+        for (uint32_t i = 0; i < SESSION_TRAINING; i++) offer(w, session_training_name[i]);
+        for (const char *const *word = (const char *const[]){"from", "to", NULL}; *word; word++) offer(w, *word);
+    } else if ((p.first == GRADIENT || p.first == FIT || p.first == PRIOR) && item) {
         offer_motion(w, session->state.model, true);
         offer_names(w, session);
     } else if (p.first == START && item) {

@@ -95,6 +95,10 @@ int main(int argc, char **argv) {
     suite_gradient();
     suite_fit();
     suite_terms();
+    suite_gates();
+    suite_network();
+    suite_adam();
+    suite_train();
     suite_golden();
     suite_laws();
     suite_random();

@@ -60,6 +60,7 @@ static const char *const status_text[LAG_STATUS_COUNT] = {
     [LAG_INTERRUPTED] = "interrupted",
     [LAG_ERROR_ABI] = "the program was built for another version of liblag",
     [LAG_ERROR_SWEEPS] = "the step's sweeps did not converge, and it has too many unknowns for Newton's method",
+    [LAG_ERROR_LIBRARY] = "the library that networks want, oneDNN's libdnnl.so, is not there (Debian has it in libdnnl2)",
 };
 
 const char *lag_status_text(LagStatus status) {

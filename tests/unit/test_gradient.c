@@ -120,7 +120,7 @@ static Result result_of(const Scene *s, LagGradient *g, const LagLoss *loss, con
     Result r;
     LagGradientAsk ask = ask_of(s, loss, x, x + s->m, x + s->m + s->d);
     ask.sparing = sparing;
-    LagGradientOut out = {&r.loss, r.slope, r.slope + s->m, r.slope + s->m + s->d, NULL};
+    LagGradientOut out = {.loss = &r.loss, .c = r.slope, .q = r.slope + s->m, .rate = r.slope + s->m + s->d};
     r.status = lag_gradient_run(g, &ask, &out);
     return r;
 }
@@ -452,6 +452,29 @@ static void test_random_lagrangians(void) {
 enum { SYSTEMS = 21 };
 
 /* Systems near a case's own, all of them and each alone: the same bits. */
+/* A run for the motion alone: the same rows alone and among others. */
+static void check_motions(const Scene *s, LagGradient *all, LagGradientAsk ask, size_t systems) {
+    const size_t seen = s->rows * s->d;
+    double *rows = calloc(systems * 2 * seen + 2 * seen, sizeof *rows), *own = rows + systems * 2 * seen;
+    LagGradient *alone;
+    CU_ASSERT_FATAL(rows && lag_gradient_new(s->kernel, 1, 1, &alone) == LAG_OK);
+    ask.loss = NULL;
+    LagGradientOut out = {.motion_q = rows, .motion_pi = rows + systems * seen};
+    CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+    LagGradientAsk one = ask;
+    for (size_t i = 0; i < systems; i++) {
+        one.c = ask.c + i * s->m, one.q = ask.q + i * s->d;
+        if (ask.pi) one.pi = ask.pi + i * s->d;
+        if (ask.v) one.v = ask.v + i * s->d;
+        out = (LagGradientOut){.motion_q = own, .motion_pi = own + seen};
+        CU_ASSERT(lag_gradient_run(alone, &one, &out) == LAG_OK);
+        CU_ASSERT(memcmp(own, rows + i * seen, seen * sizeof *own) == 0);
+        CU_ASSERT(memcmp(own + seen, rows + (systems + i) * seen, seen * sizeof *own) == 0);
+    }
+    lag_gradient_free(alone);
+    free(rows);
+}
+
 static void test_same_bits(void) {
     static const LagBackend backend[] = {LAG_BACKEND_INTERPRETER, LAG_BACKEND_TCC, LAG_BACKEND_LLVM};
     for (size_t n = 0; n < CASES; n++) {
@@ -491,8 +514,10 @@ static void test_same_bits(void) {
                     LagGradientAsk ask = ask_of(&s, &losses[0], c, q, rate);
                     ask.seen.q = rows, ask.seen.pi = rows + SYSTEMS * seen;
                     ask.sparing = systems == 6;
-                    LagGradientOut out = {by, by + systems, by + systems * (m + 1), by + systems * (m + d + 1), NULL};
+                    LagGradientOut out = {
+                        .loss = by, .c = by + systems, .q = by + systems * (m + 1), .rate = by + systems * (m + d + 1)};
                     CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+                    check_motions(&s, all, ask, systems);
                     bool same = true;
                     for (size_t i = 0; i < systems; i++)
                         same = same && by[i] == first[i].loss &&
