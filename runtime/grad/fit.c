@@ -330,7 +330,7 @@ static void tell_left(const Fit *f, const LagFitOut *out) {
     }
 }
 
-static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
+bool fit_can(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
     if (!kernel || !ask || !out || !out->value || ask->unknowns == 0 || !ask->unknown) return false;
     const LagGradientAsk *motion = &ask->motion;
     if (!motion->loss || !motion->q || !(motion->pi ? !motion->v : motion->v != NULL)) return false;
@@ -344,7 +344,7 @@ static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut 
 }
 
 LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out) {
-    if (!fits(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
+    if (!fit_can(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
     const LagGradientAsk *motion = &ask->motion;
     Fit f = {
         .kernel = kernel, .ask = ask, .d = kernel->dof, .m = kernel->parameter_count, .k = ask->unknowns, .least = INFINITY};

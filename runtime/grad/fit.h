@@ -28,8 +28,8 @@ typedef struct Fit {
     double *slope;           /* [m] scratch */
     uint32_t *pivot;         /* [k] */
     double *block;
-    Smooth smooth;           /* curves through the data; */
-    bool smoothed;           /* if there are any */
+    Smooth smooth; /* curves through the data; */
+    bool smoothed; /* if there are any */
     uint64_t evaluations;
     bool lacking; /* memory: nothing that is found then counts */
     double least; /* of the loss, for those who watch */
@@ -40,6 +40,9 @@ enum { FIT_MOTIONS = 10000 }; /* about so many are run before a fit is content w
 /* A point x [k] to where the motion takes it from, and back. */
 void fit_put(const Fit *fit, const double *x);
 void fit_get(const Fit *fit, double *x);
+
+/* fit.c: whether there is all that a fit needs, and in its range. */
+bool fit_can(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out);
 
 /* fit.c: residuals and derivatives at x; false where there is no motion. */
 bool fit_evaluate(Fit *fit, const double *x);

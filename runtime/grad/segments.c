@@ -173,7 +173,7 @@ static bool settle(Segments *s, double *x, LagStatus *status) {
     double lambda = 1e-3, cost = evaluate(s, x, s->start);
     bool ended = false;
     if (!isfinite(cost)) return false;
-    for (int round = 0; round < MOST && !ended; round++) {
+    for (int round = 0; round < MOST && !ended && f->evaluations < FIT_MOTIONS; round++) {
         bool better = false;
         take_all(s);
         for (int trial = 0; trial < TRIALS && !better; trial++) {

@@ -9,7 +9,7 @@
  *
  * the less the better. From all terms on, one after the other is switched off, and the best set on the way taken; then each
  * that is off in it is tried in the place of others. Each set is fitted anew, from where the fit before leads to. */
-#include "lag.h"
+#include "fit.h"
 
 #include <float.h>
 #include <math.h>
@@ -385,16 +385,8 @@ static void run(Terms *t, LagFitOut *out, LagTermsOut *terms) {
 
 LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriterion criterion, LagFitOut *out,
                         LagTermsOut *terms) {
-    if (!kernel || !ask || !out || !out->value || !terms || (unsigned)criterion >= LAG_CRITERIA) return LAG_ERROR_ARGUMENT;
-    if (!ask->weigh || !ask->motion.loss || !ask->unknowns || !ask->unknown || !ask->motion.q) return LAG_ERROR_ARGUMENT;
-    if (!(ask->motion.pi ? !ask->motion.v : ask->motion.v != NULL)) return LAG_ERROR_ARGUMENT;
-    if (kernel->parameter_count && !ask->motion.c) return LAG_ERROR_ARGUMENT;
-    for (uint32_t i = 0; i < ask->unknowns; i++) {
-        const LagUnknown *u = &ask->unknown[i];
-        if ((unsigned)u->kind >= LAG_UNKNOWNS) return LAG_ERROR_ARGUMENT;
-        if (u->index >= (u->kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof))
-            return LAG_ERROR_ARGUMENT;
-    }
+    if (!fit_can(kernel, ask, out) || !ask->weigh || !terms || (unsigned)criterion >= LAG_CRITERIA)
+        return LAG_ERROR_ARGUMENT;
     Terms t = {.kernel = kernel,
                .ask = ask,
                .criterion = criterion,
