@@ -46,7 +46,7 @@ static Family family_of(double low, double high) {
     const double beyond = 1.05 * high;
     return (Family){
         {{c1, low, high, 0, false}, {c2, 0, high, 0.05, false}, {c3, 0, high, 0.05, false}},
-        {{c1, low / 1.3, beyond, 0, true}, {c2, 0, beyond, 0.08, false}, {c3, 0, beyond, 0.1, false}},
+        {{c1, low / 1.3, beyond, 0, true}, {c2, 0, beyond, 0.08, false}, {c3, 0, beyond, 0.2, false}},
         {0.03, 2, both},
     };
 }
@@ -64,7 +64,7 @@ static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint
     return (LagTrainAsk){.prior = shown_of(f),
                          .h = 0.1,
                          .steps = ROWS - 1,
-                         .loss = {.kind = LAG_LOSS_L2, .alpha = NAN, .beta = NAN, .bounds = 3, .bound = bounds},
+                         .loss = {.kind = LAG_LOSS_L2, .alpha = 2, .beta = 1, .bounds = 3, .bound = bounds},
                          .layers = 1,
                          .units = 64,
                          .batch = 64,
@@ -281,9 +281,12 @@ static bool trial(int number, LagTrainAsk *ask, const char **name) {
     case 16: return *name = "2 layers of 50", ask->layers = 2, ask->units = 50, true;
     case 17: return *name = "rate 3e-3", ask->rate = 3e-3, true;
     case 18: return *name = "a set of 4,096, again and again", ask->set = 4096, true;
+    case 19: return *name = "alpha = 10, then 1 at half the rate", ask->loss.alpha = 10, true;
     default: return false;
     }
 }
+
+static bool scheduled(int number) { return number == 19; }
 
 static void trials(const LagKernel *kernel, uint64_t samples) {
     Family f = family_of(0.5, 10);
@@ -295,8 +298,23 @@ static void trials(const LagKernel *kernel, uint64_t samples) {
         double seconds, mean = 0;
         size_t undamped = 0;
         if (!trial(i, &ask, &name)) break;
+        bool after = scheduled(i);
+        if (after) ask.samples /= 2;
         LagTrainer *t = train(kernel, &ask, &r, &seconds);
         LagNetwork *network = network_of(kernel, t);
+        if (after) { /* alpha = 10 was the first half; alpha = 1 is the second */
+            double more, begun = seconds_now();
+            ask.loss.alpha = 1, ask.rate /= 2;
+            lag_trainer_free(t);
+            need(lag_trainer_new(kernel, &ask, &t), "trainer");
+            need(lag_trainer_begin(t, network), "begin");
+            need(lag_trainer_run(t, UINT64_MAX), "training");
+            lag_trainer_report(t, &r);
+            lag_network_free(network);
+            network = network_of(kernel, t);
+            more = seconds_now() - begun;
+            seconds += more;
+        }
         LagPrior prior = prior_of(&f);
         Set s = set_of(kernel, &prior, 71, COUNT);
         need(lag_network_predict(network, s.count, s.q, s.pi,

@@ -886,6 +886,10 @@ LAG_API LagStatus lag_network_load(const LagKernel *kernel, uint32_t threads, co
                                    LagNetwork **network);
 LAG_API void lag_network_free(LagNetwork *network);
 
+/* Has a training that has not taken a batch yet begin with the weights of a network, and show motions as it does: so that
+ * losses, priors and rates may follow one another. LAG_ERROR_ARGUMENT where the network is of another shape. */
+LAG_API LagStatus lag_trainer_begin(LagTrainer *trainer, const LagNetwork *network);
+
 typedef struct LagNetworkFacts {
     const LagTrainAsk *ask;     /* what it was trained on */
     uint64_t samples;           /* systems that it had seen */

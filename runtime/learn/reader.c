@@ -87,6 +87,15 @@ void lag_network_free(LagNetwork *n) {
     free(n);
 }
 
+LagStatus lag_trainer_begin(LagTrainer *t, const LagNetwork *n) {
+    if (!t || !n || t->rows > 0 || t->ask.layers != n->ask.layers || t->ask.units != n->ask.units ||
+        t->found.columns != n->found.columns || t->outputs != n->found.outputs)
+        return LAG_ERROR_ARGUMENT;
+    memcpy(network_weights(t->network), n->found.best, n->found.weights * sizeof *n->found.best);
+    memcpy(t->found.scale, n->found.scale, n->found.columns * sizeof *n->found.scale);
+    return LAG_OK;
+}
+
 void lag_network_facts(const LagNetwork *n, LagNetworkFacts *facts) {
     const LagTrainRow *row = &n->found.row;
     *facts = (LagNetworkFacts){&n->ask, row->samples, row->rms_q, row->rms_pi, row->held_loss};

@@ -320,6 +320,20 @@ static bool write_all(const Work *w, const LagTrainReport *r) {
     return good;
 }
 
+/* A training that begins with the weights of another; false where they don't fit. */
+static bool begin_with(Work *w, const char *bytes, size_t size, const char *why) {
+    const LagStatement *s = w->statement;
+    char ignored[LAG_WHY];
+    LagNetwork *network = NULL;
+    bool good = lag_network_load(w->kernel, 1, bytes, size, ignored, &network) == LAG_OK &&
+                lag_trainer_new(w->kernel, &w->ask, &w->trainer) == LAG_OK &&
+                lag_trainer_begin(w->trainer, network) == LAG_OK;
+    lag_network_free(network);
+    if (good && !w->tool->options->quiet)
+        fprintf(stderr, "%s:%u: note: train: begins with the weights of %s: %s\n", w->tool->name, s->line, s->word, why);
+    return good;
+}
+
 /* A training, or one that goes on. */
 static bool begin(Work *w) {
     const LagStatement *s = w->statement;
@@ -331,6 +345,7 @@ static bool begin(Work *w) {
         status = lag_trainer_load(w->kernel, &w->ask, bytes, size, why, &w->trainer);
     else
         status = lag_trainer_new(w->kernel, &w->ask, &w->trainer);
+    if (status == LAG_ERROR_TEXT && begin_with(w, bytes, size, why)) status = LAG_OK;
     free(bytes);
     if (status == LAG_OK) return true;
     if (status != LAG_ERROR_TEXT) return refuse(w->tool, s, "train", lag_status_text(status));

@@ -523,7 +523,7 @@ training='units = 8, batch = 16, samples = 20000, held = 64'
 run -e "$family; train $training, threads = 1, to \"whole.lagnet\", to \"curve.csv\", to \"curve.svg\""; exits 0 'a training'
 empty err 'a training'; has out 'held out: rms q' 'a training'; lines curve.csv 27 'a curve as a table'
 has curve.svg '<svg' 'a curve as a picture'
-"$lag" -e "$family; train $training, to \"part.lagnet\"; integrate" >out 2>err </dev/null & sleep 0.3; kill -INT $!; wait $!; status=$?
+"$lag" -e "$family; train $training, to \"part.lagnet\"; integrate" >out 2>err </dev/null & sleep 0.3; kill -INT $! 2>/dev/null; wait $!; status=$?
 if [ $status = 130 ]; then
     has err 'train: interrupted after' 'an interrupted training'; has err 'from "part.lagnet" goes on' 'an interrupted training'
     run -e "$family; train $training, threads = 2, from \"part.lagnet\", to \"part.lagnet\""; exits 0 'a training that goes on'
@@ -532,6 +532,8 @@ holds 'cmp -s whole.lagnet part.lagnet' 'interrupted or not: the same network'
 run -e "$family; train $training, units = 9, from \"part.lagnet\", to \"other.lagnet\""; exits 1 'set twice'
 run -e "$family; train units = 9, samples = 20000, from \"part.lagnet\", to \"other.lagnet\""; exits 1 'another training'
 has err "it is of a training with 'units 8', and this one has 'units 9'" 'another training'; holds '[ ! -e other.lagnet ]' 'another training'
+run -e "$family; loss l2 alpha = 9; train $training, from \"part.lagnet\", to \"other.lagnet\""; exits 0 'weights of another training'
+has err "begins with the weights of part.lagnet: it is of a training with 'alpha nan', and this one has 'alpha 9'" 'weights of another training'
 run -e "$family; predict 200 with \"whole.lagnet\""; exits 0 'a prediction'; has out '200 motions drawn: rms q' 'a prediction'
 run -e "$family; c1 = 2; c2 = 3; c3 = 1; integrate; save \"seen.csv\"; predict \"seen.csv\" with \"whole.lagnet\"; show parameters"
 exits 0 'a record'; has out 'c1 = ' 'a record'; has_not out 'c1 = 2' 'what is named becomes current'

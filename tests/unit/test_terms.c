@@ -109,7 +109,7 @@ static void test_clean(void) {
 
 /* With errors of 1 and 10 percent some terms may be kept that are not there, and few are; none is lost. */
 static void test_noise(void) {
-    enum { DRAWS = 10 };
+    enum { DRAWS = 5 };
     static Scene s;
     static Found f;
     for (int level = 0; level < 2; level++) {

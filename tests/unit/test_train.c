@@ -203,6 +203,37 @@ static void test_resumes(void) {
     harness_free(&s.harness);
 }
 
+/* Weights of another training of the same shape serve to begin with. */
+static void test_begins_with(void) {
+    Scene s = oscillator();
+    LagTrainAsk ask = small_ask(), wider = ask;
+    LagTrainReport first, r;
+    char why[LAG_WHY];
+    void *bytes;
+    size_t size;
+    LagNetwork *network;
+    LagTrainer *t = begun(&s, &ask), *next;
+    CU_ASSERT(lag_trainer_run(t, UINT64_MAX) == LAG_OK);
+    lag_trainer_report(t, &first);
+    saved(t, &bytes, &size);
+    CU_ASSERT_FATAL(lag_network_load(s.kernel, 1, bytes, size, why, &network) == LAG_OK);
+    CU_ASSERT(lag_trainer_begin(t, network) == LAG_ERROR_ARGUMENT); /* it has begun already */
+    ask.rate = 1e-3;
+    next = begun(&s, &ask);
+    CU_ASSERT(lag_trainer_begin(next, network) == LAG_OK && lag_trainer_run(next, 0) == LAG_OK);
+    lag_trainer_report(next, &r);
+    CU_ASSERT(r.row[0].held_loss == first.row[first.best].held_loss);
+    lag_trainer_free(next);
+    wider.units = 17;
+    next = begun(&s, &wider);
+    CU_ASSERT(lag_trainer_begin(next, network) == LAG_ERROR_ARGUMENT);
+    lag_trainer_free(next);
+    lag_trainer_free(t);
+    lag_network_free(network);
+    free(bytes);
+    harness_free(&s.harness);
+}
+
 /* Every kind of loss, both targets, bounds as penalties, a set that is gone through again, several layers. */
 static void test_switches(void) {
     Scene s = oscillator();
@@ -426,6 +457,7 @@ void suite_train(void) {
                                      {"bad asks", test_bad_asks},
                                      {"switches", test_switches},
                                      {"resumes", test_resumes},
+                                     {"begins with another's weights", test_begins_with},
                                      {"bad files", test_bad_files},
                                      {"predicts", test_predicts},
                                      {"pendulum", test_pendulum},
