@@ -282,6 +282,7 @@ bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *s) {
     (void)program;
     if (tool->stopped || stop_asked()) {
         fprintf(stderr, "%s:%u: fit: passed over, since the run before it was cut short\n", tool->name, s->line);
+        if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
         return true;
     }
     if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
