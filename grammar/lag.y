@@ -29,7 +29,7 @@ static void yyerror(Parser *p, const char *message);
 %token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT PRIOR TRAIN PREDICT
 %token AT_LEAST AT_MOST /* >= and <= */
 %token DOTS /* .. */
-%token AGAINST TO WITH FROM IN ZERO AND LOG /* words within a statement, names elsewhere */
+%token AGAINST TO WITH BY FROM IN ZERO AND LOG /* words within a statement, names elsewhere */
 
 %left '+' '-'
 %left '*' '/'
@@ -62,6 +62,7 @@ statement:
   | CONSTRAIN bounds              { parse_statement(p, TREE_CONSTRAIN, $1); }
   | GRADIENT names                { parse_statement(p, TREE_GRADIENT, $1); }
   | FIT names                     { parse_statement(p, TREE_FIT, $1); }
+  | FIT names BY NAME             { parse_fit_by(p, $1, $4); }
   | PRIOR draws                   { parse_statement(p, TREE_PRIOR, $1); }
   | TRAIN tasks                   { parse_statement(p, TREE_TRAIN, $1); }
   | PREDICT what_is_read WITH STRING { parse_predict(p, $1, $4); }
@@ -149,7 +150,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, FROM, IN, ZERO, AND, LOG, DOTS, '%', '>'};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, BY, FROM, IN, ZERO, AND, LOG, DOTS, '%', '>'};
     int known = 0;
     if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)

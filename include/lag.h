@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 4 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 5 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -148,7 +148,7 @@ typedef enum LagVerb {
                       the weight of a column */
     LAG_VERB_CONSTRAIN, /* constrain:          items of kind BOUND */
     LAG_VERB_GRADIENT,  /* gradient:           items of kind PARAMETER, COORDINATE, VELOCITY, MOMENTUM */
-    LAG_VERB_FIT,       /* fit:                the same */
+    LAG_VERB_FIT,       /* fit:                the same; word is the name of a criterion to choose terms by, or NULL */
     LAG_VERB_PRIOR,   /* prior:              draws: an item of kind PARAMETER, COORDINATE, VELOCITY or MOMENTUM, whose value
                          is the least, then HIGH, then ZERO where a share is 0. And what is 0 together: items of kind
                          TOGETHER, then ZERO */
@@ -689,14 +689,16 @@ LAG_API LagStatus lag_tangents(LagGradient *gradient, const LagGradientAsk *ask,
 /* ---- Fits ----
  *
  * Parameters and start values that bring a motion nearest to observations, by Levenberg and Marquardt's method on the exact
- * tangents, from several beginnings: the guess; where A and B are linear in the parameters looked for, the solution of
- * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are
- * not, points about the guess, drawn alike every day. */
+ * tangents, from several beginnings, until one leads as near to the data as a curve through them is: where A and B are
+ * linear in the parameters looked for, the solution of the equations of motion in their integrated (weak) form along that
+ * curve, for which no guess is needed; the same, or the guess, led along the record, by segments with starts of their own
+ * that are joined two by two; the guess; and points about it, drawn alike every day. */
 
 /* Where a fit has come to. */
 typedef struct LagFitProgress {
     uint64_t evaluations; /* motions that were run */
     double loss;          /* the least so far */
+    uint32_t on;          /* lag_fit_terms: unknowns that are not switched off */
 } LagFitProgress;
 
 typedef struct LagFitAsk {
@@ -705,6 +707,7 @@ typedef struct LagFitAsk {
     const LagUnknown *unknown;
     bool weigh; /* each column counts by how well the motion can be brought to it, weights 1/sigma^2 being found from what is
                    left: the most that can be known where errors are independent. Else exactly the loss is minimised */
+    bool near;  /* look from the guess alone: it is near */
     bool (*stop)(void *user, const LagFitProgress *progress); /* asked now and then whether to give up, or NULL */
     void *user;
 } LagFitAsk;
@@ -716,13 +719,48 @@ typedef struct LagFitOut {
     double *unseen;      /* [unknowns, unknowns]: directions in which the values may be moved without any change in what is
                             observed, a row      each, the largest number being 1. Or NULL */
     uint32_t unseen_count;
-    double loss; /* of motion->loss, penalties included */
+    double *left; /* [2 d] what is left over in each column of coordinates, then of momenta: root mean square; NaN where
+                     nothing was seen. Or NULL */
+    double loss;  /* of motion->loss, penalties included */
     uint64_t evaluations;
 } LagFitOut;
 
 /* Bounds of the loss are kept to. LAG_OK; LAG_INTERRUPTED, with the best so far, once `stop` has said so;
  * LAG_ERROR_ARGUMENT; LAG_ERROR_MEMORY; or why there is no motion at all to begin with. Thread-safe. */
 LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out);
+
+/* ---- Which terms there are ----
+ *
+ * Of a family of Lagrangians, whose terms are switched on and off by their coefficients, the terms that observations speak
+ * for: those without which an information criterion would be more. Each choice is a fit of its own. */
+
+typedef enum LagCriterion {
+    LAG_CRITERION_BIC,  /* "bic": n log of what is left + p log n, for p values from n (Schwarz 1978) */
+    LAG_CRITERION_EBIC, /* "ebic": bic + 2 log of how many sets of so many terms there are, for families of many terms (Chen
+                           & Chen 2008) */
+    LAG_CRITERION_AICC, /* "aicc": keeps more: the correction of 2 p for few data (Hurvich & Tsai 1989) */
+    LAG_CRITERIA
+} LagCriterion;
+
+/* The name of a criterion, "" for LAG_CRITERIA. Static. And the criterion of a name, or LAG_CRITERIA. */
+LAG_API const char *lag_criterion_name(LagCriterion criterion);
+LAG_API LagCriterion lag_criterion_named(const char *name);
+
+typedef struct LagTermsOut {
+    bool *on;        /* [unknowns] or NULL */
+    double *without; /* [unknowns] how much more the criterion would be with this one switched off, or, where it is off, on:
+                        about, where it is more than 10 standard errors from 0; infinite where there is no fit;
+                        NaN where it was not to be switched off. Or NULL */
+    double criterion, criterion_all; /* of what was chosen, and with all terms on */
+} LagTermsOut;
+
+/* As lag_fit, with `weigh` set; then parameters are switched off, which is to say 0, where the criterion is not more for it,
+ * and values and errors are those of the rest: of what is off, the value is 0, sigma and correlations NaN. Values of the
+ * start stay, and so do parameters whose bounds exclude 0: masses, and what means something else at 0. One term's
+ * coefficient, at least, should be known and not looked for, where nothing else tells the Lagrangian's scale. Errors below
+ * 1e-9 of a column's size count as that much. Interrupted, it gives the best choice so far. Thread-safe. */
+LAG_API LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriterion criterion, LagFitOut *out,
+                                LagTermsOut *terms);
 
 /* ---- Families, and the network that reads motion ----
  *

@@ -46,7 +46,7 @@ static bool loss_item(Checker *c, const TreeItem *item, LagItem *out) {
 void check_loss(Checker *c, const TreeStatement *s) {
     const char *word = names_text(c->names, s->name);
     uint32_t kind = check_index(word, loss_kind, LAG_LOSSES);
-    bool has_p = false;
+    bool has_p = false, own = kind != LAG_LOSS_L2;
     c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_LOSS, .index = kind};
     if (kind == LAG_LOSSES)
         check_unknown(c, s->text_span, "unknown loss", word, loss_kind, LAG_LOSSES, "l2, mse, mae, huber or lp");
@@ -62,8 +62,10 @@ void check_loss(Checker *c, const TreeStatement *s) {
             twice = twice || (c->item[j].kind == out.kind && c->item[j].index == out.index);
         if (twice) diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", names_text(c->names, item->name));
         has_p = has_p || out.kind == LAG_ITEM_P;
+        own = own || out.kind == LAG_ITEM_ALPHA || out.kind == LAG_ITEM_BETA;
         if (!twice) c->item[c->out->item_count++] = out;
     }
+    c->state->own_loss = own;
     if (kind == LAG_LOSS_LP && !has_p) diag_error(c->diag, s->text_span, "as in: loss lp p = 4", "lp needs p");
 }
 
@@ -136,6 +138,17 @@ static void check_unknowns(Checker *c, const TreeStatement *s, const char *verb)
                    "%s takes velocities or momenta, not both", verb);
 }
 
+/* What decides which terms there are. */
+static void check_criterion(Checker *c, const TreeStatement *s) {
+    const char *name = names_text(c->names, s->name), *candidate[LAG_CRITERIA];
+    for (int i = 0; i < LAG_CRITERIA; i++) candidate[i] = lag_criterion_name((LagCriterion)i);
+    c->out->word = name;
+    if (lag_criterion_named(name) == LAG_CRITERIA)
+        check_unknown(c, s->text_span, "unknown criterion", name, candidate, LAG_CRITERIA, "bic, ebic or aicc");
+    if (c->state->own_loss)
+        diag_error(c->diag, s->text_span, "set loss l2", "terms are chosen by what is left over, and not by another loss");
+}
+
 void check_differentiable(Checker *c, const TreeStatement *s) {
     uint32_t unknowns = (c->state->r + 1) * lag_model_dof(c->state->model);
     if (lag_model_dof(c->state->model) > LAG_DENSE_DOF_MOST)
@@ -159,6 +172,7 @@ void check_gradient(Checker *c, const TreeStatement *s) {
     if (c->state->explicit_method)
         diag_error(c->diag, s->word, "set method = ggl", "derivatives are of the steps of ggl, and not of rk2 or rk4");
     if (s->verb == TREE_GRADIENT) check_parameters(c, "its gradient");
+    if (s->name != NAME_NONE) check_criterion(c, s);
     for (uint32_t i = 0; s->verb == TREE_FIT && i < s->item_count; i++)
         c->failed |= !name_set_add(&c->fitted, c->tree->item[s->item + i].name);
 }

@@ -24,6 +24,7 @@ typedef struct SessionState {
     bool has_dt, has_length;  /* settings that stay: dt; steps or until, */
     bool has_until;           /* and the latter was the last */
     bool explicit_method;     /* rk2 or rk4 */
+    bool own_loss;            /* another than l2 without alpha and beta */
     uint32_t r;               /* and r, once it was set */
 } SessionState;
 

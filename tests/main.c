@@ -95,6 +95,7 @@ int main(int argc, char **argv) {
     suite_gradient();
     suite_fit();
     suite_arithmetic();
+    suite_terms();
     suite_network();
     suite_adam();
     suite_train();

@@ -66,6 +66,7 @@ void suite_tiers(void);
 void suite_gradient(void);
 void suite_fit(void);
 void suite_arithmetic(void);
+void suite_terms(void);
 void suite_network(void);
 void suite_adam(void);
 void suite_train(void);

@@ -229,13 +229,18 @@ void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file) {
                                      .text_span = span_of(p, file)});
 }
 
-void parse_loss(Parser *p, ParseValue word, ParseValue kind) {
-    parse_statement(p, TREE_LOSS, word);
+/* A statement with items, and a name besides. */
+static void named_statement(Parser *p, TreeVerb verb, ParseValue word, ParseValue name) {
+    parse_statement(p, verb, word);
     if (p->tree->failed || p->stop) return;
     TreeStatement *s = &p->tree->statement[p->tree->statement_count - 1];
-    s->name = kind.id;
-    s->text_span = span_of(p, kind);
+    s->name = name.id;
+    s->text_span = span_of(p, name);
 }
+
+void parse_loss(Parser *p, ParseValue word, ParseValue kind) { named_statement(p, TREE_LOSS, word, kind); }
+
+void parse_fit_by(Parser *p, ParseValue word, ParseValue criterion) { named_statement(p, TREE_FIT, word, criterion); }
 
 void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value) {
     add_item(p, (TreeItem){.role = role, .name = name.id, .name_span = span_of(p, name), .value = value});
@@ -301,6 +306,7 @@ static void wish(const int *expected, int count, char *out, size_t size) {
                  {AGAINST, "'against'"},
                  {TO, "'to'"},
                  {WITH, "'with'"},
+                 {BY, "'by'"},
                  {FROM, "'from'"},
                  {IN, "'in'"},
                  {ZERO, "'zero'"},
@@ -447,8 +453,8 @@ static int clause_word(const Parser *p) {
     static const struct {
         const char *word;
         int token;
-    } words[] = {{"against", AGAINST}, {"to", TO},     {"with", WITH}, {"from", FROM},
-                 {"in", IN},           {"zero", ZERO}, {"and", AND},   {"log", LOG}};
+    } words[] = {{"against", AGAINST}, {"to", TO},   {"with", WITH}, {"from", FROM}, {"in", IN},
+                 {"zero", ZERO},       {"and", AND}, {"log", LOG},   {"by", BY}};
     if (p->token != NAME) return p->token;
     bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')' || p->before == STRING;
     int first = 0, last = -1; /* the words that it may be */
@@ -456,6 +462,7 @@ static int clause_word(const Parser *p) {
     if (p->first == PREDICT && after_value) first = 1, last = 2;
     if (p->first == TRAIN && (after_value || p->before == TRAIN || p->before == ',')) first = 1, last = 3;
     if (p->first == PRIOR && after_value) first = 4, last = 7;
+    if (p->first == FIT && p->before == NAME) first = 8, last = 8;
     const char *name = names_text(p->names, p->value.id);
     for (int i = first; i <= last; i++)
         if (strcmp(name, words[i].word) == 0) return words[i].token;

@@ -48,6 +48,7 @@ void parse_lagrangian(Parser *p, TreeId value, ParseValue word);
 void parse_definition(Parser *p, TreeId left, TreeId right);
 void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file);
 void parse_loss(Parser *p, ParseValue word, ParseValue kind);
+void parse_fit_by(Parser *p, ParseValue word, ParseValue criterion);
 void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value);
 void parse_range(Parser *p, ParseValue name, TreeId low, TreeId high, TreeRole role);
 void parse_share(Parser *p, ParseValue word, TreeId percent);

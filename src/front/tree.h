@@ -78,7 +78,7 @@ typedef enum TreeVerb {
     TREE_LOSS,       /* name, its kind; items: name = value */
     TREE_CONSTRAIN,  /* items: bounds */
     TREE_GRADIENT,   /* items: names */
-    TREE_FIT,        /* items: names */
+    TREE_FIT,        /* items: names; name, the criterion, or NAME_NONE */
     TREE_PRIOR,      /* items: names with ranges, shares */
     TREE_TRAIN,      /* items: name = value, and clauses */
     TREE_PREDICT,    /* items: a file or a value, and clauses; text is the network's file */

@@ -59,11 +59,12 @@ static const struct {
     {"gradient", "gradient NAME, ...",
      "The loss and its exact derivatives: in parameters, and in values of the start (x, and pi_x or xd).\n"
      "    method r = 2, dt = 0.1\n    gradient c1, c2, q, pi_q\n"},
-    {"fit", "fit NAME, ...",
+    {"fit", "fit NAME, ...    or    fit NAME, ... by CRITERION",
      "Values of parameters, and of the start (x, and pi_x or xd), that bring the motion nearest to the data, with standard "
      "errors.\n"
      "They become current. Parameters need no value before, where the Lagrangian is linear in them. constrain bounds them.\n"
-     "    data \"motion.csv\"\n    fit c1, c2\n"},
+     "by bic, ebic or aicc: parameters without which the criterion is no more become 0: which terms there are.\n"
+     "    data \"motion.csv\"\n    fit c1, c2\n    fit c1, c2 by bic\n"},
     {"prior", "prior NAME in LOW .. HIGH zero P%, ...",
      "How a family is drawn, for train: parameters, and values of the start (x, and pi_x or xd), uniform from LOW to HIGH; "
      "in\n"

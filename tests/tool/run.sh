@@ -272,6 +272,17 @@ run -e "$family; start q = 0, qd = 0.2; c2 = 3; data \"angles.csv\"; method r = 
 exits 0 'a fitted velocity'; has out 'qd = 0.25 +- ' 'a fitted velocity'; close truth.csv fitted.csv 1e-9 'the start that was fitted is integrated'
 run -e "$family; c1 = -1e300; c2 = 1e300; data \"truth.csv\"; method r = 2, dt = 0.1; fit c2"; holds '[ "$status" = 0 ] || [ "$status" = 3 ]' 'a hopeless fit ends'
 
+by='c1*qd^2 - c2*q^2 - c3*qd_p*q_m - c4*q^4 + c5*q - c6*qd_p^3*q_m; start q = 0, pi_q = 1; method r = 2, dt = 0.1; data "truth.csv"; constrain c1 > 0'
+run -e "$by; fit c1, c2, c3, c4, c5, c6 by bic; show parameters"
+exits 0 'terms'; empty err 'terms'; has out 'c5 = 0: switched off; with it +4.41 in bic' 'terms'; has out 'c3 = 1 +- ' 'terms'; has out 'c6 = 0' 'terms'
+run --json -e "$by; fit c1, c2, c3, c4, c5, c6 by aicc"; exits 0 'terms in JSON'; lines out 1 'terms in JSON'
+holds 'python3 -c "
+import json
+g = json.load(open(\"out\"))
+assert g[\"by\"] == \"aicc\" and g[\"kept\"] == [\"c1\", \"c2\", \"c3\"] and g[\"dropped\"] == [\"c4\", \"c5\", \"c6\"]
+assert g[\"without\"][\"c1\"] is None and g[\"without\"][\"c2\"] > 100 and 0 < g[\"without\"][\"c4\"] < 5 and g[\"values\"][\"c4\"] == 0
+assert g[\"criterion\"] < g[\"criterion_all\"] and g[\"sigma\"][\"c5\"] is None"' 'terms in JSON'
+
 # ---- Failures ----
 
 fall='qd^2/2 + 1/sqrt(q); start q = 1, qd = -1; integrate dt = 0.1, steps = 1000'
