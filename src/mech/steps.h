@@ -18,10 +18,11 @@ typedef struct Room {
     uint32_t cut, part, rest;          /* of each row of LAG_F: where it is cut; [l] what is before, and after */
     uint32_t low;                      /* [2, d] as q and u */
     uint32_t beta;                     /* [d] of momenta.c, as what follows */
-    uint32_t between, pushed;          /* [d, l] velocities and impulses within a sweep */
-    uint32_t factors;                  /* [d, d, l] of M: L below its diagonal, U above, and U's inverted diagonal */
-    uint32_t mass, middle;             /* [d, d, l] M, which is looked at in one lane; that lane */
-    uint32_t kept;                     /* [kept, l] what does not depend on velocities */
+    uint32_t between, pushed;          /* [d, l] velocities and impulses within a sweep, */
+    uint32_t momentum;                 /* and what momenta are at these velocities */
+    uint32_t factors;      /* [d, d, l] of what is solved for: L below its diagonal, U above, U's diagonal inverted */
+    uint32_t pull;         /* [d, d, l] h b_i A_v */
+    uint32_t mass, middle; /* [d, d, l] M, which is looked at in one lane; that lane */
 } Room;
 
 typedef struct Steps {
