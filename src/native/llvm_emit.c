@@ -54,6 +54,7 @@ typedef struct Emitting {
     Types type;
     LLVMValueRef self;
     LLVMValueRef *value;                    /* by operation */
+    LLVMValueRef *truth;                    /* of TAPE_LE, as LLVM has it: 1 bit in each lane */
     LLVMValueRef pool;                      /* the tape's constants as an array, or NULL where they stand in the code */
     LLVMValueRef array[LAG_ARRAY_COUNT];    /* pointers, loaded at entry where used */
     LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled, read: the last value of each element, NULL if not known */
@@ -503,11 +504,32 @@ static LLVMValueRef rough(Emitting *e, LLVMValueRef x) {
     return LLVMBuildBitCast(e->builder, LLVMBuildSub(e->builder, from, half, ""), type, "");
 }
 
-static LLVMValueRef operation(Emitting *e, TapeOp op) {
+/* 1 where x <= y, else 0. What picks by it had better not compare again. */
+static LLVMValueRef at_most(Emitting *e, uint32_t i, LLVMValueRef x, LLVMValueRef y) {
+    LLVMValueRef value[] = {constant(e, 1), constant(e, 0), x};
+    match(e, value, 3);
+    e->truth[i] = LLVMBuildFCmp(e->builder, LLVMRealOLE, x, y, "");
+    return LLVMBuildSelect(e->builder, e->truth[i], value[0], value[1], "");
+}
+
+/* Bits in lanes do not go well from block to block. */
+static bool is_here(const Emitting *e, LLVMValueRef truth) {
+    return !LLVMIsAInstruction(truth) || LLVMGetInstructionParent(truth) == LLVMGetInsertBlock(e->builder);
+}
+
+static LLVMValueRef pick(Emitting *e, uint32_t by, LLVMValueRef x[3]) {
+    LLVMValueRef truth = e->truth[by];
+    if (!truth || lanes_of(e->value[by]) != lanes_of(x[0]) || !is_here(e, truth))
+        return choose(e, LLVMRealUNE, x[0], constant(e, 0), x[1], x[2]);
+    return LLVMBuildSelect(e->builder, truth, x[1], x[2], "");
+}
+
+static LLVMValueRef operation(Emitting *e, uint32_t i) {
+    TapeOp op = e->tape->op[i];
     LLVMBuilderRef b = e->builder;
     uint32_t operands = tape_operands((TapeCode)op.code), number[3] = {op.a, op.b, op.c};
     LLVMValueRef x[3] = {NULL, NULL, NULL}, zero = constant(e, 0);
-    for (uint32_t i = 0; i < operands; i++) x[i] = e->value[number[i]];
+    for (uint32_t o = 0; o < operands; o++) x[o] = e->value[number[o]];
     match(e, x, operands);
     switch (op.code) {
     case TAPE_ADD: return LLVMBuildFAdd(b, x[0], x[1], "");
@@ -516,9 +538,9 @@ static LLVMValueRef operation(Emitting *e, TapeOp op) {
     case TAPE_DIV: return LLVMBuildFDiv(b, x[0], x[1], "");
     case TAPE_NEG: return LLVMBuildFNeg(b, x[0], "");
     case TAPE_FMA: return fused(e, x[0], x[1], x[2]);
-    case TAPE_LE: return choose(e, LLVMRealOLE, x[0], x[1], constant(e, 1), zero);
+    case TAPE_LE: return at_most(e, i, x[0], x[1]);
     case TAPE_LARGER: return larger(e, x[0], x[1]);
-    case TAPE_PICK: return choose(e, LLVMRealUNE, x[0], zero, x[1], x[2]);
+    case TAPE_PICK: return pick(e, op.a, x);
     case TAPE_ROUGH: return rough(e, x[0]);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
@@ -551,7 +573,7 @@ static void emit_op(Emitting *e, uint32_t i) {
     case TAPE_DOT:
     case TAPE_FUSED_DOT:
     case TAPE_MOST: e->value[i] = series(e, op); break;
-    default: e->value[i] = operation(e, op);
+    default: e->value[i] = operation(e, i);
     }
 }
 
@@ -709,7 +731,8 @@ static bool emit_tape(Emitting *e, const char *name, bool optimised) {
     e->systems = e->tape->systems ? e->tape->systems : 1;
     e->unrolled = job_unrolls(e->tape, optimised);
     e->fma = cpu_has(CPU_FMA);
-    e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
+    e->value = memory_new(2 * ((size_t)e->tape->count + 1) * sizeof *e->value);
+    e->truth = e->value ? e->value + e->tape->count + 1 : NULL;
     bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
         e->self = LLVMAddFunction(e->module, name, e->type.function);
