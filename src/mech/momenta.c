@@ -203,24 +203,36 @@ static void write_pulled_mass(const Steps *s, Momenta *m) {
     }
 }
 
-/* B_i of coordinate k, from its impulses at `f`. */
-static TapeValue momentum(const Steps *s, uint32_t k, TapeRef f, LagArray rate, bool first) {
+/* sum_j table_ij y_j of each coordinate, its y_j in the d rows at `base`: into x. The sums stand side by side: what they
+ * share is loaded once. */
+static void write_sums(const Steps *s, LagArray table, LagArray array, uint32_t base, TapeValue *x) {
     Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue sum = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), terms(w, f, 1), w->s);
-    if (s->compensated) sum = binary(w, TAPE_ADD, sum, load(w, LAG_LOW, w->d + k));
-    TapeValue momentum = binary(w, TAPE_ADD, load(w, LAG_U, k), sum);
-    if (first) return momentum; /* beta is 0 */
-    TapeValue legendre = tape_load(tape, row(s, LAG_LEGENDRE, 0, 0));
-    return tape_ternary(tape, TAPE_FMA, legendre, work(s, s->room.beta + k), momentum);
+    for (uint32_t k = 0; k < w->d; k++) {
+        TapeRef y = at(array, base + k * s->l, 0, 0, 0);
+        x[k] = tape_fused_dot(w->tape, terms(w, at(table, 0, 1, 0, 0), s->l), terms(w, y, 1), w->s);
+    }
+}
+
+/* B_i of each coordinate, of what impulses come to. */
+static void write_momenta(const Steps *s, TapeValue *x, bool first) {
+    Writer *w = s->w;
+    for (uint32_t k = 0; k < w->d; k++) {
+        if (s->compensated) x[k] = binary(w, TAPE_ADD, x[k], load(w, LAG_LOW, w->d + k));
+        x[k] = binary(w, TAPE_ADD, load(w, LAG_U, k), x[k]);
+        if (first) continue; /* beta is 0 */
+        TapeValue legendre = tape_load(w->tape, row(s, LAG_LEGENDRE, 0, 0));
+        x[k] = tape_ternary(w->tape, TAPE_FMA, legendre, work(s, s->room.beta + k), x[k]);
+    }
 }
 
 /* ---- The two ---- */
 
-static void bind_place(const Steps *s, TapeValue t) {
+/* Coordinates and time at the node whose lane it is, z being in `more`. */
+static void bind_place(const Steps *s, const Momenta *m, TapeValue t) {
     Writer *w = s->w;
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeValue z = tape_load(w->tape, row(s, LAG_WORK, s->room.z, k));
+        TapeValue z = m->more[k];
+        if (s->compensated) z = binary(w, TAPE_ADD, z, load(w, LAG_LOW, k));
         emit_bind(&w->emit, w->m->coordinate[k].q, binary(w, TAPE_ADD, load(w, LAG_Q, k), z));
     }
     TapeValue c = tape_load(w->tape, row(s, LAG_STAGE_NODE, 0, 0));
@@ -254,16 +266,12 @@ static void write_places(const Steps *s, Momenta *m, TapeValue t, bool first) {
     LagArray reach = first ? LAG_REACH_AHEAD : LAG_REACH, rate = first ? LAG_RATE_AHEAD : LAG_RATE;
     TapeValue begin = tape->count;
     tape_lanes(tape, w->s);
-    for (uint32_t k = 0; k < w->d; k++) {
-        TapeRef g = at(LAG_F, displacement(s, k) * s->l, 0, 0, 0);
-        TapeValue z = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), terms(w, g, 1), w->s);
-        if (s->compensated) z = binary(w, TAPE_ADD, z, load(w, LAG_LOW, k));
-        tape_store(tape, row(s, LAG_WORK, s->room.z, k), z);
-    }
-    for (uint32_t k = 0; k < w->d && m->pulled; k++) m->x[k] = momentum(s, k, at(LAG_F, k * s->l, 0, 0, 0), rate, first);
+    write_sums(s, reach, LAG_F, displacement(s, 0) * s->l, m->more);
+    if (m->pulled) write_sums(s, rate, LAG_F, 0, m->x);
+    if (m->pulled) write_momenta(s, m->x, first);
     for (uint32_t k = 0; k < w->d && m->pulled && m->linear; k++)
         tape_store(tape, row(s, LAG_WORK, s->room.momentum, k), m->x[k]);
-    bind_place(s, t);
+    bind_place(s, m, t);
     emit_roots(&w->emit, m->root, m->roots, m->velocity, w->d); /* what does not depend on velocities */
     TapeValue since = tape->count;
     for (uint32_t k = 0; k < w->d && !m->linear; k++)
@@ -292,8 +300,8 @@ static void write_velocity(const Steps *s, Momenta *m, bool first) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     uint32_t d = w->d;
-    for (uint32_t k = 0; k < d; k++)
-        m->x[k] = momentum(s, k, at(LAG_WORK, s->room.pushed + k * s->l, 0, 0, 0), LAG_RATE, first);
+    write_sums(s, LAG_RATE, LAG_WORK, s->room.pushed, m->x);
+    write_momenta(s, m->x, first);
     for (uint32_t k = 0; k < d; k++)
         if ((m->pulled && m->linear) || !is_zero(s, m->rest[k]))
             m->x[k] = binary(w, TAPE_SUB, m->x[k], tape_load(tape, row(s, LAG_WORK, s->room.momentum, k)));

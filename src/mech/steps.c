@@ -391,7 +391,7 @@ static void make_room(Steps *s) {
     Tape *tape = s->w->tape;
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
-    room->z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
+    room->z = s->momenta ? 0 : tape_work(tape, d * line); /* in lanes: at multiples of their number */
     room->v = s->moving || s->momenta ? tape_work(tape, d * line) : 0;
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
