@@ -493,17 +493,6 @@ static uint32_t group(Emitting *e, uint32_t first) {
 
 /* ---- Operations ---- */
 
-static LLVMValueRef rough(Emitting *e, LLVMValueRef x) {
-    uint32_t lanes = lanes_of(x);
-    LLVMTypeRef type = LLVMTypeOf(x), bits = lanes > 1 ? LLVMVectorType(e->type.i64, lanes) : e->type.i64;
-    LLVMValueRef one[TAPE_LANES_MOST], magic[TAPE_LANES_MOST];
-    for (uint32_t i = 0; i < lanes; i++) one[i] = whole(e, 1), magic[i] = whole(e, NATIVE_ROUGH);
-    LLVMValueRef by = lanes > 1 ? LLVMConstVector(one, lanes) : one[0],
-                 from = lanes > 1 ? LLVMConstVector(magic, lanes) : magic[0];
-    LLVMValueRef half = LLVMBuildLShr(e->builder, LLVMBuildBitCast(e->builder, x, bits, ""), by, "");
-    return LLVMBuildBitCast(e->builder, LLVMBuildSub(e->builder, from, half, ""), type, "");
-}
-
 /* 1 where x <= y, else 0. What picks by it had better not compare again. */
 static LLVMValueRef at_most(Emitting *e, uint32_t i, LLVMValueRef x, LLVMValueRef y) {
     LLVMValueRef value[] = {constant(e, 1), constant(e, 0), x};
@@ -541,7 +530,6 @@ static LLVMValueRef operation(Emitting *e, uint32_t i) {
     case TAPE_LE: return at_most(e, i, x[0], x[1]);
     case TAPE_LARGER: return larger(e, x[0], x[1]);
     case TAPE_PICK: return pick(e, op.a, x);
-    case TAPE_ROUGH: return rough(e, x[0]);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
     case TAPE_SIGN:
