@@ -207,9 +207,10 @@ static void write_pulled_mass(const Steps *s, Momenta *m) {
  * share is loaded once. */
 static void write_sums(const Steps *s, LagArray table, LagArray array, uint32_t base, TapeValue *x) {
     Writer *w = s->w;
+    uint32_t nodes = table == LAG_RATE ? w->s - 1 : w->s; /* the last node's impulse changes no momentum */
     for (uint32_t k = 0; k < w->d; k++) {
         TapeRef y = at(array, base + k * s->l, 0, 0, 0);
-        x[k] = tape_fused_dot(w->tape, terms(w, at(table, 0, 1, 0, 0), s->l), terms(w, y, 1), w->s);
+        x[k] = tape_fused_dot(w->tape, terms(w, at(table, 0, 1, 0, 0), s->l), terms(w, y, 1), nodes);
     }
 }
 

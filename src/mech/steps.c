@@ -105,12 +105,13 @@ static void write_starts(const Steps *s) {
 static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count) {
     Writer *w = s->w;
     LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, rate = ahead ? LAG_RATE_AHEAD : LAG_RATE;
+    uint32_t nodes = ahead ? w->s : w->s - 1; /* the last node's impulse moves no node */
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
     for (uint32_t i = 0; i < count; i++) {
         TapeRef f = terms(w, ahead ? of(w, LAG_F, 0, k + i, s->l) : under_way(s, k + i), 1);
-        gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
-        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
+        gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, nodes);
+        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, nodes);
     }
     for (uint32_t i = 0; i < count; i++) {
         TapeValue u = tape_load(tape, of(w, LAG_U, 0, k + i, 1));
