@@ -323,7 +323,7 @@ static void write_velocity(const Steps *s, Momenta *m, bool first) {
 static void write_displacements(const Steps *s, Momenta *m, bool first) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue active = s->several ? work(s, s->room.active) : 0, most = 0;
+    TapeValue active = s->several ? work(s, s->judge.active) : 0, most = 0;
     tape_lanes(tape, w->s);
     write_velocity(s, m, first);
     TapeValue share = tape_load(tape, row(s, LAG_SHARE, 0, 0));
@@ -368,7 +368,7 @@ static TapeValue write_beta(const Steps *s, Momenta *m) {
             TapeValue mass = work(s, s->room.mass + (k * d + l) * s->l + s->room.middle);
             next = binary(w, TAPE_SUB, next, binary(w, TAPE_MUL, mass, m->x[l]));
         }
-        tape_store(tape, beta, masked(s, s->several ? work(s, s->room.active) : 0, next, beta));
+        tape_store(tape, beta, masked(s, s->several ? work(s, s->judge.active) : 0, next, beta));
     }
     return most;
 }

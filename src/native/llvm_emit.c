@@ -54,7 +54,7 @@ typedef struct Emitting {
     Types type;
     LLVMValueRef self;
     LLVMValueRef *value;                    /* by operation */
-    LLVMValueRef *truth;                    /* of TAPE_LE, as LLVM has it: 1 bit in each lane */
+    LLVMValueRef *truth;                    /* of what is 0 or more by comparison: whether it is more, 1 bit in each lane */
     LLVMValueRef pool;                      /* the tape's constants as an array, or NULL where they stand in the code */
     LLVMValueRef array[LAG_ARRAY_COUNT];    /* pointers, loaded at entry where used */
     LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled, read: the last value of each element, NULL if not known */
@@ -501,16 +501,37 @@ static LLVMValueRef at_most(Emitting *e, uint32_t i, LLVMValueRef x, LLVMValueRe
     return LLVMBuildSelect(e->builder, e->truth[i], value[0], value[1], "");
 }
 
-/* Bits in lanes do not go well from block to block. */
-static bool is_here(const Emitting *e, LLVMValueRef truth) {
-    return !LLVMIsAInstruction(truth) || LLVMGetInstructionParent(truth) == LLVMGetInsertBlock(e->builder);
+/* Whether a value is not 0, if that is known in so many lanes. Bits in lanes do not go well from block to block. */
+static LLVMValueRef truth_of(const Emitting *e, uint32_t i, uint32_t lanes) {
+    LLVMValueRef truth = e->truth[i];
+    bool here = truth && (!LLVMIsAInstruction(truth) || LLVMGetInstructionParent(truth) == LLVMGetInsertBlock(e->builder));
+    return here && lanes_of(e->value[i]) == lanes ? truth : NULL;
 }
 
-static LLVMValueRef pick(Emitting *e, uint32_t by, LLVMValueRef x[3]) {
-    LLVMValueRef truth = e->truth[by];
-    if (!truth || lanes_of(e->value[by]) != lanes_of(x[0]) || !is_here(e, truth))
-        return choose(e, LLVMRealUNE, x[0], constant(e, 0), x[1], x[2]);
-    return LLVMBuildSelect(e->builder, truth, x[1], x[2], "");
+/* The same of what may be the constant 0 or 1 too, bits being of that type. */
+static LLVMValueRef truth_or_constant(const Emitting *e, uint32_t i, LLVMTypeRef bits, uint32_t lanes) {
+    TapeOp op = e->tape->op[i];
+    double value = op.code == TAPE_CONST ? e->tape->constant[op.a] : -1;
+    return value == 0 ? LLVMConstNull(bits) : value == 1 ? LLVMConstAllOnes(bits) : truth_of(e, i, lanes);
+}
+
+static LLVMValueRef sum(Emitting *e, uint32_t i, LLVMValueRef x[3]) {
+    TapeOp op = e->tape->op[i];
+    uint32_t lanes = lanes_of(x[0]);
+    LLVMValueRef a = truth_of(e, op.a, lanes), b = truth_of(e, op.b, lanes);
+    if (a && b) e->truth[i] = LLVMBuildOr(e->builder, a, b, "");
+    return LLVMBuildFAdd(e->builder, x[0], x[1], "");
+}
+
+static LLVMValueRef pick(Emitting *e, uint32_t i, LLVMValueRef x[3]) {
+    TapeOp op = e->tape->op[i];
+    uint32_t lanes = lanes_of(x[0]);
+    LLVMValueRef by = truth_of(e, op.a, lanes);
+    if (!by) return choose(e, LLVMRealUNE, x[0], constant(e, 0), x[1], x[2]);
+    LLVMValueRef then = truth_or_constant(e, op.b, LLVMTypeOf(by), lanes),
+                 otherwise = truth_or_constant(e, op.c, LLVMTypeOf(by), lanes);
+    if (then && otherwise) e->truth[i] = LLVMBuildSelect(e->builder, by, then, otherwise, "");
+    return LLVMBuildSelect(e->builder, by, x[1], x[2], "");
 }
 
 static LLVMValueRef operation(Emitting *e, uint32_t i) {
@@ -521,7 +542,7 @@ static LLVMValueRef operation(Emitting *e, uint32_t i) {
     for (uint32_t o = 0; o < operands; o++) x[o] = e->value[number[o]];
     match(e, x, operands);
     switch (op.code) {
-    case TAPE_ADD: return LLVMBuildFAdd(b, x[0], x[1], "");
+    case TAPE_ADD: return sum(e, i, x);
     case TAPE_SUB: return LLVMBuildFSub(b, x[0], x[1], "");
     case TAPE_MUL: return LLVMBuildFMul(b, x[0], x[1], "");
     case TAPE_DIV: return LLVMBuildFDiv(b, x[0], x[1], "");
@@ -529,7 +550,7 @@ static LLVMValueRef operation(Emitting *e, uint32_t i) {
     case TAPE_FMA: return fused(e, x[0], x[1], x[2]);
     case TAPE_LE: return at_most(e, i, x[0], x[1]);
     case TAPE_LARGER: return larger(e, x[0], x[1]);
-    case TAPE_PICK: return pick(e, op.a, x);
+    case TAPE_PICK: return pick(e, i, x);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
     case TAPE_SIGN:
@@ -650,8 +671,9 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
     emit_range(e, begin + 1, end);
     LLVMValueRef done = e->value[e->tape->op[end].a];
     uint32_t lanes = lanes_of(done);
-    LLVMValueRef unfinished =
-        LLVMBuildFCmp(e->builder, LLVMRealOEQ, done, LLVMConstNull(LLVMTypeOf(done)), ""); /* in each lane */
+    LLVMValueRef truth = truth_of(e, e->tape->op[end].a, lanes), unfinished; /* in each lane */
+    unfinished = truth ? LLVMBuildNot(e->builder, truth, "")
+                       : LLVMBuildFCmp(e->builder, LLVMRealOEQ, done, LLVMConstNull(LLVMTypeOf(done)), "");
     if (lanes > 1) {
         LLVMTypeRef bits = LLVMIntTypeInContext(e->context, lanes);
         unfinished = LLVMBuildICmp(e->builder, LLVMIntNE, LLVMBuildBitCast(e->builder, unfinished, bits, ""),
