@@ -47,7 +47,7 @@ def halves(first, last):
 A_YEAR = (4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 160, 400)
 PER_RUN = (20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400, 640, 1000, 2000)
 steps = lambda years, a_year: [years * n for n in a_year]
-SLACKS = tens(0, 3, 5, 7, 9)
+SLACKS = tens(0, 3, 5, 7, 9, 11, 13)
 CASES = (
     Case("prd", DRAGGED, 200.0, tens(-3, -5, -7, -9, -10, -11), agree=1e-6, plain=(8, 2000),
          lag=((2, 4, 6, 8, 10, 12, 16), steps(200, A_YEAR), SLACKS, tens(*range(-3, -12, -1))),

@@ -150,6 +150,11 @@ void graph_depend(Graph *graph, const NodeId *root, uint32_t roots, const NodeId
  * normal form is 0 only if the expression is. */
 NodeId graph_normal(Graph *graph, NodeId a, uint32_t budget, uint64_t *work, bool *polynomial);
 
+/* condense.c: an expression of the same value, of powers of names, sines and cosines alone, with squares of sine and cosine
+ * added up and common factors taken out: those of the variables, the later ones outermost. The node itself where it is no
+ * such expression, or too long. */
+NodeId graph_condense(Graph *graph, NodeId a, const NodeId *variable, uint32_t variables);
+
 /* print.c: the expression as a person would write it, in the language's spelling; what would be longer than `most` bytes is
  * cut with "...". In products the NAME nodes late[count] stand behind other names: the variables behind the parameters. */
 void graph_print(const Graph *graph, const Names *names, const NodeId *late, uint32_t count, NodeId a, uint32_t most,

@@ -67,6 +67,45 @@ static bool force_and_momentum(Mechanics *m, const Limit *limit) {
     return true;
 }
 
+enum {
+    CONDENSED_DOF_MOST = 16,
+    CONDENSED_NODES_MOST = 2000,
+};
+
+/* Operations that A and B take at each node of a step: those that parameters alone decide are done before. */
+static uint32_t operations(Mechanics *m, const NodeId *root) {
+    Graph *g = m->graph;
+    uint32_t count = 0;
+    bool *varies = graph_reach(g, root, 2 * m->dof) ? memory_new(g->count + 1) : NULL;
+    if (!varies) return m->graph->failed = true, 0;
+    for (uint32_t i = 0; i <= 2 * m->dof; i++) varies[m->state[i]] = true;
+    for (uint32_t i = 0; i < g->list_count; i++) {
+        GraphNode node = g->node[g->list[i]];
+        uint32_t operands = graph_operands((GraphCode)node.code);
+        bool new = (operands > 0 && varies[node.a]) || (operands > 1 && varies[node.b]);
+        varies[g->list[i]] |= new;
+        count += new;
+    }
+    memory_free(varies);
+    return count;
+}
+
+/* A and B written anew, if that makes them shorter by a third: else they stay as they were typed. */
+static bool condense(Mechanics *m) {
+    uint32_t d = m->dof;
+    uint32_t before = d <= CONDENSED_DOF_MOST ? operations(m, m->A) : CONDENSED_NODES_MOST + 1;
+    if (before > CONDENSED_NODES_MOST) return true;
+    NodeId *variable = memory_new((4 * (size_t)d + 1) * sizeof *variable), *root = variable + 2 * d + 1;
+    if (!variable) return false;
+    for (uint32_t k = 0; k < d; k++) variable[k] = m->coordinate[k].q, variable[d + 1 + k] = m->coordinate[k].v;
+    variable[d] = m->time;
+    for (uint32_t i = 0; i < 2 * d; i++) root[i] = graph_condense(m->graph, m->A[i], variable, 2 * d + 1);
+    if (!m->graph->failed && 3 * (uint64_t)operations(m, root) <= 2 * (uint64_t)before)
+        memcpy(m->A, root, 2 * d * sizeof *root);
+    memory_free(variable);
+    return true;
+}
+
 /* What a row of the blocks is made with. */
 typedef struct Row {
     uint32_t *which; /* [2 dof + 1] variables, by their places in the state */
@@ -206,7 +245,8 @@ static bool energy(Mechanics *m, const Limit *limit) {
 
 bool mechanics_derive(Mechanics *m) {
     Limit limit = {0};
-    bool done = arrays_new(m) && limit_new(m, &limit) && force_and_momentum(m, &limit) && blocks(m) && energy(m, &limit);
+    bool done = arrays_new(m) && limit_new(m, &limit) && force_and_momentum(m, &limit) && condense(m) && blocks(m) &&
+                energy(m, &limit);
     memory_free(limit.from);
     m->graph->failed |= !done;
     return !m->graph->failed;

@@ -1,10 +1,18 @@
-/* momenta.c: a sweep where B is any function of q, v and t (lag_kernel.h has the formulas). Needs A, B and B_v.
+/* momenta.c: a sweep where B is any function of q, v and t (lag_kernel.h has the formulas). Needs A, B, A_v and B_v.
  *
- * A sweep goes over the nodes three times. First, positions come from displacements, and with them all that does not depend
- * on velocities, functions of angles above all: it is kept for the other two. Momenta come from impulses; velocities from
- * momenta, by M = B_v, where B is linear in v, else by a step of Newton's method from the velocities before; and impulses
- * from these. The second has velocities and impulses from those impulses, at the same positions: forces that depend on
- * velocity would else take twice as many sweeps. The third has the velocities that the displacements are made of.
+ * A sweep goes over the nodes twice. First, positions come from displacements and momenta from impulses; velocities from
+ * both, by M = B_v, where B is linear in v, else by a step of Newton's method from the velocities before; and impulses from
+ * these. Then momenta come from those impulses, and with them velocities, displacements and impulses once more, at the same
+ * positions: forces that depend on velocity would else take twice as many sweeps, and where they are a strong drag, more
+ * still. For that, nothing is evaluated anew. With D = A_v, f_i + h b_i D_i (v_i - v_i') is put for f_i; of what J makes of
+ * that, h c_i D_i / (r + 1) (v_i - v_i') is taken at the node itself, so that
+ *
+ *     (M_i - h c_i D_i / (r + 1)) (v_i - v_i') = what J makes of f, less the momentum that v_i' was found by
+ *
+ * Of all such matrices, diagonal in the nodes, this makes the sweeps converge fastest where steps are small: what is left of
+ * J is nilpotent (Caklovic, Lunet, Gotschel & Ruprecht, Improving efficiency of parallel across the method spectral deferred
+ * corrections, SIAM J. Sci. Comput. 47, 2025: MIN-SR-NS). The impulses of a sweep that changes nothing are those of the
+ * forces.
  *
  * beta changes by what velocities have of the Legendre polynomial, times M at a node in the middle: it need not be exact,
  * since what is sought is that nothing is left. */
@@ -14,69 +22,29 @@
 
 struct Momenta {
     bool linear;      /* B = M v + rest, neither with v in it */
+    bool pulled;      /* A depends on v */
     NodeId *velocity; /* [d] */
     NodeId *rest;     /* [d] B where v = 0, if linear; else B */
-    NodeId *kept;     /* what does not depend on velocities, and is used by what does */
-    uint32_t kept_count;
-    NodeId *mass; /* entries of M other than 0 */
-    uint32_t mass_count;
-    bool *filled;     /* [d, d] of M's factors */
-    TapeValue *entry; /* [d, d] of M, and then of its factors; TAPE_NO_VALUE where they are 0 */
+    NodeId *root; /* all that is wanted at a node: [d] rest, entries of M other than 0, [d] A, entries of A_v other than 0 */
+    uint32_t places; /* of these, those up to A */
+    uint32_t roots;
+    bool *filled;     /* [d, d] of the last factors */
+    TapeValue *entry; /* [d, d] of M, or of the matrix that is solved for; and then of its factors; TAPE_NO_VALUE where 0 */
     TapeValue *x;     /* [d] */
+    TapeValue *more;  /* [d] */
+    TapeValue part;   /* h / (r + 1) */
 };
-
-/* ---- What is kept between the three ---- */
-
-/* y where node is -y: sums may subtract y instead (emit.c). */
-static NodeId negated(const Graph *g, NodeId node) {
-    const GraphNode *n = &g->node[node];
-    return n->code == GRAPH_MUL && graph_equals(g, n->a, -1) ? n->b : node;
-}
-
-/* Among the nodes in graph->list: those that depend on the state but not on velocities, and that are roots, or are used by
- * nodes that depend on velocities. */
-static bool find_kept(const Steps *s, Momenta *m, const NodeId *root, uint32_t roots) {
-    Graph *g = s->w->m->graph;
-    const Mechanics *mech = s->w->m;
-    enum { STATE = 1, VELOCITY = 2, WANTED = 4 };
-    uint8_t *mark = memory_new(g->count + 1);
-    m->kept = memory_new((g->list_count + (size_t)1) * sizeof *m->kept);
-    if (!mark || !m->kept) {
-        memory_free(mark);
-        return false;
-    }
-    for (uint32_t k = 0; k < s->w->d; k++) {
-        mark[mech->coordinate[k].q] |= STATE;
-        mark[mech->coordinate[k].v] |= STATE | VELOCITY;
-    }
-    mark[mech->time] |= STATE;
-    for (uint32_t i = 0; i < g->list_count; i++) {
-        GraphNode node = g->node[g->list[i]];
-        const NodeId operand[] = {node.a, node.b};
-        uint32_t operands = graph_operands((GraphCode)node.code);
-        uint8_t *own = &mark[g->list[i]];
-        for (uint32_t o = 0; o < operands; o++) *own |= mark[operand[o]] & (STATE | VELOCITY);
-        for (uint32_t o = 0; o < operands && (*own & VELOCITY); o++) {
-            mark[operand[o]] |= WANTED;
-            mark[negated(g, operand[o])] |= WANTED;
-        }
-    }
-    for (uint32_t i = 0; i < roots; i++) mark[root[i]] |= WANTED;
-    for (uint32_t i = 0; i < g->list_count; i++)
-        if (mark[g->list[i]] == (STATE | WANTED)) m->kept[m->kept_count++] = g->list[i];
-    memory_free(mark);
-    return true;
-}
 
 static void make_room(Steps *s, const Momenta *m) {
     Tape *tape = s->w->tape;
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
-    room->between = m->linear ? 0 : tape_work(tape, d * line);
+    room->between = tape_work(tape, d * line);
     room->pushed = tape_work(tape, d * line);
+    room->momentum = tape_work(tape, d * line);
     room->factors = tape_work(tape, d * d * line);
+    room->pull = m->pulled ? tape_work(tape, d * d * line) : 0;
     room->mass = tape_work(tape, d * d * line);
-    room->kept = tape_work(tape, m->kept_count * line);
     room->beta = tape_work(tape, d);
     room->middle = s->w->s / 2;
 }
@@ -99,14 +67,15 @@ static void write_velocities(const Steps *s) {
     tape_end(tape);
 }
 
+static bool is_zero(const Steps *s, NodeId node) { return graph_equals(s->w->m->graph, node, 0); }
+
 /* Whether B is linear in v, and what it is beside M v. */
 static void split_momentum(const Mechanics *mech, Momenta *m) {
     uint32_t d = mech->dof;
     m->linear = true;
-    m->rest = m->velocity + d;
     for (uint32_t k = 0; k < d; k++) m->velocity[k] = mech->coordinate[k].v;
-    for (uint32_t i = 0; i < m->mass_count; i++)
-        m->linear = m->linear && !graph_depends(mech->graph, m->mass[i], m->velocity, d);
+    for (uint32_t i = d; i < m->places; i++)
+        m->linear = m->linear && !graph_depends(mech->graph, m->root[i], m->velocity, d);
     memcpy(m->rest, mech->B, d * sizeof *m->rest);
     for (uint32_t k = 0; k < d && m->linear; k++) {
         NodeId zero = graph_integer(mech->graph, 0);
@@ -114,41 +83,43 @@ static void split_momentum(const Mechanics *mech, Momenta *m) {
     }
 }
 
+/* Those of [d, d] that are not 0, behind the roots. */
+static void add_roots(const Steps *s, Momenta *m, const NodeId *block) {
+    for (uint32_t i = 0; i < s->w->d * s->w->d; i++)
+        if (!is_zero(s, block[i])) m->root[m->roots++] = block[i];
+}
+
 Momenta *momenta_new(Steps *s) {
     const Mechanics *mech = s->w->m;
     size_t d = mech->dof, entries = d * d;
     Momenta *m = memory_new(sizeof *m);
-    NodeId *root = memory_new((2 * d + entries) * sizeof *root);
     if (m) {
-        m->velocity = memory_new(2 * d * sizeof *m->velocity);
-        m->mass = memory_new(entries * sizeof *m->mass);
+        m->velocity = memory_new(d * sizeof *m->velocity);
+        m->root = m->rest = memory_new(2 * (d + entries) * sizeof *m->root);
         m->filled = memory_new(entries * sizeof *m->filled);
-        m->entry = memory_new((entries + d) * sizeof *m->entry);
+        m->entry = memory_new((entries + 2 * d) * sizeof *m->entry);
     }
-    bool good = m && root && m->velocity && m->mass && m->filled && m->entry;
-    for (uint32_t i = 0; i < mech->filled_count && good; i++)
-        if (!graph_equals(mech->graph, mech->BV[mech->filled[i]], 0)) m->mass[m->mass_count++] = mech->BV[mech->filled[i]];
-    if (good) split_momentum(mech, m);
-    for (uint32_t k = 0; k < d && good; k++) root[k] = mech->A[k], root[d + k] = m->rest[k];
-    uint32_t roots = 2 * (uint32_t)d;
-    for (uint32_t i = 0; i < (good ? m->mass_count : 0); i++) root[roots + i] = m->mass[i];
-    good = good && graph_reach(mech->graph, root, roots + m->mass_count) && find_kept(s, m, root, roots);
-    if (good) {
-        m->x = m->entry + entries;
-        make_room(s, m);
-        emit_roots(&s->w->emit, root, roots + m->mass_count, mech->state, 2 * (uint32_t)d + 1);
-    }
-    memory_free(root);
-    if (good) return m;
-    momenta_free(m);
-    return NULL;
+    if (!m || !m->velocity || !m->root || !m->filled || !m->entry) return momenta_free(m), NULL;
+    m->x = m->entry + entries;
+    m->more = m->x + d;
+    m->roots = (uint32_t)d;
+    add_roots(s, m, mech->BV);
+    m->places = m->roots;
+    split_momentum(mech, m);
+    for (uint32_t k = 0; k < d; k++) m->root[m->roots++] = mech->A[k];
+    uint32_t forces = m->roots;
+    add_roots(s, m, mech->AV);
+    m->pulled = m->roots > forces;
+    make_room(s, m);
+    m->part = binary(s->w, TAPE_DIV, s->w->h, number(s, s->w->r + 1));
+    emit_roots(&s->w->emit, m->root, m->roots, mech->state, 2 * (uint32_t)d + 1);
+    return m;
 }
 
 void momenta_free(Momenta *m) {
     if (!m) return;
     memory_free(m->velocity);
-    memory_free(m->kept);
-    memory_free(m->mass);
+    memory_free(m->root);
     memory_free(m->filled);
     memory_free(m->entry);
     memory_free(m);
@@ -193,74 +164,76 @@ static void write_solution(const Steps *s, Momenta *m) {
     }
 }
 
-/* M at the node whose lane it is, which B_v has been emitted for, and its factors. */
+/* M at the node whose lane it is, which B_v has been emitted for. */
 static void write_mass(const Steps *s, Momenta *m) {
     Writer *w = s->w;
-    uint32_t entries = w->d * w->d;
-    for (uint32_t i = 0; i < entries; i++) {
-        NodeId node = w->m->BV[i];
-        bool zero = graph_equals(w->m->graph, node, 0);
-        m->entry[i] = zero ? TAPE_NO_VALUE : emit_value(&w->emit, node);
+    for (uint32_t i = 0; i < w->d * w->d; i++) {
+        bool zero = is_zero(s, w->m->BV[i]);
+        m->entry[i] = zero ? TAPE_NO_VALUE : emit_value(&w->emit, w->m->BV[i]);
         if (!zero) tape_store(w->tape, row(s, LAG_WORK, s->room.mass, i), m->entry[i]);
     }
-    write_factors(s, m);
-    for (uint32_t i = 0; i < entries; i++) {
+}
+
+static void keep_factors(const Steps *s, Momenta *m) {
+    for (uint32_t i = 0; i < s->w->d * s->w->d; i++) {
         m->filled[i] = m->entry[i] != TAPE_NO_VALUE;
-        if (m->filled[i]) tape_store(w->tape, row(s, LAG_WORK, s->room.factors, i), m->entry[i]);
+        if (m->filled[i]) tape_store(s->w->tape, row(s, LAG_WORK, s->room.factors, i), m->entry[i]);
     }
 }
 
 static void load_factors(const Steps *s, Momenta *m) {
-    uint32_t entries = s->w->d * s->w->d;
-    for (uint32_t i = 0; i < entries; i++)
+    for (uint32_t i = 0; i < s->w->d * s->w->d; i++)
         m->entry[i] = m->filled[i] ? tape_load(s->w->tape, row(s, LAG_WORK, s->room.factors, i)) : (TapeValue)TAPE_NO_VALUE;
 }
 
-/* B_i of coordinate k, from its impulses at `f`. */
-static TapeValue momentum(const Steps *s, uint32_t k, TapeRef f, LagArray rate, bool first) {
+/* M - h c_i A_v / (r + 1), which A_v has been emitted for. */
+static void write_pulled_mass(const Steps *s, Momenta *m) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue sum = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), terms(w, f, 1), w->s);
-    if (s->compensated) sum = binary(w, TAPE_ADD, sum, load(w, LAG_LOW, w->d + k));
-    TapeValue momentum = binary(w, TAPE_ADD, load(w, LAG_U, k), sum);
-    if (first) return momentum; /* beta is 0 */
-    TapeValue legendre = tape_load(tape, row(s, LAG_LEGENDRE, 0, 0));
-    return tape_ternary(tape, TAPE_FMA, legendre, work(s, s->room.beta + k), momentum);
-}
-
-/* Velocities at which B is the momenta x, from those at `base` if need be: bound, and kept between. */
-static void write_solved(const Steps *s, Momenta *m, uint32_t base, bool factors) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue begin = tape->count;
-    for (uint32_t k = 0; k < w->d && !m->linear; k++)
-        emit_bind(&w->emit, m->velocity[k], tape_load(tape, row(s, LAG_WORK, base, k)));
-    emit_roots(&w->emit, m->rest, w->d, NULL, 0);
-    if (factors) {
-        emit_roots(&w->emit, m->mass, m->mass_count, NULL, 0);
-        write_mass(s, m);
-    } else {
-        load_factors(s, m);
-    }
-    for (uint32_t k = 0; k < w->d; k++)
-        if (!graph_equals(w->m->graph, m->rest[k], 0))
-            m->x[k] = binary(w, TAPE_SUB, m->x[k], emit_value(&w->emit, m->rest[k]));
-    write_solution(s, m);
-    for (uint32_t k = 0; k < w->d && !m->linear; k++)
-        m->x[k] = binary(w, TAPE_ADD, emit_value(&w->emit, m->velocity[k]), m->x[k]);
-    emit_forget(&w->emit, begin);
-    for (uint32_t k = 0; k < w->d; k++) {
-        emit_bind(&w->emit, m->velocity[k], m->x[k]);
-        if (!m->linear) tape_store(tape, row(s, LAG_WORK, s->room.between, k), m->x[k]);
+    TapeValue part = binary(w, TAPE_MUL, tape_load(tape, row(s, LAG_STAGE_NODE, 0, 0)), m->part);
+    TapeValue share = tape_load(tape, row(s, LAG_SHARE, 0, 0));
+    for (uint32_t i = 0; i < w->d * w->d; i++) {
+        NodeId slope = w->m->AV[i];
+        m->entry[i] = is_zero(s, w->m->BV[i]) ? TAPE_NO_VALUE : emit_value(&w->emit, w->m->BV[i]);
+        if (is_zero(s, slope)) continue;
+        TapeValue pull = emit_value(&w->emit, slope), less = binary(w, TAPE_MUL, part, pull);
+        tape_store(tape, row(s, LAG_WORK, s->room.pull, i), binary(w, TAPE_MUL, share, pull));
+        m->entry[i] =
+            m->entry[i] == TAPE_NO_VALUE ? tape_unary(tape, TAPE_NEG, less) : binary(w, TAPE_SUB, m->entry[i], less);
     }
 }
 
-/* ---- The three ---- */
+/* sum_j table_ij y_j of each coordinate, its y_j in the d rows at `base`: into x. The sums stand side by side: what they
+ * share is loaded once. */
+static void write_sums(const Steps *s, LagArray table, LagArray array, uint32_t base, TapeValue *x) {
+    Writer *w = s->w;
+    uint32_t nodes = table == LAG_RATE ? w->s - 1 : w->s; /* the last node's impulse changes no momentum */
+    for (uint32_t k = 0; k < w->d; k++) {
+        TapeRef y = at(array, base + k * s->l, 0, 0, 0);
+        x[k] = tape_fused_dot(w->tape, terms(w, at(table, 0, 1, 0, 0), s->l), terms(w, y, 1), nodes);
+    }
+}
 
-static void bind_place(const Steps *s, TapeValue t) {
+/* B_i of each coordinate, of what impulses come to. */
+static void write_momenta(const Steps *s, TapeValue *x, bool first) {
     Writer *w = s->w;
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeValue z = tape_load(w->tape, row(s, LAG_WORK, s->room.z, k));
+        if (s->compensated) x[k] = binary(w, TAPE_ADD, x[k], load(w, LAG_LOW, w->d + k));
+        x[k] = binary(w, TAPE_ADD, load(w, LAG_U, k), x[k]);
+        if (first) continue; /* beta is 0 */
+        TapeValue legendre = tape_load(w->tape, row(s, LAG_LEGENDRE, 0, 0));
+        x[k] = tape_ternary(w->tape, TAPE_FMA, legendre, work(s, s->room.beta + k), x[k]);
+    }
+}
+
+/* ---- The two ---- */
+
+/* Coordinates and time at the node whose lane it is, z being in `more`. */
+static void bind_place(const Steps *s, const Momenta *m, TapeValue t) {
+    Writer *w = s->w;
+    for (uint32_t k = 0; k < w->d; k++) {
+        TapeValue z = m->more[k];
+        if (s->compensated) z = binary(w, TAPE_ADD, z, load(w, LAG_LOW, k));
         emit_bind(&w->emit, w->m->coordinate[k].q, binary(w, TAPE_ADD, load(w, LAG_Q, k), z));
     }
     TapeValue c = tape_load(w->tape, row(s, LAG_STAGE_NODE, 0, 0));
@@ -272,79 +245,103 @@ static TapeValue impulse(const Steps *s, uint32_t k) {
     return binary(s->w, TAPE_MUL, tape_load(s->w->tape, row(s, LAG_SHARE, 0, 0)), emit_value(&s->w->emit, s->w->m->A[k]));
 }
 
-/* Positions, what depends on them alone, velocities and impulses, all from impulses and displacements that are known; or,
- * in the first sweep, are extrapolated from those of the step before. */
+/* Binds velocities whose momenta are x, from those before where B is not linear in them: then what depends on these, and was
+ * written from operation `since` on, is forgotten. */
+static void bind_solved(const Steps *s, Momenta *m, TapeValue since) {
+    Writer *w = s->w;
+    for (uint32_t k = 0; k < w->d; k++)
+        if (!is_zero(s, m->rest[k])) m->x[k] = binary(w, TAPE_SUB, m->x[k], emit_value(&w->emit, m->rest[k]));
+    write_factors(s, m);
+    write_solution(s, m);
+    for (uint32_t k = 0; k < w->d && !m->linear; k++)
+        m->x[k] = binary(w, TAPE_ADD, emit_value(&w->emit, m->velocity[k]), m->x[k]);
+    if (!m->linear) emit_forget(&w->emit, since);
+    for (uint32_t k = 0; k < w->d; k++) emit_bind(&w->emit, m->velocity[k], m->x[k]);
+}
+
+/* Positions, momenta, velocities and impulses, all from impulses and displacements that are known; or, in the first sweep,
+ * are extrapolated from those of the step before. */
 static void write_places(const Steps *s, Momenta *m, TapeValue t, bool first) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    const Mechanics *mech = w->m;
     LagArray reach = first ? LAG_REACH_AHEAD : LAG_REACH, rate = first ? LAG_RATE_AHEAD : LAG_RATE;
     TapeValue begin = tape->count;
     tape_lanes(tape, w->s);
+    write_sums(s, reach, LAG_F, displacement(s, 0) * s->l, m->more);
+    if (m->pulled) write_sums(s, rate, LAG_F, 0, m->x);
+    if (m->pulled) write_momenta(s, m->x, first);
+    for (uint32_t k = 0; k < w->d && m->pulled && m->linear; k++)
+        tape_store(tape, row(s, LAG_WORK, s->room.momentum, k), m->x[k]);
+    bind_place(s, m, t);
+    emit_roots(&w->emit, m->root, m->roots, m->velocity, w->d); /* what does not depend on velocities */
+    TapeValue since = tape->count;
+    for (uint32_t k = 0; k < w->d && !m->linear; k++)
+        emit_bind(&w->emit, m->velocity[k], tape_load(tape, row(s, LAG_WORK, s->room.v, k)));
+    emit_roots(&w->emit, m->root, m->places, NULL, 0);
+    write_mass(s, m);
+    if (m->pulled) bind_solved(s, m, since);
+    emit_roots(&w->emit, m->root, m->roots, NULL, 0);
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeRef g = at(LAG_F, displacement(s, k) * s->l, 0, 0, 0);
-        TapeValue z = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), terms(w, g, 1), w->s);
-        if (s->compensated) z = binary(w, TAPE_ADD, z, load(w, LAG_LOW, k));
-        tape_store(tape, row(s, LAG_WORK, s->room.z, k), z);
+        NodeId before = m->linear && m->pulled ? NODE_ZERO : m->rest[k];
+        tape_store(tape, row(s, LAG_WORK, s->room.pushed, k), impulse(s, k));
+        if (!is_zero(s, before)) tape_store(tape, row(s, LAG_WORK, s->room.momentum, k), emit_value(&w->emit, before));
+        if (m->pulled || !m->linear)
+            tape_store(tape, row(s, LAG_WORK, s->room.between, k), emit_value(&w->emit, m->velocity[k]));
     }
-    for (uint32_t k = 0; k < w->d; k++) m->x[k] = momentum(s, k, at(LAG_F, k * s->l, 0, 0, 0), rate, first);
-    bind_place(s, t);
-    emit_roots(&w->emit, m->kept, m->kept_count, NULL, 0);
-    for (uint32_t i = 0; i < m->kept_count; i++)
-        tape_store(tape, row(s, LAG_WORK, s->room.kept, i), emit_value(&w->emit, m->kept[i]));
-    write_solved(s, m, s->room.v, true);
-    emit_roots(&w->emit, mech->A, w->d, NULL, 0);
-    for (uint32_t k = 0; k < w->d; k++) tape_store(tape, row(s, LAG_WORK, s->room.pushed, k), impulse(s, k));
+    if (m->pulled) write_pulled_mass(s, m);
+    write_factors(s, m);
+    keep_factors(s, m);
     tape_end(tape);
     emit_forget(&w->emit, begin);
 }
 
-/* What the places have left, and velocities from the impulses at `array`, `base`. */
-static void write_again(const Steps *s, Momenta *m, TapeValue t, LagArray array, uint32_t base, bool first) {
-    Writer *w = s->w;
-    for (uint32_t k = 0; k < w->d; k++) m->x[k] = momentum(s, k, at(array, base + k * s->l, 0, 0, 0), LAG_RATE, first);
-    bind_place(s, t);
-    for (uint32_t i = 0; i < m->kept_count; i++)
-        emit_bind(&w->emit, m->kept[i], tape_load(w->tape, row(s, LAG_WORK, s->room.kept, i)));
-    write_solved(s, m, s->room.between, false);
-}
-
-/* Velocities and impulses anew. */
-static void write_impulses(const Steps *s, Momenta *m, TapeValue t) {
+/* The velocities at which momenta are those of the impulses `pushed`, as far as this sweep goes: into x; and by how much
+ * impulses change with them: into more. */
+static void write_velocity(const Steps *s, Momenta *m, bool first) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue begin = tape->count, active = s->several ? work(s, s->room.active) : 0;
-    tape_lanes(tape, w->s);
-    write_again(s, m, t, LAG_WORK, s->room.pushed, false);
-    emit_roots(&w->emit, w->m->A, w->d, NULL, 0);
-    for (uint32_t k = 0; k < w->d; k++) {
-        TapeRef f = row(s, LAG_F, 0, k);
-        tape_store(tape, f, masked(s, active, impulse(s, k), f));
+    uint32_t d = w->d;
+    write_sums(s, LAG_RATE, LAG_WORK, s->room.pushed, m->x);
+    write_momenta(s, m->x, first);
+    for (uint32_t k = 0; k < d; k++)
+        if ((m->pulled && m->linear) || !is_zero(s, m->rest[k]))
+            m->x[k] = binary(w, TAPE_SUB, m->x[k], tape_load(tape, row(s, LAG_WORK, s->room.momentum, k)));
+    load_factors(s, m);
+    write_solution(s, m);
+    for (uint32_t k = 0; k < d; k++) m->more[k] = TAPE_NO_VALUE;
+    for (uint32_t i = 0; i < d * d; i++) {
+        if (is_zero(s, w->m->AV[i])) continue;
+        TapeValue pull = tape_load(tape, row(s, LAG_WORK, s->room.pull, i)), by = m->x[i % d];
+        TapeValue *sum = &m->more[i / d];
+        *sum = *sum == TAPE_NO_VALUE ? binary(w, TAPE_MUL, pull, by) : tape_ternary(tape, TAPE_FMA, pull, by, *sum);
     }
-    tape_end(tape);
-    emit_forget(&w->emit, begin);
+    for (uint32_t k = 0; k < d && (m->pulled || !m->linear); k++)
+        m->x[k] = binary(w, TAPE_ADD, tape_load(tape, row(s, LAG_WORK, s->room.between, k)), m->x[k]);
 }
 
-/* Displacements from the last impulses, and by how much velocities have changed. */
-static void write_displacements(const Steps *s, Momenta *m, TapeValue t, bool first) {
+/* Velocities, displacements and impulses from the impulses just found, and by how much velocities have changed. */
+static void write_displacements(const Steps *s, Momenta *m, bool first) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    TapeValue begin = tape->count, active = s->several ? work(s, s->room.active) : 0, most = 0;
+    TapeValue active = s->several ? work(s, s->judge.active) : 0, most = 0;
     tape_lanes(tape, w->s);
-    write_again(s, m, t, first ? LAG_WORK : LAG_F, first ? s->room.pushed : 0, first);
+    write_velocity(s, m, first);
     TapeValue share = tape_load(tape, row(s, LAG_SHARE, 0, 0));
     for (uint32_t k = 0; k < w->d; k++) {
         TapeRef v = row(s, LAG_WORK, s->room.v, k), g = row(s, LAG_F, 0, displacement(s, k)), f = row(s, LAG_F, 0, k);
-        TapeValue moved = binary(w, TAPE_MUL, w->h, binary(w, TAPE_SUB, m->x[k], tape_load(tape, v)));
-        TapeValue change = binary(w, TAPE_MUL, tape_unary(tape, TAPE_ABS, moved), work(s, s->room.measure + k));
-        most = k ? binary(w, TAPE_LARGER, change, most) : change;
+        TapeValue pushed = tape_load(tape, row(s, LAG_WORK, s->room.pushed, k));
+        if (m->more[k] != TAPE_NO_VALUE) pushed = binary(w, TAPE_ADD, pushed, m->more[k]);
+        tape_store(tape, f, masked(s, active, pushed, f));
         tape_store(tape, g, masked(s, active, binary(w, TAPE_MUL, share, m->x[k]), g));
+        if (!first) {
+            TapeValue moved = binary(w, TAPE_MUL, w->h, binary(w, TAPE_SUB, m->x[k], tape_load(tape, v)));
+            TapeValue change = binary(w, TAPE_MUL, tape_unary(tape, TAPE_ABS, moved), work(s, s->room.measure + k));
+            most = k ? binary(w, TAPE_LARGER, change, most) : change;
+        }
         tape_store(tape, v, masked(s, active, m->x[k], v));
-        if (first) tape_store(tape, f, masked(s, active, tape_load(tape, row(s, LAG_WORK, s->room.pushed, k)), f));
     }
     if (!first) tape_store(tape, row(s, LAG_WORK, s->room.change, 0), most);
     tape_end(tape);
-    emit_forget(&w->emit, begin);
 }
 
 /* beta, from what displacements have of the Legendre polynomial, P: sum_j b_j P_j^2 = 1 / N. Gives back the largest of that,
@@ -367,11 +364,11 @@ static TapeValue write_beta(const Steps *s, Momenta *m) {
         TapeRef beta = at(LAG_WORK, s->room.beta + k, 0, 0, 0);
         TapeValue next = tape_load(tape, beta);
         for (uint32_t l = 0; l < d; l++) {
-            if (graph_equals(w->m->graph, w->m->BV[k * d + l], 0)) continue;
+            if (is_zero(s, w->m->BV[k * d + l])) continue;
             TapeValue mass = work(s, s->room.mass + (k * d + l) * s->l + s->room.middle);
             next = binary(w, TAPE_SUB, next, binary(w, TAPE_MUL, mass, m->x[l]));
         }
-        tape_store(tape, beta, masked(s, s->several ? work(s, s->room.active) : 0, next, beta));
+        tape_store(tape, beta, masked(s, s->several ? work(s, s->judge.active) : 0, next, beta));
     }
     return most;
 }
@@ -385,7 +382,7 @@ TapeValue momenta_motion(const Steps *s, uint32_t k) {
     uint32_t d = w->d, last = w->s - 1;
     TapeValue sum = tape_unary(tape, TAPE_ABS, work(s, s->room.v + k * s->l + last)), own = 0, others = 0;
     for (uint32_t l = 0; l < d; l++) {
-        if (l == k || graph_equals(w->m->graph, w->m->BV[k * d + l], 0)) continue;
+        if (l == k || is_zero(s, w->m->BV[k * d + l])) continue;
         if (!own) own = work(s, s->room.mass + (k * d + k) * s->l + last);
         TapeValue other = work(s, s->room.mass + (l * d + l) * s->l + last);
         TapeValue between = work(s, s->room.mass + (k * d + l) * s->l + last);
@@ -416,7 +413,6 @@ void momenta_begin(const Steps *s, const Momenta *m) {
 
 TapeValue momenta_sweep(const Steps *s, Momenta *m, TapeValue t, bool first) {
     write_places(s, m, t, first);
-    if (!first) write_impulses(s, m, t);
-    write_displacements(s, m, t, first);
+    write_displacements(s, m, first);
     return write_beta(s, m);
 }

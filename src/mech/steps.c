@@ -3,11 +3,10 @@
  * of LAG_STEPS.
  *
  * A step begins with positions and velocities at the nodes from impulses that the step before's are extrapolated to, and
- * with the impulses there. A sweep then finds positions from impulses and new impulses from positions. What impulses change
- * by in a sweep, times what such changes shrink by, theta, is what is still missing; it is measured from two sweeps, and
- * taken for known for some steps after, so that where it is small a step takes one sweep. Both parts of the state are then
- * made from the same impulses, each by one sum (so no error is of one sign: Hairer, McLachlan & Razakarivony, Achieving
- * Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what lobatto.h says of the grid).
+ * with the impulses there. A sweep then finds positions from impulses and new impulses from positions, until they are near
+ * enough (judge.c). Both parts of the state are then made from the same impulses, each by one sum (so no error is of one
+ * sign: Hairer, McLachlan & Razakarivony, Achieving Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what
+ * lobatto.h says of the grid).
  *
  * LAG_FORM_COMPENSATED keeps the state in pairs of doubles. Impulses are taken to be what their doubles say, and what is
  * made of them is not rounded to the state's last bits: f = t + rest, where t is a multiple of a power of two so large that
@@ -17,18 +16,10 @@
 
 #include <float.h>
 
-enum {
-    SWEEPS_MOST = 40,
-    PLACES = 4, /* sums side by side */
-};
+enum { PLACES = 4 }; /* sums side by side */
 
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
-/* Of a rounding, plainly and compensated: what may be missing in the end; or by what only the steps before tell of theta;
- * and what a change is taken for at least, when theta is measured (benchmarks/README.md: what they are found by). */
-static const double steps_left[] = {1.0 / 512, 1.0 / 4096}, steps_left_at_once[] = {1.0 / 512, 1.0 / 16384},
-                    steps_least[] = {1.0 / 512, 1.0 / 64};
-static const double steps_noise = 64; /* changes up to that many roundings may stop shrinking */
 
 /* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for
  * impulses of 2^LOUD of that, and for the other factor, and for the sum of all nodes. Larger impulses cost bits, no more. */
@@ -45,7 +36,6 @@ static TapeRef under_way(const Steps *s, uint32_t k) {
     return of(s->w, s->several ? LAG_WORK : LAG_F, s->several ? s->room.f : 0, k, s->l);
 }
 
-static TapeValue either(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 
 /* ---- A sweep ---- */
@@ -105,12 +95,13 @@ static void write_starts(const Steps *s) {
 static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count) {
     Writer *w = s->w;
     LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, rate = ahead ? LAG_RATE_AHEAD : LAG_RATE;
+    uint32_t nodes = ahead ? w->s : w->s - 1; /* the last node's impulse moves no node */
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
     for (uint32_t i = 0; i < count; i++) {
         TapeRef f = terms(w, ahead ? of(w, LAG_F, 0, k + i, s->l) : under_way(s, k + i), 1);
-        gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, w->s);
-        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, w->s);
+        gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, nodes);
+        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, nodes);
     }
     for (uint32_t i = 0; i < count; i++) {
         TapeValue u = tape_load(tape, of(w, LAG_U, 0, k + i, 1));
@@ -155,7 +146,7 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     const Mechanics *m = w->m;
-    TapeValue begin = tape->count, most = 0, active = s->several ? work(s, s->room.active) : 0;
+    TapeValue begin = tape->count, most = 0, active = s->several ? work(s, s->judge.active) : 0;
     tape_lanes(tape, w->s);
     for (uint32_t k = 0; k < w->d; k++) {
         TapeValue q = load(w, LAG_Q, k), z = tape_load(tape, at(LAG_WORK, s->room.z + k * s->l, 1, 0, 0));
@@ -182,50 +173,15 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
     emit_forget(&w->emit, begin);
 }
 
-/* Whether the sweeps are at an end, the largest change being among room.change, or `beside`. What changes shrink by is known
- * from two of them, to no less than round-off. */
+/* Whether the sweeps are at an end, the largest change being among room.change, or `beside`. */
 static TapeValue write_judgement(const Steps *s, TapeValue beside) {
     Writer *w = s->w;
-    Tape *tape = w->tape;
-    const Room *room = &s->room;
-    TapeValue one = number(s, 1), before = work(s, room->now);
-    TapeValue now = tape_most(tape, terms(w, at(LAG_WORK, room->change, 0, 0, 0), 1), w->s);
+    TapeValue now = tape_most(w->tape, terms(w, at(LAG_WORK, s->room.change, 0, 0, 0), 1), w->s);
     if (s->momenta) now = binary(w, TAPE_LARGER, now, beside);
-    TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
-    TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
-    TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
-    TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, steps_least[s->compensated])), before);
-    TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
-    TapeValue left = binary(w, TAPE_MUL, theta, now);
-    TapeValue bound = tape_ternary(tape, TAPE_PICK, first, number(s, steps_left_at_once[s->compensated]),
-                                   number(s, steps_left[s->compensated]));
-    TapeValue small = binary(w, TAPE_LE, left, binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), bound));
-    TapeValue still = tape_ternary(tape, TAPE_PICK, first, number(s, 0), binary(w, TAPE_LE, before, either(s, now, now)));
-    TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, steps_noise)), number(s, 0));
-    TapeValue good = either(s, small, ground);
-    TapeValue stop = either(s, good, binary(w, TAPE_LE, number(s, SWEEPS_MOST), sweeps));
-    TapeValue active = s->several ? work(s, room->active) : 0;
-    const TapeValue value[] = {now, sweeps, theta, good};
-    const uint32_t place[] = {room->now, room->sweeps, room->theta, room->good};
-    for (int i = 0; i < 4; i++) keep(s, LAG_WORK, place[i], masked(s, active, value[i], at(LAG_WORK, place[i], 0, 0, 0)));
-    if (!s->several) return stop;
-    TapeValue on = tape_ternary(tape, TAPE_PICK, stop, number(s, 0), active);
-    keep(s, LAG_WORK, room->active, on);
-    return binary(w, TAPE_LE, on, number(s, 0));
+    return judge_sweep(&s->judge, w, now, 0);
 }
 
 /* ---- A step ---- */
-
-/* What was measured of theta: kept if two sweeps or more were made, else older by a step. */
-static void write_memory(const Steps *s) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue one = number(s, 1), sweeps = work(s, s->room.sweeps), once = binary(w, TAPE_LE, sweeps, one);
-    TapeValue age = load(w, LAG_RUN, LAG_RUN_AGE), theta = load(w, LAG_RUN, LAG_RUN_THETA);
-    keep(s, LAG_RUN, LAG_RUN_AGE, tape_ternary(tape, TAPE_PICK, once, either(s, age, one), number(s, 0)));
-    keep(s, LAG_RUN, LAG_RUN_THETA, tape_ternary(tape, TAPE_PICK, once, theta, work(s, s->room.theta)));
-    keep(s, LAG_RUN, LAG_RUN_SWEEPS, either(s, load(w, LAG_RUN, LAG_RUN_SWEEPS), sweeps));
-}
 
 /* A number and what is missing of it. */
 typedef struct Pair {
@@ -339,8 +295,8 @@ static TapeValue write_next(const Steps *s) {
         State next = s->compensated ? compensated_next(s, k, now) : plain_next(s, k, now);
         tape_store(tape, of(w, LAG_Q, 0, k, 1), next.q);
         tape_store(tape, of(w, LAG_U, 0, k, 1), next.u);
-        TapeValue zero = either(s, binary(w, TAPE_SUB, next.q, next.q), binary(w, TAPE_SUB, next.u, next.u)); /* or NaN */
-        zeros = k ? either(s, zeros, zero) : zero;
+        TapeValue zero = plus(s, binary(w, TAPE_SUB, next.q, next.q), binary(w, TAPE_SUB, next.u, next.u)); /* or NaN */
+        zeros = k ? plus(s, zeros, zero) : zero;
         if (w->looped) tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero);
     }
     coordinates_end(w);
@@ -366,32 +322,11 @@ static void copy_state(const Steps *s, bool back, TapeValue mask) {
     coordinates_end(w);
 }
 
-/* Counts the step if it is good, and tells whether it is the last. */
-static TapeValue write_count(const Steps *s, TapeValue finite) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue zero = number(s, 0), one = number(s, 1);
-    TapeValue good = tape_ternary(tape, TAPE_PICK, work(s, s->room.good), finite, zero);
-    if (s->several) good = tape_ternary(tape, TAPE_PICK, work(s, s->room.alive), good, zero);
-    TapeValue done = either(s, load(w, LAG_RUN, LAG_RUN_DONE), good);
-    keep(s, LAG_WORK, s->several ? s->room.alive : s->room.good, good);
-    keep(s, LAG_RUN, LAG_RUN_DONE, done);
-    TapeValue all = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_STEPS), done);
-    return tape_ternary(tape, TAPE_PICK, good, all, one);
-}
-
-/* The time of the step's start, by count: nothing is added up. */
-static TapeValue time_now(const Steps *s) {
-    Writer *w = s->w;
-    TapeValue count = binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_BEFORE), load(w, LAG_RUN, LAG_RUN_DONE));
-    return binary(w, TAPE_ADD, w->t, binary(w, TAPE_MUL, count, w->h));
-}
-
 static void make_room(Steps *s) {
     Tape *tape = s->w->tape;
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
-    room->z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
+    room->z = s->momenta ? 0 : tape_work(tape, d * line); /* in lanes: at multiples of their number */
     room->v = s->moving || s->momenta ? tape_work(tape, d * line) : 0;
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
@@ -407,12 +342,7 @@ static void make_room(Steps *s) {
     room->measure = tape_work(tape, d);
     room->q = tape_work(tape, d);
     room->u = tape_work(tape, d);
-    room->sweeps = tape_work(tape, 6);
-    room->now = room->sweeps + 1;
-    room->theta = room->sweeps + 2;
-    room->good = room->sweeps + 3;
-    room->alive = room->sweeps + 4;
-    room->active = room->sweeps + 5;
+    judge_room(&s->judge, tape);
 }
 
 /* A first sweep, from what the step before is extrapolated to; and sweeps until they are at an end. */
@@ -428,8 +358,7 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
         write_places(s, true);
         write_impulses(s, t, false);
     }
-    keep(s, LAG_WORK, s->room.sweeps, number(s, 0));
-    keep(s, LAG_WORK, s->room.now, number(s, 0));
+    judge_begin(&s->judge, s->w, 0);
     tape_repeat(tape);
     TapeValue beside = 0;
     if (s->momenta) {
@@ -449,6 +378,7 @@ void steps_write(Writer *w, bool compensated) {
                .several = tape->systems > 1,
                .compensated = compensated,
                .momenta = !w->m->facts.mass_times_velocity};
+    s.judge = (Judge){.several = s.several, .compensated = compensated};
     Momenta *momenta = NULL;
     if (s.momenta) w->looped = false; /* there are few coordinates */
     make_room(&s);
@@ -461,18 +391,18 @@ void steps_write(Writer *w, bool compensated) {
         return;
     }
     if (s.several) {
-        keep(&s, LAG_WORK, s.room.alive, number(&s, 1));
+        keep(&s, LAG_WORK, s.judge.alive, number(&s, 1));
         copy_state(&s, false, number(&s, 1));
     }
     tape_repeat(tape);
-    TapeValue t = time_now(&s);
-    if (s.several) keep(&s, LAG_WORK, s.room.active, work(&s, s.room.alive));
+    TapeValue t = judge_time(w, 0);
+    if (s.several) keep(&s, LAG_WORK, s.judge.active, work(&s, s.judge.alive));
     write_sweeps(&s, momenta, t);
-    write_memory(&s);
-    TapeValue last = write_count(&s, write_next(&s));
-    if (s.several) copy_state(&s, false, work(&s, s.room.alive));
+    judge_remember(&s.judge, w);
+    TapeValue last = judge_count(&s.judge, w, write_next(&s));
+    if (s.several) copy_state(&s, false, work(&s, s.judge.alive));
     tape_until(tape, last);
-    TapeValue failed = binary(w, TAPE_LE, work(&s, s.room.good), number(&s, 0));
+    TapeValue failed = binary(w, TAPE_LE, work(&s, s.judge.good), number(&s, 0));
     copy_state(&s, true, s.several ? number(&s, 1) : failed); /* behind the loop: there nothing waits for it */
     momenta_free(momenta);
 }

@@ -2,26 +2,25 @@
 #ifndef LAG_MECH_STEPS_H
 #define LAG_MECH_STEPS_H
 
-#include "mech/writer.h"
+#include "mech/judge.h"
 
 /* Pieces of LAG_WORK. */
 typedef struct Room {
-    uint32_t size;                     /* [d] of each coordinate */
-    uint32_t measure;                  /* [d] one over the change that is round-off */
-    uint32_t z, v;                     /* [d, l] at the nodes */
-    uint32_t change;                   /* [l] of the impulses at each node, in units of round-off */
-    uint32_t sweeps, now, theta, good; /* of the step under way; `now`: the largest change */
-    uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
-    uint32_t q, u;                     /* [d] the state before the step; of several systems, after the last good one */
-    uint32_t f;                        /* [d, l] of several systems: the impulses under way */
-    uint32_t start;                    /* [d, l] what the state's low parts are at the nodes */
-    uint32_t cut, part, rest;          /* of each row of LAG_F: where it is cut; [l] what is before, and after */
-    uint32_t low;                      /* [2, d] as q and u */
-    uint32_t beta;                     /* [d] of momenta.c, as what follows */
-    uint32_t between, pushed;          /* [d, l] velocities and impulses within a sweep */
-    uint32_t factors;                  /* [d, d, l] of M: L below its diagonal, U above, and U's inverted diagonal */
-    uint32_t mass, middle;             /* [d, d, l] M, which is looked at in one lane; that lane */
-    uint32_t kept;                     /* [kept, l] what does not depend on velocities */
+    uint32_t size;            /* [d] of each coordinate */
+    uint32_t measure;         /* [d] one over the change that is round-off */
+    uint32_t z, v;            /* [d, l] at the nodes */
+    uint32_t change;          /* [l] of the impulses at each node, in units of round-off */
+    uint32_t q, u;            /* [d] the state before the step; of several systems, after the last good one */
+    uint32_t f;               /* [d, l] of several systems: the impulses under way */
+    uint32_t start;           /* [d, l] what the state's low parts are at the nodes */
+    uint32_t cut, part, rest; /* of each row of LAG_F: where it is cut; [l] what is before, and after */
+    uint32_t low;             /* [2, d] as q and u */
+    uint32_t beta;            /* [d] of momenta.c, as what follows */
+    uint32_t between, pushed; /* [d, l] velocities and impulses within a sweep, */
+    uint32_t momentum;        /* and what momenta are at these velocities */
+    uint32_t factors;         /* [d, d, l] of what is solved for: L below its diagonal, U above, U's diagonal inverted */
+    uint32_t pull;            /* [d, d, l] h b_i A_v */
+    uint32_t mass, middle;    /* [d, d, l] M, which is looked at in one lane; that lane */
 } Room;
 
 typedef struct Steps {
@@ -32,6 +31,7 @@ typedef struct Steps {
     bool compensated;
     bool momenta; /* B is not M v, M constant */
     Room room;
+    Judge judge;
 } Steps;
 
 /* ---- References: outside lanes and in them, coordinate by coordinate ---- */

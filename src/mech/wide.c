@@ -9,18 +9,17 @@
  * once, there where the step has ended, and is that of node 0 in the next. Else formulas and their reasons are those of
  * steps.c. */
 #include "mech/apart.h"
-#include "mech/writer.h"
+#include "mech/judge.h"
 
 #include <float.h>
 #include <math.h>
 
 enum {
     WRITTEN_MOST = 12, /* nodes whose sums are written out, from values at hand */
-    SWEEPS_MOST = 40,
 };
 
 /* See steps.c. */
-static const double wide_tiny = 1e-10, wide_small = 1.0 / 64, wide_left = 1.0 / 512, wide_least = 1.0 / 512, wide_noise = 64;
+static const double wide_tiny = 1e-10, wide_small = 1.0 / 64;
 
 enum { NO_ROW = UINT32_MAX };
 
@@ -29,14 +28,13 @@ enum { NO_ROW = UINT32_MAX };
 /* Pieces of LAG_WORK. Rows are of all coordinates, and what lanes may touch beyond. */
 typedef struct Room {
     uint32_t q, u, before_q, before_u;
-    uint32_t f;                        /* s rows: impulses */
-    uint32_t share;                    /* (s + 1) / 2 rows of LAG_SHARE: nodes that mirror one another have the same */
-    uint32_t x, a;                     /* r rows each: places and forces at the interior nodes */
-    uint32_t part;                     /* of forces, at one node */
-    uint32_t *factor;                  /* by term, that begins a run's: a row of factors, or NO_ROW */
-    uint32_t change;                   /* of impulses, in units of round-off */
-    uint32_t size, measure, largest;   /* what coordinates are measured by, one over its round-off, and the largest of all */
-    uint32_t sweeps, now, theta, good; /* of the step under way */
+    uint32_t f;                      /* s rows: impulses */
+    uint32_t share;                  /* (s + 1) / 2 rows of LAG_SHARE: nodes that mirror one another have the same */
+    uint32_t x, a;                   /* r rows each: places and forces at the interior nodes */
+    uint32_t part;                   /* of forces, at one node */
+    uint32_t *factor;                /* by term, that begins a run's: a row of factors, or NO_ROW */
+    uint32_t change;                 /* of impulses, in units of round-off */
+    uint32_t size, measure, largest; /* what coordinates are measured by, one over its round-off, and the largest of all */
 } Room;
 
 typedef struct Wide {
@@ -46,6 +44,7 @@ typedef struct Wide {
     bool nodes;      /* in the loop over the interior nodes */
     bool lanes;
     Room room;
+    Judge judge;
 } Wide;
 
 static void make_room(Wide *s) {
@@ -60,11 +59,8 @@ static void make_room(Wide *s) {
     uint32_t *const rows[] = {&room->q, &room->u, &room->before_q, &room->before_u, &room->change, &room->measure};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) *rows[i] = tape_work(tape, row);
     room->size = tape_work(tape, TAPE_LANES_MOST + row) + TAPE_LANES_MOST;
-    room->sweeps = tape_work(tape, 5);
-    room->now = room->sweeps + 1;
-    room->theta = room->sweeps + 2;
-    room->good = room->sweeps + 3;
-    room->largest = room->sweeps + 4;
+    room->largest = tape_work(tape, 1);
+    judge_room(&s->judge, tape);
 }
 
 /* ---- References ---- */
@@ -358,43 +354,7 @@ static void write_update(Wide *s, const Tables *tables) {
     lanes_end(s);
 }
 
-/* Whether the sweeps are at an end, as in steps.c. The first forces, taken at the guess, are compared with nothing. */
-static TapeValue write_judgement(const Wide *s) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    const Room *room = &s->room;
-    TapeValue one = number(s, 1), zero = number(s, 0), before = work(s, room->now), now = most_of(s, room->change);
-    TapeValue sweeps = binary(w, TAPE_ADD, work(s, room->sweeps), one), none = binary(w, TAPE_LE, sweeps, zero),
-              first = binary(w, TAPE_LE, sweeps, one);
-    TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(s, LAG_RUN_AGE_MOST - 1));
-    TapeValue known = tape_ternary(tape, TAPE_PICK, young, load(w, LAG_RUN, LAG_RUN_THETA), one);
-    TapeValue measured = binary(w, TAPE_DIV, binary(w, TAPE_LARGER, now, number(s, wide_least)), before);
-    TapeValue theta = tape_ternary(tape, TAPE_PICK, first, known, measured);
-    TapeValue left = binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), number(s, wide_left));
-    TapeValue small = binary(w, TAPE_LE, binary(w, TAPE_MUL, theta, now), left);
-    TapeValue still = binary(w, TAPE_LE, before, binary(w, TAPE_ADD, now, now));
-    TapeValue ground = tape_ternary(tape, TAPE_PICK, still, binary(w, TAPE_LE, now, number(s, wide_noise)), zero);
-    ground = tape_ternary(tape, TAPE_PICK, first, zero, ground);
-    TapeValue good = tape_ternary(tape, TAPE_PICK, none, zero, binary(w, TAPE_ADD, small, ground));
-    keep(s, LAG_WORK, room->now, now);
-    keep(s, LAG_WORK, room->sweeps, sweeps);
-    keep(s, LAG_WORK, room->theta, theta);
-    keep(s, LAG_WORK, room->good, good);
-    return binary(w, TAPE_ADD, good, binary(w, TAPE_LE, number(s, SWEEPS_MOST), sweeps));
-}
-
 /* ---- A step ---- */
-
-/* What was measured of theta: kept if two sweeps or more were made, else older by a step. */
-static void write_memory(const Wide *s) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue one = number(s, 1), sweeps = work(s, s->room.sweeps), once = binary(w, TAPE_LE, sweeps, one);
-    TapeValue age = binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_AGE), one), theta = load(w, LAG_RUN, LAG_RUN_THETA);
-    keep(s, LAG_RUN, LAG_RUN_AGE, tape_ternary(tape, TAPE_PICK, once, age, number(s, 0)));
-    keep(s, LAG_RUN, LAG_RUN_THETA, tape_ternary(tape, TAPE_PICK, once, theta, work(s, s->room.theta)));
-    keep(s, LAG_RUN, LAG_RUN_SWEEPS, binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_SWEEPS), sweeps));
-}
 
 /* q' = q + (u + sum_j (1 - c_j) f_j), in which the last node has no part. The state before is kept. */
 static void write_next_place(Wide *s) {
@@ -428,26 +388,6 @@ static TapeValue write_next_motion(Wide *s) {
     return binary(w, TAPE_LE, work(s, s->room.largest), number(s, DBL_MAX));
 }
 
-/* Counts the step if it is good, and tells whether it is the last. */
-static TapeValue write_count(const Wide *s, TapeValue finite) {
-    Writer *w = s->w;
-    TapeValue zero = number(s, 0), one = number(s, 1);
-    TapeValue good = tape_ternary(w->tape, TAPE_PICK, work(s, s->room.good), finite, zero);
-    TapeValue done = binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_DONE), good);
-    keep(s, LAG_WORK, s->room.good, good);
-    keep(s, LAG_RUN, LAG_RUN_DONE, done);
-    TapeValue all = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_STEPS), done);
-    return tape_ternary(w->tape, TAPE_PICK, good, all, one);
-}
-
-/* The time of the step's start, or so many steps after it, by count: nothing is added up. */
-static TapeValue time_after(const Wide *s, double steps) {
-    Writer *w = s->w;
-    TapeValue count = binary(w, TAPE_ADD, load(w, LAG_RUN, LAG_RUN_BEFORE), load(w, LAG_RUN, LAG_RUN_DONE));
-    if (steps > 0) count = binary(w, TAPE_ADD, count, number(s, steps));
-    return binary(w, TAPE_ADD, w->t, binary(w, TAPE_MUL, count, w->h));
-}
-
 /* ---- Rows and the kernel's arrays ---- */
 
 /* What the coordinate of a plain loop has in an array. */
@@ -473,7 +413,7 @@ static void write_in(const Wide *s) {
 static void write_out(const Wide *s) {
     Tape *tape = s->w->tape;
     const Room *room = &s->room;
-    TapeValue good = work(s, room->good);
+    TapeValue good = work(s, s->judge.good);
     tape_loop(tape, s->w->d);
     const uint32_t now[] = {room->q, room->u}, before[] = {room->before_q, room->before_u};
     const LagArray state[] = {LAG_Q, LAG_U};
@@ -506,18 +446,17 @@ static void write_steps(Wide *s, const Tables *tables) {
     Tape *tape = w->tape;
     write_sizes(s);
     tape_repeat(tape);
-    TapeValue t = time_after(s, 0);
+    TapeValue t = judge_time(w, 0);
     write_measure(s);
     write_guess(s, tables);
-    keep(s, LAG_WORK, s->room.sweeps, number(s, -1));
-    keep(s, LAG_WORK, s->room.now, number(s, 0));
+    judge_begin(&s->judge, w, 1); /* the first forces, taken at the guess */
     tape_repeat(tape);
     write_sweep(s, tables, t);
-    tape_until(tape, write_judgement(s));
-    write_memory(s);
+    tape_until(tape, judge_sweep(&s->judge, w, most_of(s, s->room.change), 1));
+    judge_remember(&s->judge, w);
     write_next_place(s);
-    write_forces(s, s->room.q, s->room.a, time_after(s, 1));
-    tape_until(tape, write_count(s, write_next_motion(s)));
+    write_forces(s, s->room.q, s->room.a, judge_time(w, 1));
+    tape_until(tape, judge_count(&s->judge, w, write_next_motion(s)));
 }
 
 static void write_all(Wide *s) {

@@ -29,15 +29,14 @@ typedef union Function {
 #define FIELD(operands) FIELD_##operands
 
 static double exact_sqrt(double x) { return sqrt(x); }
-static double exact_rough(double x) { return native_rough(x); }
 static double exact_abs(double x) { return fabs(x); }
 static double exact_sign(double x) { return native_sign(x); }
 static double exact_min(double a, double b) { return native_min(a, b); }
 static double exact_max(double a, double b) { return native_max(a, b); }
 
 #define EXACT                                                                                                               \
-    [TAPE_SQRT] = {.one = exact_sqrt}, [TAPE_ROUGH] = {.one = exact_rough}, [TAPE_ABS] = {.one = exact_abs},                \
-    [TAPE_SIGN] = {.one = exact_sign}, [TAPE_MIN] = {.two = exact_min}, [TAPE_MAX] = {.two = exact_max}
+    [TAPE_SQRT] = {.one = exact_sqrt}, [TAPE_ABS] = {.one = exact_abs}, [TAPE_SIGN] = {.one = exact_sign},                  \
+    [TAPE_MIN] = {.two = exact_min}, [TAPE_MAX] = {.two = exact_max}
 
 static const Function fused[TAPE_CODE_COUNT] = {
     EXACT,

@@ -120,7 +120,6 @@ void interp_run(const void *program, double *const *array) {
         case TAPE_LARGER: value[i] = value[op.a] > value[op.b] ? value[op.a] : value[op.b]; break;
         case TAPE_PICK: value[i] = value[op.a] != 0 ? value[op.b] : value[op.c]; break;
         case TAPE_SQRT: value[i] = sqrt(value[op.a]); break;
-        case TAPE_ROUGH: value[i] = native_rough(value[op.a]); break;
         case TAPE_ABS: value[i] = fabs(value[op.a]); break;
         case TAPE_SIGN: value[i] = native_sign(value[op.a]); break;
         case TAPE_MIN: value[i] = native_min(value[op.a], value[op.b]); break;

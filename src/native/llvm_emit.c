@@ -54,6 +54,7 @@ typedef struct Emitting {
     Types type;
     LLVMValueRef self;
     LLVMValueRef *value;                    /* by operation */
+    LLVMValueRef *truth;                    /* of what is 0 or more by comparison: whether it is more, 1 bit in each lane */
     LLVMValueRef pool;                      /* the tape's constants as an array, or NULL where they stand in the code */
     LLVMValueRef array[LAG_ARRAY_COUNT];    /* pointers, loaded at entry where used */
     LLVMValueRef *element[LAG_ARRAY_COUNT]; /* unrolled, read: the last value of each element, NULL if not known */
@@ -492,34 +493,64 @@ static uint32_t group(Emitting *e, uint32_t first) {
 
 /* ---- Operations ---- */
 
-static LLVMValueRef rough(Emitting *e, LLVMValueRef x) {
-    uint32_t lanes = lanes_of(x);
-    LLVMTypeRef type = LLVMTypeOf(x), bits = lanes > 1 ? LLVMVectorType(e->type.i64, lanes) : e->type.i64;
-    LLVMValueRef one[TAPE_LANES_MOST], magic[TAPE_LANES_MOST];
-    for (uint32_t i = 0; i < lanes; i++) one[i] = whole(e, 1), magic[i] = whole(e, NATIVE_ROUGH);
-    LLVMValueRef by = lanes > 1 ? LLVMConstVector(one, lanes) : one[0],
-                 from = lanes > 1 ? LLVMConstVector(magic, lanes) : magic[0];
-    LLVMValueRef half = LLVMBuildLShr(e->builder, LLVMBuildBitCast(e->builder, x, bits, ""), by, "");
-    return LLVMBuildBitCast(e->builder, LLVMBuildSub(e->builder, from, half, ""), type, "");
+/* 1 where x <= y, else 0. What picks by it had better not compare again. */
+static LLVMValueRef at_most(Emitting *e, uint32_t i, LLVMValueRef x, LLVMValueRef y) {
+    LLVMValueRef value[] = {constant(e, 1), constant(e, 0), x};
+    match(e, value, 3);
+    e->truth[i] = LLVMBuildFCmp(e->builder, LLVMRealOLE, x, y, "");
+    return LLVMBuildSelect(e->builder, e->truth[i], value[0], value[1], "");
 }
 
-static LLVMValueRef operation(Emitting *e, TapeOp op) {
+/* Whether a value is not 0, if that is known in so many lanes. Bits in lanes do not go well from block to block. */
+static LLVMValueRef truth_of(const Emitting *e, uint32_t i, uint32_t lanes) {
+    LLVMValueRef truth = e->truth[i];
+    bool here = truth && (!LLVMIsAInstruction(truth) || LLVMGetInstructionParent(truth) == LLVMGetInsertBlock(e->builder));
+    return here && lanes_of(e->value[i]) == lanes ? truth : NULL;
+}
+
+/* The same of what may be the constant 0 or 1 too, bits being of that type. */
+static LLVMValueRef truth_or_constant(const Emitting *e, uint32_t i, LLVMTypeRef bits, uint32_t lanes) {
+    TapeOp op = e->tape->op[i];
+    double value = op.code == TAPE_CONST ? e->tape->constant[op.a] : -1;
+    return value == 0 ? LLVMConstNull(bits) : value == 1 ? LLVMConstAllOnes(bits) : truth_of(e, i, lanes);
+}
+
+static LLVMValueRef sum(Emitting *e, uint32_t i, LLVMValueRef x[3]) {
+    TapeOp op = e->tape->op[i];
+    uint32_t lanes = lanes_of(x[0]);
+    LLVMValueRef a = truth_of(e, op.a, lanes), b = truth_of(e, op.b, lanes);
+    if (a && b) e->truth[i] = LLVMBuildOr(e->builder, a, b, "");
+    return LLVMBuildFAdd(e->builder, x[0], x[1], "");
+}
+
+static LLVMValueRef pick(Emitting *e, uint32_t i, LLVMValueRef x[3]) {
+    TapeOp op = e->tape->op[i];
+    uint32_t lanes = lanes_of(x[0]);
+    LLVMValueRef by = truth_of(e, op.a, lanes);
+    if (!by) return choose(e, LLVMRealUNE, x[0], constant(e, 0), x[1], x[2]);
+    LLVMValueRef then = truth_or_constant(e, op.b, LLVMTypeOf(by), lanes),
+                 otherwise = truth_or_constant(e, op.c, LLVMTypeOf(by), lanes);
+    if (then && otherwise) e->truth[i] = LLVMBuildSelect(e->builder, by, then, otherwise, "");
+    return LLVMBuildSelect(e->builder, by, x[1], x[2], "");
+}
+
+static LLVMValueRef operation(Emitting *e, uint32_t i) {
+    TapeOp op = e->tape->op[i];
     LLVMBuilderRef b = e->builder;
     uint32_t operands = tape_operands((TapeCode)op.code), number[3] = {op.a, op.b, op.c};
     LLVMValueRef x[3] = {NULL, NULL, NULL}, zero = constant(e, 0);
-    for (uint32_t i = 0; i < operands; i++) x[i] = e->value[number[i]];
+    for (uint32_t o = 0; o < operands; o++) x[o] = e->value[number[o]];
     match(e, x, operands);
     switch (op.code) {
-    case TAPE_ADD: return LLVMBuildFAdd(b, x[0], x[1], "");
+    case TAPE_ADD: return sum(e, i, x);
     case TAPE_SUB: return LLVMBuildFSub(b, x[0], x[1], "");
     case TAPE_MUL: return LLVMBuildFMul(b, x[0], x[1], "");
     case TAPE_DIV: return LLVMBuildFDiv(b, x[0], x[1], "");
     case TAPE_NEG: return LLVMBuildFNeg(b, x[0], "");
     case TAPE_FMA: return fused(e, x[0], x[1], x[2]);
-    case TAPE_LE: return choose(e, LLVMRealOLE, x[0], x[1], constant(e, 1), zero);
+    case TAPE_LE: return at_most(e, i, x[0], x[1]);
     case TAPE_LARGER: return larger(e, x[0], x[1]);
-    case TAPE_PICK: return choose(e, LLVMRealUNE, x[0], zero, x[1], x[2]);
-    case TAPE_ROUGH: return rough(e, x[0]);
+    case TAPE_PICK: return pick(e, i, x);
     case TAPE_SQRT: return intrinsic(e, "sqrt", x, 1);
     case TAPE_ABS: return intrinsic(e, "fabs", x, 1);
     case TAPE_SIGN:
@@ -551,7 +582,7 @@ static void emit_op(Emitting *e, uint32_t i) {
     case TAPE_DOT:
     case TAPE_FUSED_DOT:
     case TAPE_MOST: e->value[i] = series(e, op); break;
-    default: e->value[i] = operation(e, op);
+    default: e->value[i] = operation(e, i);
     }
 }
 
@@ -640,8 +671,9 @@ static void emit_repeat(Emitting *e, uint32_t begin, uint32_t end) {
     emit_range(e, begin + 1, end);
     LLVMValueRef done = e->value[e->tape->op[end].a];
     uint32_t lanes = lanes_of(done);
-    LLVMValueRef unfinished =
-        LLVMBuildFCmp(e->builder, LLVMRealOEQ, done, LLVMConstNull(LLVMTypeOf(done)), ""); /* in each lane */
+    LLVMValueRef truth = truth_of(e, e->tape->op[end].a, lanes), unfinished; /* in each lane */
+    unfinished = truth ? LLVMBuildNot(e->builder, truth, "")
+                       : LLVMBuildFCmp(e->builder, LLVMRealOEQ, done, LLVMConstNull(LLVMTypeOf(done)), "");
     if (lanes > 1) {
         LLVMTypeRef bits = LLVMIntTypeInContext(e->context, lanes);
         unfinished = LLVMBuildICmp(e->builder, LLVMIntNE, LLVMBuildBitCast(e->builder, unfinished, bits, ""),
@@ -709,7 +741,8 @@ static bool emit_tape(Emitting *e, const char *name, bool optimised) {
     e->systems = e->tape->systems ? e->tape->systems : 1;
     e->unrolled = job_unrolls(e->tape, optimised);
     e->fma = cpu_has(CPU_FMA);
-    e->value = memory_new((e->tape->count + 1) * sizeof *e->value);
+    e->value = memory_new(2 * ((size_t)e->tape->count + 1) * sizeof *e->value);
+    e->truth = e->value ? e->value + e->tape->count + 1 : NULL;
     bool good = !e->tape->failed && e->value && elements_new(e);
     if (good) {
         e->self = LLVMAddFunction(e->module, name, e->type.function);

@@ -22,17 +22,6 @@ const char *native_symbol(TapeCode code); /* "lag_sin" ...; symbol.c */
  * _2, _4 or _8 may stand: the same bits in each lane of a vector. */
 uintptr_t native_address(const char *symbol);
 
-/* TAPE_ROUGH, which halves the exponent and a line through the logarithm (Lomont, Fast inverse square root, 2003). */
-#define NATIVE_ROUGH 0x5fe6eb50c7b537a9u
-static inline double native_rough(double x) {
-    union {
-        double value;
-        uint64_t bits;
-    } word = {x};
-    word.bits = NATIVE_ROUGH - (word.bits >> 1);
-    return word.value;
-}
-
 /* The SELECTION functions, exactly as the tape means them. */
 static inline double native_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 static inline double native_min(double a, double b) { return a < b ? a : b <= a ? b : a + b; }

@@ -3,7 +3,6 @@
 
 static const char *const symbol[TAPE_CODE_COUNT] = {
     [TAPE_SQRT] = "lag_sqrt",
-    [TAPE_ROUGH] = "lag_rough",
     [TAPE_FMA] = "lag_fma",
     [TAPE_FUSED_DOT] = "lag_fused_dot",
 #define SELECTION(OP, text, operands, PARITY) [TAPE_##OP] = "lag_" text,

@@ -24,54 +24,48 @@ static TapeValue number(Tape *tape, double value) { return tape_constant(tape, v
 
 static TapeValue fused(Tape *tape, TapeValue a, TapeValue b, TapeValue c) { return tape_ternary(tape, TAPE_FMA, a, b, c); }
 
-/* x a + b, rounded to a whole number. */
-static TapeValue rounded(Tape *tape, TapeValue x, double a, double b) {
-    TapeValue scaled = fused(tape, x, number(tape, a), number(tape, b)), whole = number(tape, circular_whole);
-    return tape_binary(tape, TAPE_SUB, tape_binary(tape, TAPE_ADD, scaled, whole), whole);
+/* a b + c, where b is a constant. */
+static TapeValue scaled(Tape *tape, TapeValue a, double b, TapeValue c) { return fused(tape, a, number(tape, b), c); }
+
+static TapeValue minus(Tape *tape, TapeValue a) { return tape_unary(tape, TAPE_NEG, a); }
+static TapeValue product(Tape *tape, TapeValue a, TapeValue b) { return tape_binary(tape, TAPE_MUL, a, b); }
+static TapeValue difference(Tape *tape, TapeValue a, TapeValue b) { return tape_binary(tape, TAPE_SUB, a, b); }
+
+/* a x, rounded to a whole number; of halves to the even one. */
+static TapeValue rounded(Tape *tape, double a, TapeValue x) {
+    TapeValue whole = number(tape, circular_whole);
+    return difference(tape, scaled(tape, x, a, whole), whole);
 }
 
-static TapeValue polynomial(Tape *tape, TapeValue x, const double *coefficient) {
-    TapeValue sum = number(tape, coefficient[COEFFICIENTS - 1]);
-    for (int i = COEFFICIENTS - 2; i >= 0; i--) sum = fused(tape, sum, x, number(tape, coefficient[i]));
-    return sum;
-}
-
-/* x, or -x where `minus` is 1. */
-static TapeValue signed_by(Tape *tape, TapeValue minus, TapeValue x) {
-    return tape_ternary(tape, TAPE_PICK, minus, tape_unary(tape, TAPE_NEG, x), x);
+/* c_0 + c_1 x + .. + c_5 x^5: pairs first, so that few operations wait for one another. */
+static TapeValue polynomial(Tape *tape, TapeValue x, TapeValue square, const double *c) {
+    TapeValue pair[3];
+    for (int i = 0; i < 3; i++) pair[i] = scaled(tape, x, c[2 * i + 1], number(tape, c[2 * i]));
+    return fused(tape, fused(tape, pair[2], square, pair[1]), square, pair[0]);
 }
 
 void circular_write(Tape *tape, TapeValue angle, TapeValue *sin, TapeValue *cos) {
-    TapeValue one = number(tape, 1), half = number(tape, 0.5);
+    TapeValue one = number(tape, 1);
     TapeValue near = tape_binary(tape, TAPE_LE, tape_unary(tape, TAPE_ABS, angle), number(tape, circular_most));
-    TapeValue r = tape_ternary(tape, TAPE_PICK, near, angle, number(tape, NAN));
-    TapeValue n = rounded(tape, r, 0x1.45f306dc9c883p-1, 0), minus_n = tape_unary(tape, TAPE_NEG, n);
-    TapeValue near_r = fused(tape, minus_n, number(tape, half_pi[0]), r);
-    TapeValue more = tape_binary(tape, TAPE_MUL, n, number(tape, half_pi[1]));
-    TapeValue high = tape_binary(tape, TAPE_SUB, near_r, more);
-    TapeValue low = tape_binary(tape, TAPE_SUB, tape_binary(tape, TAPE_SUB, near_r, high), more);
-    low = fused(tape, minus_n, number(tape, half_pi[2]), low);
-    r = tape_binary(tape, TAPE_ADD, high, low);
-    low = tape_binary(tape, TAPE_ADD, tape_binary(tape, TAPE_SUB, high, r), low); /* of r, beyond its last place */
+    TapeValue n = tape_ternary(tape, TAPE_PICK, near, rounded(tape, 0x1.45f306dc9c883p-1, angle), number(tape, NAN));
+    TapeValue minus_n = minus(tape, n), more = product(tape, n, number(tape, half_pi[1]));
+    TapeValue near_r = scaled(tape, minus_n, half_pi[0], angle), r = difference(tape, near_r, more);
+    TapeValue low = difference(tape, difference(tape, near_r, r), more); /* of the angle less n pi/2, beyond r */
+    low = scaled(tape, minus_n, half_pi[2], low);
 
-    TapeValue square = tape_binary(tape, TAPE_MUL, r, r), part = tape_binary(tape, TAPE_MUL, square, half);
-    TapeValue first = tape_binary(tape, TAPE_SUB, one, part), lost;
-    lost = tape_binary(tape, TAPE_SUB, tape_binary(tape, TAPE_SUB, one, first), part); /* in the rounding of `first` */
-    TapeValue cube = tape_binary(tape, TAPE_MUL, r, square), fourth = tape_binary(tape, TAPE_MUL, square, square);
-    TapeValue s = fused(tape, cube, polynomial(tape, square, sine), tape_binary(tape, TAPE_MUL, low, first));
-    TapeValue c =
-        fused(tape, fourth, polynomial(tape, square, cosine), fused(tape, tape_unary(tape, TAPE_NEG, r), low, lost));
+    TapeValue square = product(tape, r, r), fourth = product(tape, square, square), cube = product(tape, r, square);
+    TapeValue first = scaled(tape, square, -0.5, one);                         /* of the cosine */
+    TapeValue lost = scaled(tape, square, -0.5, difference(tape, one, first)); /* in its rounding */
+    TapeValue slope = scaled(tape, cube, -1.0 / 6, r);                         /* of the cosine, but for its sign */
+    TapeValue s = fused(tape, cube, polynomial(tape, square, fourth, sine), product(tape, low, first));
+    TapeValue c = fused(tape, fourth, polynomial(tape, square, fourth, cosine), fused(tape, minus(tape, slope), low, lost));
     s = tape_binary(tape, TAPE_ADD, r, s);
     c = tape_binary(tape, TAPE_ADD, first, c);
 
-    /* n modulo 4, as -2 .. 1; odd for -1 and 1 */
-    TapeValue quarter = fused(tape, rounded(tape, n, 0.25, 0.125), number(tape, -4), n);
-    TapeValue odd =
-        tape_binary(tape, TAPE_LE,
-                    tape_unary(tape, TAPE_ABS, tape_binary(tape, TAPE_SUB, tape_unary(tape, TAPE_ABS, quarter), one)), half);
-    TapeValue turned = tape_binary(tape, TAPE_ADD, quarter, half);
-    TapeValue down = tape_binary(tape, TAPE_LE, turned, number(tape, 0));
-    TapeValue left = tape_binary(tape, TAPE_LE, one, tape_unary(tape, TAPE_ABS, turned));
-    *sin = signed_by(tape, down, tape_ternary(tape, TAPE_PICK, odd, c, s));
-    *cos = signed_by(tape, left, tape_ternary(tape, TAPE_PICK, odd, s, c));
+    /* n = 2 half + odd, half = 2 quarter + turned; odd and turned are -1, 0 or 1 */
+    TapeValue half = rounded(tape, 0.5, n), odd = scaled(tape, half, -2, n);
+    TapeValue turned = scaled(tape, rounded(tape, 0.5, half), -2, half);
+    TapeValue sign = scaled(tape, product(tape, turned, turned), -2, one), swapped = product(tape, odd, sign);
+    *sin = tape_ternary(tape, TAPE_PICK, odd, product(tape, swapped, c), product(tape, sign, s));
+    *cos = tape_ternary(tape, TAPE_PICK, odd, product(tape, minus(tape, swapped), s), product(tape, sign, c));
 }

@@ -129,44 +129,6 @@ static bool is_inverted(const Emitter *e, NodeId base) {
     return base < e->inverted_capacity && (e->inverted[base] & EMIT_INVERTED);
 }
 
-/* What makes y nearer to 1 / sqrt(x): y (1 + e / 2 + 3/8 e^2 + ..) with e = 1 - x y^2. */
-static TapeValue nearer_root(Emitter *e, TapeValue x, TapeValue y, bool far) {
-    Tape *tape = e->tape;
-    TapeValue product = unary(e, TAPE_NEG, operation(e, TAPE_MUL, x, y));
-    TapeValue error = tape_ternary(tape, TAPE_FMA, product, y, tape_constant(tape, 1));
-    TapeValue sum = tape_ternary(tape, TAPE_FMA, error, tape_constant(tape, 3.0 / 8), tape_constant(tape, 1.0 / 2));
-    if (far) {
-        TapeValue more = tape_ternary(tape, TAPE_FMA, error, tape_constant(tape, 35.0 / 128), tape_constant(tape, 5.0 / 16));
-        sum = tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, error, error), more, sum);
-    }
-    return tape_ternary(tape, TAPE_FMA, operation(e, TAPE_MUL, y, error), sum, y);
-}
-
-/* 1 / sqrt(x) by products and sums alone, where a root and a division take as long as twenty: from 3.5 % by a step of fifth
- * order and one of third to a rounding or two. Not finite where x is not positive. */
-static TapeValue inverse_root(Emitter *e, NodeId base) {
-    mpq_t half;
-    mpq_init(half);
-    mpq_set_si(half, -1, 2);
-    NodeId node = graph_node(e->graph, GRAPH_POW, base, graph_rational(e->graph, half));
-    mpq_clear(half);
-    if (!room_for(e, node)) return 0;
-    if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
-    TapeValue x = emit_value(e, base);
-    TapeValue y = nearer_root(e, x, nearer_root(e, x, unary(e, TAPE_ROUGH, x), true), false);
-    set(e, node, y);
-    return y;
-}
-
-static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inverse);
-
-/* 1 / x, by its root where that is there. */
-static TapeValue inverse_of(Emitter *e, NodeId base) {
-    if (!(e->inverted[base] & EMIT_ROOTED)) return operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base));
-    TapeValue root = inverse_root(e, base);
-    return operation(e, TAPE_MUL, root, root);
-}
-
 /* x^n for a whole n >= 1, or x^-n by the inverse: by the node of each power so that powers share their parts. */
 static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inverse) {
     if (n == 1 && !inverse) return emit_value(e, base);
@@ -174,7 +136,7 @@ static TapeValue whole_power(Emitter *e, NodeId base, unsigned long n, bool inve
     if (!room_for(e, node)) return 0;
     if (e->value[node] != TAPE_NO_VALUE) return e->value[node];
     if (n == 1) {
-        set(e, node, inverse_of(e, base));
+        set(e, node, operation(e, TAPE_DIV, tape_constant(e->tape, 1), emit_value(e, base)));
         return emit_value(e, node);
     }
     TapeValue half = whole_power(e, base, n / 2, inverse); /* at most log2 LARGEST_POWER deep */
@@ -194,12 +156,12 @@ static TapeValue power_pieces(Emitter *e, NodeId base, mpq_srcptr exponent) {
     return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, false), root);
 }
 
-/* base^exponent for a negative exponent, by 1 / base and 1 / sqrt(base). */
+/* base^exponent for a negative exponent, by 1 / base, and sqrt(base), which takes no longer beside that. */
 static TapeValue inverse_power(Emitter *e, NodeId base, mpq_srcptr exponent) {
     unsigned long halves = mpz_get_ui(mpq_numref(exponent));
     if (mpz_cmp_ui(mpq_denref(exponent), 2) != 0) return whole_power(e, base, halves, true);
-    TapeValue root = inverse_root(e, base);
-    return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, true), root);
+    TapeValue root = unary(e, TAPE_SQRT, emit_value(e, base));
+    return operation(e, TAPE_MUL, whole_power(e, base, (halves + 1) / 2, true), root);
 }
 
 static bool is_constant_power(const Graph *g, NodeId node) {
@@ -312,8 +274,6 @@ static bool find_inverted(Emitter *e, const NodeId *node, uint32_t count) {
             NodeId base = divisor(g, operand[o]);
             if (base == NODE_NONE) continue;
             e->inverted[base] |= e->inverted[base] ? EMIT_INVERTED : EMIT_ONCE;
-            bool half = mpz_cmp_ui(mpq_denref(graph_value(g, g->node[operand[o]].b)), 2) == 0;
-            if (half) e->inverted[base] |= EMIT_ROOTED;
         }
     }
     return true;

@@ -6,7 +6,7 @@
 #include "tape/tape.h"
 
 enum { TAPE_NO_VALUE = UINT32_MAX };
-enum { EMIT_ONCE = 1, EMIT_INVERTED = 2, EMIT_ROOTED = 4 };
+enum { EMIT_ONCE = 1, EMIT_INVERTED = 2 };
 
 /* Values on the tape of the nodes emitted so far. Zero-initialise, set the first two. What is emitted inside a loop may be
  * used inside it only: the caller emits what does not depend on the loop before it. */
@@ -15,8 +15,7 @@ typedef struct Emitter {
     Graph *graph;
     TapeValue *value; /* by node, TAPE_NO_VALUE where there is none */
     uint32_t capacity;
-    uint8_t *inverted; /* by node, EMIT_INVERTED and EMIT_ROOTED: it is divided by more than once, and so once, by its
-                          inverse; and its square root is divided by too */
+    uint8_t *inverted; /* by node, EMIT_INVERTED: it is divided by more than once, and so once, by its inverse */
     uint32_t inverted_capacity;
     bool written_out; /* sines and cosines, of angles up to 2^20 (circular.c), instead of calls */
     TapeValue inside; /* the first operation of the loop at hand: what was written before is at hand in all its rounds */

@@ -191,10 +191,6 @@ static void random_operation(RandomTape *r) {
     uint32_t code = TAPE_ADD + random_below(r, random_below(r, 2) ? 4 : TAPE_CODE_COUNT - TAPE_ADD);
     TapeValue operand[3];
     for (int i = 0; i < 3; i++) operand[i] = random_operand(r);
-    if (code == TAPE_ROUGH) { /* of a NaN, which may be any, its bits would tell */
-        TapeValue number = tape_binary(r->tape, TAPE_LE, operand[0], operand[0]);
-        operand[0] = tape_ternary(r->tape, TAPE_PICK, number, operand[0], number);
-    }
     random_keep(r, write_operation(r->tape, (TapeCode)code, operand));
 }
 

@@ -183,6 +183,37 @@ static void test_normal(void) {
     check_zero("(x + y)^500*(x - z)^500", -1);
 }
 
+/* The text written anew, x, y, then v the variables. */
+static void check_condensed(const char *text, const char *want) {
+    Bench b;
+    Buffer out = {0};
+    NodeId variable[3];
+    CU_ASSERT(bench_read(&b, text));
+    for (int i = 0; i < 3; i++) variable[i] = graph_name(&b.graph, names_intern(&b.names, &"xyv"[i], 1));
+    NodeId node = graph_condense(&b.graph, b.node, variable, 3);
+    graph_print(&b.graph, &b.names, variable, 3, node, 1000, &out);
+    if (strcmp(out.bytes, want) != 0) printf("\n    %s: %s, not %s", text, out.bytes, want);
+    CU_ASSERT_STRING_EQUAL(out.bytes, want);
+    buffer_free(&out);
+    bench_free(&b);
+}
+
+static void test_condense(void) {
+    static const char *const pair[][2] = {
+        {"m*sin(x)^2 + m*cos(x)^2", "m"},
+        {"m*(v*sin(x))^2/2 + m*(v*cos(x))^2/2 + m*v^2/6", "2*m*v^2/3"},
+        {"a*(sin(2*x)^2*cos(y) + cos(2*x)^2*cos(y))*v", "a*v*cos(y)"},
+        {"sin(x)^2 + 2*cos(x)^2", "2*(cos(x)^2 + sin(x)^2/2)"},
+        {"v*cos(x)*(m*v*sin(x) + a*sin(y)) - v*sin(x)*(m*v*cos(x) + a*cos(y))", "-a*v*(sin(x)*cos(y) - cos(x)*sin(y))"},
+        {"m*x*v - a*m*y*v", "m*x*v - m*a*v*y"},
+        {"x*(1 + y) - x", "x*y"},
+        {"x*(1 + y) - x + exp(y)", "x*(1 + y) - x + exp(y)"}, /* a function of another kind: left alone */
+        {"sin(x*y)*(1 + x) - sin(x*y)", "sin(x*y)*(1 + x) - sin(x*y)"},
+        {"(1 + x)/y - x/y", "(1 + x)/y - x/y"},
+    };
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) check_condensed(pair[i][0], pair[i][1]);
+}
+
 /* ---- Shapes that break recursion or blow up ---- */
 
 static void test_long_sum(void) {
@@ -282,6 +313,7 @@ static void test_constants(void) {
 void suite_graph(void) {
     suite_add("graph/rules", (SuiteTest[]){{"simplify", test_simplify},
                                            {"differentiate", test_differentiate},
+                                           {"condense", test_condense},
                                            {"2^40 unexpanded", test_shared},
                                            {"errors", test_errors},
                                            {0}});

@@ -78,6 +78,7 @@ static void check_exact(const Stages *t) {
         const double *c = t->node;
         wrong += !on_grid(c[i]) || t->end[i] != 1 - c[i] || t->end[i] != c[last - i];
         wrong += i > 0 && !(c[i] > c[i - 1]);
+        wrong += at(t, REACH, i, last) != 0 || at(t, RATE, i, last) != 0; /* steps leave them out */
         wrong += at(t, REACH, 0, i) != 0 || at(t, REACH, last, i) != 1 - c[i] || at(t, REACH, i, last) != 0;
         wrong += at(t, RATE, i, 0) != 1 || at(t, RATE, i, last) != 0;
         for (size_t j = 0; j <= last; j++) {
@@ -356,6 +357,7 @@ static void test_momenta(void) {
                 double ij = J[j * lanes + i];
                 wrong += block[i * lanes + j] + ij != 1 || J[(last - j) * lanes + (last - i)] + ij != 1;
                 wrong += fabs(ij - plain.table[RATE][j * lanes + i]) > GRID;
+                wrong += j == last && ij != 0; /* steps leave them out */
             }
             wrong += P[last - j] != (s % 2 ? P[j] : -P[j]);
             even += plain.weight[j] * P[j] * P[j];
