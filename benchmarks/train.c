@@ -72,7 +72,7 @@ static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint
                          .batch = 64,
                          .samples = samples,
                          .held = COUNT,
-                         .rate = 6e-3,
+                         .rate = f->draw[0].low < 0.1 ? 4e-3 : 6e-3,
                          .clip = 1,
                          .seed = seed,
                          .threads = threads};

@@ -804,7 +804,8 @@ LAG_API LagStatus lag_prior_draw(const LagKernel *kernel, const LagPrior *prior,
 
 typedef enum LagTarget {
     LAG_TARGET_MOTION,     /* the loss of the motion that the parameters make */
-    LAG_TARGET_RELATIVE,   /* that, relative to the loss that no motion at all would have: where sizes differ by much */
+    LAG_TARGET_RELATIVE,   /* that, relative to the loss that no motion at all would have, with a cap of 2: where sizes
+                              differ by much */
     LAG_TARGET_PARAMETERS, /* the root of the summed squares of their errors, each by half of what the prior spans */
     LAG_TARGETS
 } LagTarget;

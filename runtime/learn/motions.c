@@ -84,7 +84,8 @@ void motions_relate(const Motions *seen, const LagLoss *loss, double *still, dou
                          .seed_pi = still + 3 * row};
         double size = loss_rows(loss, &none);
         if (!(size > 0)) continue; /* it stays where it is */
-        value[s] /= size;
-        for (size_t j = 0; c_slope && j < m; j++) c_slope[s * m + j] /= size;
+        double factor;
+        value[s] = loss_capped(&(LagLoss){.cap = 2}, value[s] / size, &factor);
+        for (size_t j = 0; c_slope && j < m; j++) c_slope[s * m + j] *= factor / size;
     }
 }

@@ -29,8 +29,9 @@ LagStatus motions_draw(Motions *motions, const LagPrior *prior, uint64_t seed, u
  * room, and may be `seen`. A system without a motion or a finite loss is no failure of the call. */
 LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, const LagLoss *loss, const LagGradientOut *out);
 
-/* Makes losses value[systems] of motions against `seen` relative to those that no motion at all would have, and their
- * derivatives c_slope[systems, m] (or NULL). still[rows, d, 4]: zeros, and scratch in its latter half. */
+/* Makes losses value[systems] of motions against `seen` relative to those that no motion at all would have, with a cap of 2,
+ * so that none outweighs the others, and their derivatives c_slope[systems, m] (or NULL). still[rows, d, 4]: zeros, and
+ * scratch in its latter half. */
 void motions_relate(const Motions *seen, const LagLoss *loss, double *still, double *value, double *c_slope);
 
 #endif
