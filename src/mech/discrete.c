@@ -243,6 +243,7 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     tape_trim(tape); /* what is not used must not be taken for a use */
     tape_fuse(tape);
     tape_trim(tape);
+    tape_gather(tape);
     tape->failed |= m->graph->failed;
     writer_free(&w);
 }

@@ -45,6 +45,9 @@ void circular_write(Tape *tape, TapeValue angle, TapeValue *sine, TapeValue *cos
 /* trim.c: removes the operations that nothing stored depends on. */
 void tape_trim(Tape *tape);
 
+/* trim.c: constants to the front, each once: not in loops, where they would be written down again and again. */
+void tape_gather(Tape *tape);
+
 /* fuse.c: products that are used once, in a sum of their own loop, become fused multiply-adds with it. To be trimmed. */
 void tape_fuse(Tape *tape);
 
