@@ -147,7 +147,9 @@ static bool read_records(Work *w, const char *path) {
 static bool draw_records(Work *w, size_t count) {
     const LagTrainAsk *ask = w->facts.ask;
     const size_t d = w->kernel->dof, m = w->kernel->parameter_count;
+    const size_t numbers = 1 << 25; /* of all rows at once: half a GiB, with the motions beside */
     LagGradient *gradient = NULL;
+    if (count > numbers / ((ask->steps + 1) * d)) return refuse(w, "these are too many motions to draw at once");
     if (!make_room(w, count)) return false;
     w->truth = calloc(count * (m + 2 * d) + w->rows + 1, sizeof *w->truth);
     if (!w->truth) return tool_lacks_memory(w->tool, "the records"), false;
