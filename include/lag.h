@@ -847,18 +847,18 @@ typedef struct LagTrainReport {
     uint64_t batches, done; /* Adam's steps: in all, and taken */
     uint64_t skipped;       /* of those, without effect, as a derivative was not finite */
     size_t rows;
-    const LagTrainRow *row; /* [rows] the trainer's own, until it next runs: one at the beginning, some fifty on the way, one
-                               at the end */
+    const LagTrainRow *row; /* [rows] the trainer's own, until it next runs: one at the beginning, some twenty-five on
+                               the way, one at the end */
     size_t best;            /* which of them is kept: the least held_loss */
     size_t weights;         /* of the network */
 } LagTrainReport;
 
 typedef struct LagTrainer LagTrainer; /* a training in progress */
-typedef struct LagNetwork LagNetwork; /* what comes of it. It never changes */
+typedef struct LagNetwork LagNetwork; /* what comes of it */
 
 /* A training, at its beginning. LAG_ERROR_ARGUMENT: a number of `ask` out of its range; LAG_ERROR_LIMIT: it would take more
- * than about 4 GB. What the ask points at is copied; the kernel must outlive the trainer, which
- * serves one thread at a time. The caller frees it with lag_trainer_free (NULL allowed). */
+ * than about 4 GB. What the ask points at is copied; the kernel must outlive the trainer, which serves one thread at a time.
+ * The caller frees it with lag_trainer_free (NULL allowed). */
 LAG_API LagStatus lag_trainer_new(const LagKernel *kernel, const LagTrainAsk *ask, LagTrainer **trainer);
 LAG_API void lag_trainer_free(LagTrainer *trainer);
 
@@ -878,6 +878,10 @@ LAG_API LagStatus lag_trainer_save(const LagTrainer *trainer, void **bytes, size
 enum { LAG_WHY = 256 };
 LAG_API LagStatus lag_trainer_load(const LagKernel *kernel, const LagTrainAsk *ask, const void *bytes, size_t size,
                                    char *why, LagTrainer **trainer);
+
+/* The r of the kernel that such bytes want, or LAG_R_NONE where they are none. */
+#define LAG_R_NONE UINT32_MAX
+LAG_API uint32_t lag_network_r(const void *bytes, size_t size);
 
 /* The network that is in such bytes, finished or not: the best of its training so far, for a kernel of the same
  * Lagrangian (lag_network_facts tells of which it is). Fails as lag_trainer_load does. The caller frees it with
@@ -904,7 +908,7 @@ enum {
     LAG_OUTSIDE_START = 1,     /* the prior has no such start */
     LAG_OUTSIDE_PRIOR = 2,     /* a parameter is named that is beyond the prior by more than 3 of its standard errors */
     LAG_OUTSIDE_MOTION = 4,    /* what is named does not make that motion, as it did for all but one in a thousand of the
-                                  systems    held out: of another family, or with more noise */
+                                  systems held out: of another family, or with more noise */
     LAG_OUTSIDE_NO_MOTION = 8, /* what is named makes no motion at all, or the record is not finite */
 };
 

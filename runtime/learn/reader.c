@@ -28,7 +28,7 @@ struct LagNetwork {
 static LagStatus read_all(LagNetwork *n, Pack *p, char *why) {
     const size_t d = n->kernel->dof;
     LagTrainAsk *ask = &n->ask;
-    file_ask(p, &n->rooms, ask, d, n->kernel->parameter_count);
+    file_ask(p, &n->rooms, ask, n->kernel);
     if (p->failed) return file_is_wrong(p, why);
     if (!train_ask_fits(n->kernel, ask)) return p->failed = true, file_is_wrong(p, why);
     uint32_t outputs = outputs_of(&ask->prior, &ask->loss, ask->raw, NULL);

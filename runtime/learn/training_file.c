@@ -94,10 +94,12 @@ static void describe_loss(Pack *p, Rooms *r, LagLoss *loss, size_t d) {
     loss->bound = bound;
 }
 
-void file_ask(Pack *p, Rooms *r, LagTrainAsk *ask, size_t d, size_t m) {
+void file_ask(Pack *p, Rooms *r, LagTrainAsk *ask, const LagKernel *kernel) {
+    const size_t d = kernel->dof, m = kernel->parameter_count;
     uint32_t target = ask->target;
     char *about = (char *)ask->about;
     pack_word(p, FIRST_LINE);
+    pack_exactly(p, "r", kernel->r);
     pack_text(p, "about", &about);
     if (p->reading && !p->failed) r->block[r->count++] = about;
     ask->about = about;
@@ -165,7 +167,7 @@ LagStatus lag_trainer_save(const LagTrainer *trainer, void **bytes, size_t *size
     if (!trainer || !bytes || !size) return LAG_ERROR_ARGUMENT;
     LagTrainer copy = *trainer;
     Pack p = {0};
-    file_ask(&p, NULL, &copy.ask, trainer->kernel->dof, trainer->kernel->parameter_count);
+    file_ask(&p, NULL, &copy.ask, trainer->kernel);
     file_found(&p, &copy.found);
     file_state(&p, &copy);
     pack_sum(&p);
@@ -190,8 +192,16 @@ bool file_is_whole(const void *bytes, size_t size, char *why) {
     return false;
 }
 
+uint32_t lag_network_r(const void *bytes, size_t size) {
+    uint32_t r = LAG_R_NONE;
+    Pack p = {.reading = true, .bytes = (char *)bytes, .size = bytes ? size : 0};
+    pack_word(&p, FIRST_LINE);
+    pack_count32(&p, "r", &r, LAG_R_MAX);
+    return p.failed ? LAG_R_NONE : r;
+}
+
 LagStatus file_is_wrong(const Pack *p, char *why) {
-    snprintf(why, LAG_WHY, "it is not as it should be at '%s'", p->wrong);
+    snprintf(why, LAG_WHY, "what it has as '%s' is not what is wanted here", p->wrong);
     return LAG_ERROR_TEXT;
 }
 
@@ -232,7 +242,7 @@ LagStatus lag_trainer_load(const LagKernel *kernel, const LagTrainAsk *ask, cons
     if (!file_is_whole(bytes, size, why)) return LAG_ERROR_TEXT;
     LagStatus status = lag_trainer_new(kernel, ask, &t);
     if (status != LAG_OK) return status;
-    file_ask(&asked, NULL, &copy, kernel->dof, kernel->parameter_count);
+    file_ask(&asked, NULL, &copy, kernel);
     if (asked.failed)
         status = LAG_ERROR_MEMORY;
     else if (!begins_with(bytes, size, &asked, why))

@@ -15,8 +15,8 @@ typedef struct Rooms {
 
 void rooms_free(Rooms *rooms);
 
-/* Says and reads what a training was asked, for a kernel of d coordinates and m parameters. */
-void file_ask(Pack *pack, Rooms *rooms, LagTrainAsk *ask, size_t d, size_t m);
+/* Says and reads what a training was asked, for a kernel. */
+void file_ask(Pack *pack, Rooms *rooms, LagTrainAsk *ask, const LagKernel *kernel);
 
 /* And what it has found so far: enough for a network to predict. Arrays are there already. */
 void file_found(Pack *pack, Found *found);

@@ -28,29 +28,45 @@ static bool refuse(const Work *w, const char *why) {
 
 /* ---- The network ---- */
 
-/* The network's own r and Lagrangian are those at hand, or it is refused. */
+static bool loses(Work *w, const char *what, const char *why) {
+    char text[TOOL_WHY];
+    snprintf(text, sizeof text, "%.128s: %.256s", what, why);
+    return refuse(w, text);
+}
+
+/* Whether the network is of the Lagrangian at hand; else what it is of. */
+static bool is_ours(Work *w) {
+    const char *theirs = w->facts.ask->about ? w->facts.ask->about : "";
+    char *ours = train_about(w->statement->model);
+    bool good = ours && strcmp(ours, theirs) == 0;
+    if (!ours) tool_lacks_memory(w->tool, "the network");
+    if (ours && !good) {
+        fprintf(stderr, "%s:%u: predict: %s reads motions of another Lagrangian: %.400s\n", w->tool->name,
+                w->statement->line, w->statement->word, theirs);
+        tool_fails(w->tool, EXIT_TEXT);
+    }
+    free(ours);
+    return good;
+}
+
+/* The network, and the kernel of its own r. */
 static bool open_network(Work *w) {
     const char *path = w->statement->word;
+    const LagModel *model = w->statement->model;
     char why[LAG_WHY] = "", text[TOOL_WHY];
     size_t size;
-    char *bytes = tool_bytes(w->tool, path, &size), *about = train_about(w->statement->model);
-    if (!bytes) tool_fails(w->tool, EXIT_TEXT);
-    LagStatus status = bytes ? lag_network_load(w->kernel, 0, bytes, size, why, &w->network) : LAG_ERROR_TEXT;
-    if (status == LAG_OK) lag_network_facts(w->network, &w->facts);
-    bool good = status == LAG_OK && about && w->facts.ask->about && strcmp(about, w->facts.ask->about) == 0;
-    if (status == LAG_OK && !good)
-        fprintf(stderr, "%s:%u: predict: %s reads motions of another Lagrangian: %.400s\n", w->tool->name,
-                w->statement->line, path, w->facts.ask->about ? w->facts.ask->about : "");
-    if (bytes && status == LAG_ERROR_TEXT) {
-        snprintf(text, sizeof text, "%.128s: %.256s", path, why);
-        refuse(w, text);
-    } else if (bytes && status != LAG_OK) {
-        refuse(w, lag_status_text(status));
-    }
-    if (!good) tool_fails(w->tool, EXIT_TEXT);
+    char *bytes = tool_bytes(w->tool, path, &size);
+    if (!bytes) return tool_fails(w->tool, EXIT_TEXT), false;
+    uint32_t r = lag_network_r(bytes, size);
+    LagStatus status = lag_model_kernel(model, r == LAG_R_NONE ? 0 : r, w->tool->options->backend, &w->kernel);
+    bool made = status == LAG_OK;
+    if (made) status = lag_network_load(w->kernel, 0, bytes, size, why, &w->network);
     free(bytes);
-    free(about);
-    return good;
+    if (!made) return refuse(w, tool_why(model, status, text));
+    if (status == LAG_ERROR_TEXT) return loses(w, path, why);
+    if (status != LAG_OK) return refuse(w, lag_status_text(status));
+    lag_network_facts(w->network, &w->facts);
+    return is_ours(w);
 }
 
 static bool make_room(Work *w, size_t records) {
@@ -147,7 +163,7 @@ static bool read_records(Work *w, const char *path) {
 static bool draw_records(Work *w, size_t count) {
     const LagTrainAsk *ask = w->facts.ask;
     const size_t d = w->kernel->dof, m = w->kernel->parameter_count;
-    const size_t numbers = 1 << 25; /* of all rows at once: half a GiB, with the motions beside */
+    const size_t numbers = 1 << 24; /* of all rows at once: a quarter of a GiB, with the motions beside */
     LagGradient *gradient = NULL;
     if (count > numbers / ((ask->steps + 1) * d)) return refuse(w, "these are too many motions to draw at once");
     if (!make_room(w, count)) return false;
@@ -374,13 +390,11 @@ static bool predict(Work *w, const LagProgram *program) {
 
 bool verb_predict(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Work w = {.tool = tool, .statement = s};
-    char why[TOOL_WHY];
     if (tool->stopped || stop_asked()) {
         fprintf(stderr, "%s:%u: predict: passed over, since the run before it was cut short\n", tool->name, s->line);
         return true;
     }
-    LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &w.kernel);
-    bool good = status == LAG_OK ? predict(&w, program) : refuse(&w, tool_why(s->model, status, why));
+    bool good = predict(&w, program);
     lag_network_free(w.network);
     free(w.q);
     free(w.c);

@@ -539,6 +539,8 @@ run -e "$family; c1 = 2; c2 = 3; c3 = 1; integrate; save \"seen.csv\"; predict \
 exits 0 'a record'; has out 'c1 = ' 'a record'; has_not out 'c1 = 2' 'what is named becomes current'
 run --json -e "$family; predict \"seen.csv\" with \"whole.lagnet\""; exits 0 'a record, as JSON'; lines out 1 'a record, as JSON'
 has out '{"do":"predict","record":1,"values":{"c1":' 'a record, as JSON'
+run -e 'c1*qd^2 - c2*q^2 - c3*qd_p*q_m; predict "seen.csv" with "whole.lagnet"'; exits 0 'the network says with which r'
+run -e "$family; predict 1000000 with \"whole.lagnet\""; exits 1 'too many'; has err 'too many motions to draw at once' 'too many'
 { echo 'record,t,q,pi_q'; for n in 1 2 3; do tail -n 21 seen.csv | sed "s/^/$n,/"; done; } >three.csv
 run -e "$family; predict \"three.csv\" with \"whole.lagnet\" to \"named.csv\""; exits 0 'three records'; lines named.csv 4 'three records'
 run -e "$family; predict \"three.csv\" with \"three.csv\""; exits 1 'no network'; has err 'three.csv: it is no network' 'no network'
