@@ -1,5 +1,5 @@
 #!/bin/sh
-# figures.sh [BUILD]: measures anew what figures 4, 5, 6 and 8 of Roberts, "A Lagrangian mechanics oriented approach to neural
+# figures.sh [BUILD]: measures anew what figures 4 to 8 of Roberts, "A Lagrangian mechanics oriented approach to neural
 # networks", show, and draws them. A figure whose values are wrong stays as it was, and the exit status is 1.
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,3 +18,6 @@ done
 "$build/benchmarks/gradient" 8 > "$new/figure8.csv"
 cp "$new/figure8.csv" benchmarks/
 (cd benchmarks && gnuplot figure8.gp)
+"$build/benchmarks/train" 7 > "$new/figure7.csv"
+cp "$new/figure7.csv" benchmarks/
+(cd benchmarks && gnuplot figure7.gp)

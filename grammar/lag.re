@@ -12,8 +12,8 @@ static const struct {
 } reserved[] = {
     {"lagrangian", LAGRANGIAN}, {"coord", COORD},   {"param", PARAM},     {"start", START},   {"integrate", INTEGRATE},
     {"method", METHOD},         {"save", SAVE},     {"show", SHOW},       {"plot", PLOT},   {"data", DATA},
-    {"loss", LOSS},             {"constrain", CONSTRAIN}, {"gradient", GRADIENT}, {"fit", FIT}, {"prior", ABSENT},
-    {"train", ABSENT},          {"predict", ABSENT},
+    {"loss", LOSS},             {"constrain", CONSTRAIN}, {"gradient", GRADIENT}, {"fit", FIT}, {"prior", PRIOR},
+    {"train", TRAIN},           {"predict", PREDICT},
 };
 
 static int name_token(Lexer *lexer, LexValue *value, const char *bytes, size_t size) {
@@ -164,8 +164,9 @@ int lex_token(Lexer *lexer, LexValue *value) {
             "**"                 { SPAN; TOKEN('^') }
             ">="                 { SPAN; TOKEN(AT_LEAST) }
             "<="                 { SPAN; TOKEN(AT_MOST) }
-            ".." | [{}|:] | "[" | "]" { SPAN; TOKEN(LATER) }
-            [-+*/^()=,<>]          { SPAN; TOKEN(*start) }
+            ".."                 { SPAN; TOKEN(DOTS) }
+            [{}|:] | "[" | "]" { SPAN; TOKEN(LATER) }
+            [-+*/^()=,<>%]         { SPAN; TOKEN(*start) }
             [\u2010-\u2015\u2212] { SPAN; TOKEN(bad(lexer, value, "write '-'", "this is not a minus sign that lag reads")) }
             [\u00b7\u00d7\u0387\u2217\u22c5\u30fb] { SPAN; TOKEN(bad(lexer, value, "write '*'", "this is not a product sign that lag reads")) }
             [\u00f7\u2044\u2215] { SPAN; TOKEN(bad(lexer, value, "write '/'", "this is not a division sign that lag reads")) }
@@ -196,25 +197,22 @@ bool lex_is_newline(const Lexer *lexer, int token, LexValue value) {
 
 bool lex_goes_on(int token) {
     return token == '+' || token == '-' || token == '*' || token == '/' || token == '^' || token == ',' || token == '=' ||
-           token == '(';
+           token == '(' || token == DOTS;
 }
 
 const char *lex_word(size_t index) {
-    size_t word = 0;
-    while (word < sizeof reserved / sizeof *reserved && (reserved[word].token == ABSENT || index-- > 0)) word++;
-    return word < sizeof reserved / sizeof *reserved ? reserved[word].word : NULL;
+    return index < sizeof reserved / sizeof *reserved ? reserved[index].word : NULL;
 }
 
 const char *lex_token_name(int token) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (reserved[i].token == token && token != ABSENT) return reserved[i].word;
+        if (reserved[i].token == token) return reserved[i].word;
     switch (token) {
     case 0: return "end of the text";
     case END: return "end of the statement";
     case NUMBER: return "number";
     case NAME: return "name";
     case STRING: return "quoted text";
-    case ABSENT: return "reserved word";
     case LATER: return "sign";
     case '+': return "'+'";
     case '-': return "'-'";
@@ -229,6 +227,8 @@ const char *lex_token_name(int token) {
     case AT_LEAST: return "'>='";
     case AT_MOST: return "'<='";
     case ',': return "','";
+    case '%': return "'%'";
+    case DOTS: return "'..'";
     default: return "error";
     }
 }

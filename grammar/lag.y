@@ -26,9 +26,10 @@ static void yyerror(Parser *p, const char *message);
 
 %token END LATER BAD
 %token NUMBER NAME STRING
-%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT ABSENT
+%token LAGRANGIAN COORD PARAM START INTEGRATE METHOD SAVE SHOW PLOT DATA LOSS CONSTRAIN GRADIENT FIT PRIOR TRAIN PREDICT
 %token AT_LEAST AT_MOST /* >= and <= */
-%token AGAINST TO WITH /* words within a statement, names elsewhere */
+%token DOTS /* .. */
+%token AGAINST TO WITH BY FROM IN ZERO AND LOG /* words within a statement, names elsewhere */
 
 %left '+' '-'
 %left '*' '/'
@@ -61,6 +62,11 @@ statement:
   | CONSTRAIN bounds              { parse_statement(p, TREE_CONSTRAIN, $1); }
   | GRADIENT names                { parse_statement(p, TREE_GRADIENT, $1); }
   | FIT names                     { parse_statement(p, TREE_FIT, $1); }
+  | FIT names BY NAME             { parse_fit_by(p, $1, $4); }
+  | PRIOR draws                   { parse_statement(p, TREE_PRIOR, $1); }
+  | TRAIN tasks                   { parse_statement(p, TREE_TRAIN, $1); }
+  | PREDICT what_is_read WITH STRING { parse_predict(p, $1, $4); }
+  | PREDICT what_is_read WITH STRING TO STRING { parse_clause(p, TREE_TO, $5, $6); parse_predict(p, $1, $4); }
   ;
 
 names: NAME { parse_item(p, $1, TREE_NONE); } | names ',' NAME { parse_item(p, $3, TREE_NONE); };
@@ -88,8 +94,30 @@ files:
   | files ',' STRING              { parse_clause(p, TREE_WITH, $3, $3); }
   ;
 
+draws: draw | draws ',' draw;
+draw: range | range share | together share;
+range:
+    NAME IN expression DOTS expression     { parse_range(p, $1, $3.id, $5.id, TREE_HIGH); }
+  | NAME IN expression DOTS expression LOG { parse_range(p, $1, $3.id, $5.id, TREE_LOG); }
+  ;
+share: ZERO expression '%'        { parse_share(p, $1, $2.id); };
+together: first AND NAME          { parse_together(p, $3); } | together AND NAME { parse_together(p, $3); };
+first: NAME                       { parse_together(p, $1); };
+
+tasks: task | tasks ',' task | tasks place;
+task: item | place;
+place:
+    TO STRING                     { parse_place(p, TREE_TO, $2); }
+  | FROM STRING                   { parse_place(p, TREE_FROM, $2); }
+  ;
+
+what_is_read:
+    STRING                        { parse_place(p, TREE_PLAIN, $1); }
+  | expression                    { parse_item(p, (ParseValue){$1.begin, $1.end, NAME_NONE}, $1.id); }
+  ;
+
 what: NAME | LAGRANGIAN | COORD | PARAM | START | INTEGRATE | METHOD | SAVE | SHOW | PLOT | DATA | LOSS | CONSTRAIN | GRADIENT
-  | FIT | ABSENT;
+  | FIT | PRIOR | TRAIN | PREDICT;
 
 expression:
     NUMBER                        { $$ = parse_leaf(p, TREE_NUMBER, $1); }
@@ -122,7 +150,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     enum { MOST = 40 };
     yysymbol_kind_t kind[MOST];
     int expected[MOST], count = yypcontext_expected_tokens(context, kind, MOST);
-    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, '>'};
+    static const int token[] = {0, END, NUMBER, NAME, STRING, '(', ')', '=', ',', '+', AGAINST, TO, WITH, BY, FROM, IN, ZERO, AND, LOG, DOTS, '%', '>'};
     int known = 0;
     if (count < 0) return 2; /* no memory: what yyerror is then called for */
     for (int i = 0; i < count; i++)

@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 4 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 5 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -148,7 +148,14 @@ typedef enum LagVerb {
                       the weight of a column */
     LAG_VERB_CONSTRAIN, /* constrain:          items of kind BOUND */
     LAG_VERB_GRADIENT,  /* gradient:           items of kind PARAMETER, COORDINATE, VELOCITY, MOMENTUM */
-    LAG_VERB_FIT,       /* fit:                the same */
+    LAG_VERB_FIT,       /* fit:                the same; word is the name of a criterion to choose terms by, or NULL */
+    LAG_VERB_PRIOR,   /* prior:              draws: an item of kind PARAMETER, COORDINATE, VELOCITY or MOMENTUM, whose value
+                         is the least, then HIGH, then ZERO where a share is 0. And what is 0 together: items of kind
+                         TOGETHER, then ZERO */
+    LAG_VERB_TRAIN,   /* train:              items of kind UNITS and on, and FILE: what is written; word is the file that it
+                         goes on from, or NULL */
+    LAG_VERB_PREDICT, /* predict:            item[0] is the records' FILE, or how many are to be drawn (VALUE); then
+                         perhaps the FILE that is written; word is the network's file */
 } LagVerb;
 
 typedef enum LagItemKind {
@@ -173,7 +180,22 @@ typedef enum LagItemKind {
     LAG_ITEM_DELTA,
     LAG_ITEM_P,
     LAG_ITEM_CAP,
-    LAG_ITEM_BOUND, /* index: which parameter; bound: a LagBoundKind */
+    LAG_ITEM_BOUND,    /* index: which parameter; bound: a LagBoundKind */
+    LAG_ITEM_HIGH,     /* index: 1 where the logarithm is uniform */
+    LAG_ITEM_ZERO,     /* in percent */
+    LAG_ITEM_TOGETHER, /* index: which draw of the statement */
+    LAG_ITEM_UNITS,
+    LAG_ITEM_LAYERS,
+    LAG_ITEM_BATCH,
+    LAG_ITEM_SAMPLES,
+    LAG_ITEM_SET,
+    LAG_ITEM_HELD,
+    LAG_ITEM_RATE,
+    LAG_ITEM_CLIP,
+    LAG_ITEM_SEED,
+    LAG_ITEM_THREADS,
+    LAG_ITEM_TARGET, /* index: a LagTarget */
+    LAG_ITEM_BOUNDS, /* index: 0, or 1 where bounds are only asked for by penalties */
 } LagItemKind;
 
 typedef struct LagItem {
@@ -611,13 +633,15 @@ typedef struct LagGradientAsk {
                      would take more than 64 MiB. The bits are the same */
 } LagGradientAsk;
 
-/* Where results go; any may be NULL. */
+/* Where results go; any may be NULL. Where neither loss nor derivatives are wanted, there is but the run forth. */
 typedef struct LagGradientOut {
     double *loss;      /* [systems]; NaN where a step failed, and there is no cap */
     double *c;         /* d loss / d c, [systems, m] */
     double *q;         /* d loss / d q at the start, [systems, d], at fixed pi or v, whichever was given */
     double *rate;      /* d loss / d pi, or d v, whichever was given, [systems, d] */
     LagStatus *status; /* [systems] LAG_OK; or why there is no motion to the end, whatever the cap has made of that */
+    double *motion_q;  /* the motion at the rows, [systems, rows, d]; all NaN where there is none to the end */
+    double *motion_pi;
 } LagGradientOut;
 
 typedef struct LagGradient LagGradient;
@@ -665,14 +689,16 @@ LAG_API LagStatus lag_tangents(LagGradient *gradient, const LagGradientAsk *ask,
 /* ---- Fits ----
  *
  * Parameters and start values that bring a motion nearest to observations, by Levenberg and Marquardt's method on the exact
- * tangents, from several beginnings: the guess; where A and B are linear in the parameters looked for, the solution of
- * the equations of motion in their integrated (weak) form along the data, for which no guess is needed; and, where they are
- * not, points about the guess, drawn alike every day. */
+ * tangents, from several beginnings, until one leads as near to the data as a curve through them is: where A and B are
+ * linear in the parameters looked for, the solution of the equations of motion in their integrated (weak) form along that
+ * curve, for which no guess is needed; the same, or the guess, led along the record, by segments with starts of their own
+ * that are joined two by two; the guess; and points about it, drawn alike every day. */
 
 /* Where a fit has come to. */
 typedef struct LagFitProgress {
     uint64_t evaluations; /* motions that were run */
     double loss;          /* the least so far */
+    uint32_t on;          /* lag_fit_terms: unknowns that are not switched off */
 } LagFitProgress;
 
 typedef struct LagFitAsk {
@@ -681,6 +707,7 @@ typedef struct LagFitAsk {
     const LagUnknown *unknown;
     bool weigh; /* each column counts by how well the motion can be brought to it, weights 1/sigma^2 being found from what is
                    left: the most that can be known where errors are independent. Else exactly the loss is minimised */
+    bool near;  /* look from the guess alone: it is near */
     bool (*stop)(void *user, const LagFitProgress *progress); /* asked now and then whether to give up, or NULL */
     void *user;
 } LagFitAsk;
@@ -692,13 +719,211 @@ typedef struct LagFitOut {
     double *unseen;      /* [unknowns, unknowns]: directions in which the values may be moved without any change in what is
                             observed, a row      each, the largest number being 1. Or NULL */
     uint32_t unseen_count;
-    double loss; /* of motion->loss, penalties included */
+    double *left; /* [2 d] what is left over in each column of coordinates, then of momenta: root mean square; NaN where
+                     nothing was seen. Or NULL */
+    double loss;  /* of motion->loss, penalties included */
     uint64_t evaluations;
 } LagFitOut;
 
 /* Bounds of the loss are kept to. LAG_OK; LAG_INTERRUPTED, with the best so far, once `stop` has said so;
  * LAG_ERROR_ARGUMENT; LAG_ERROR_MEMORY; or why there is no motion at all to begin with. Thread-safe. */
 LAG_API LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out);
+
+/* ---- Which terms there are ----
+ *
+ * Of a family of Lagrangians, whose terms are switched on and off by their coefficients, the terms that observations speak
+ * for: those without which an information criterion would be more. Each choice is a fit of its own. */
+
+typedef enum LagCriterion {
+    LAG_CRITERION_BIC,  /* "bic": n log of what is left + p log n, for p values from n (Schwarz 1978) */
+    LAG_CRITERION_EBIC, /* "ebic": bic + 2 log of how many sets of so many terms there are, for families of many terms (Chen
+                           & Chen 2008) */
+    LAG_CRITERION_AICC, /* "aicc": keeps more: the correction of 2 p for few data (Hurvich & Tsai 1989) */
+    LAG_CRITERIA
+} LagCriterion;
+
+/* The name of a criterion, "" for LAG_CRITERIA. Static. And the criterion of a name, or LAG_CRITERIA. */
+LAG_API const char *lag_criterion_name(LagCriterion criterion);
+LAG_API LagCriterion lag_criterion_named(const char *name);
+
+typedef struct LagTermsOut {
+    bool *on;        /* [unknowns] or NULL */
+    double *without; /* [unknowns] how much more the criterion would be with this one switched off, or, where it is off, on:
+                        about, where it is more than 10 standard errors from 0; infinite where there is no fit;
+                        NaN where it was not to be switched off. Or NULL */
+    double criterion, criterion_all; /* of what was chosen, and with all terms on */
+} LagTermsOut;
+
+/* As lag_fit, with `weigh` set; then parameters are switched off, which is to say 0, where the criterion is not more for it,
+ * and values and errors are those of the rest: of what is off, the value is 0, sigma and correlations NaN. Values of the
+ * start stay, and so do parameters whose bounds exclude 0: masses, and what means something else at 0. One term's
+ * coefficient, at least, should be known and not looked for, where nothing else tells the Lagrangian's scale. Errors below
+ * 1e-9 of a column's size count as that much. Interrupted, it gives the best choice so far. Thread-safe. */
+LAG_API LagStatus lag_fit_terms(const LagKernel *kernel, const LagFitAsk *ask, LagCriterion criterion, LagFitOut *out,
+                                LagTermsOut *terms);
+
+/* ---- Families, and the network that reads motion ----
+ *
+ * A prior says how the parameters of a family of motions are drawn, and their starts. A network is shown the rows of a
+ * motion, start included, and names the parameters that were drawn; what it is trained on is the motion that they make from
+ * the same start (lag_gradient_run, by the discrete adjoint), and not the parameters themselves, unless that is asked. */
+
+/* A number that is drawn: uniform from low to high, or its logarithm is; and 0 instead in so large a share of the systems.
+ */
+typedef struct LagDraw {
+    LagUnknown what;
+    double low, high; /* low <= high; above 0 where `log` */
+    double zero;      /* 0 to 1; 0 where `log` */
+    bool log;         /* a network names such a parameter by its logarithm, and keeps above 0 */
+} LagDraw;
+
+/* Numbers that are 0 together in a share of the systems, besides those where they are by themselves. */
+typedef struct LagTogether {
+    double share; /* 0 to 1 */
+    uint32_t count;
+    const uint32_t *draw; /* [count] which of the prior's draws */
+} LagTogether;
+
+typedef struct LagPrior {
+    double t;             /* the start of all */
+    const double *c;      /* [m] what is not drawn */
+    const double *q;      /* [d] */
+    const double *pi, *v; /* [d] momenta or velocities, the other being NULL */
+    uint32_t draws, togethers;
+    const LagDraw *draw;         /* [draws] */
+    const LagTogether *together; /* [togethers] */
+} LagPrior;
+
+/* Systems first .. first + count - 1 of those that a seed gives: parameters c[count, m], starts q[count, d] and rate[count,
+ * d], momenta or velocities as the prior has them. System i of a seed depends on nothing else that is drawn. Thread-safe. */
+LAG_API LagStatus lag_prior_draw(const LagKernel *kernel, const LagPrior *prior, uint64_t seed, uint64_t first, size_t count,
+                                 double *c, double *q, double *rate);
+
+/* Systems of a seed that training uses for nothing: those from here on, 2^61 of them. */
+#define LAG_FRESH_FIRST (1ull << 61)
+
+typedef enum LagTarget {
+    LAG_TARGET_MOTION,     /* the loss of the motion that the parameters make */
+    LAG_TARGET_RELATIVE,   /* that, relative to the loss that no motion at all would have, with a cap of 2: where sizes
+                              differ by much */
+    LAG_TARGET_PARAMETERS, /* the root of the summed squares of their errors, each by half of what the prior spans */
+    LAG_TARGETS
+} LagTarget;
+
+typedef struct LagTrainAsk {
+    LagPrior prior; /* parameters that it draws are those named */
+    double h;       /* records are of steps + 1 rows, so far apart */
+    uint32_t steps; /* 1 or more */
+    LagLoss loss;   /* of a motion; NaN for alpha or beta: columns weighed by their sizes. With its bounds the outputs
+                       keep to them */
+    LagTarget target;
+    bool raw;         /* outputs are not kept within bounds: only the loss's penalties ask for them */
+    uint32_t layers;  /* of LSTM, 1 to LAG_LAYERS_MOST, */
+    uint32_t units;   /* each of so many */
+    uint32_t batch;   /* systems a step of Adam's */
+    uint64_t samples; /* systems in all; whole batches */
+    uint64_t set;     /* so many are drawn, and gone through again and again; 0: all are new */
+    uint32_t held;    /* systems that it is held against, and never sees */
+    double rate;      /* the step size of Adam's at its most: it rises over the first of the batches, then falls as a
+                         cosine to a hundredth */
+    double clip;      /* the most that the gradient's norm may be */
+    uint64_t seed;
+    uint32_t threads;  /* 0: one for each CPU. The same bits come of any number */
+    const char *about; /* a text to be kept with the network, such as the Lagrangian; or NULL */
+} LagTrainAsk;
+
+#define LAG_LAYERS_MOST 8
+
+/* How it stood at one moment. */
+typedef struct LagTrainRow {
+    uint64_t samples;     /* systems seen so far */
+    double loss;          /* mean over the batches since the row before */
+    double held_loss;     /* mean over the systems held out */
+    double rms_q, rms_pi; /* roots of the mean squares of the held systems' errors, over all rows and columns */
+    double rate;          /* Adam's step size */
+} LagTrainRow;
+
+typedef struct LagTrainReport {
+    uint64_t batches, done; /* Adam's steps: in all, and taken */
+    uint64_t skipped;       /* of those, without effect, as a derivative was not finite */
+    size_t rows;
+    const LagTrainRow *row; /* [rows] the trainer's own, until it next runs: one at the beginning, some twenty-five on
+                               the way, one at the end */
+    size_t best;            /* which of them is kept: the least held_loss */
+    size_t weights;         /* of the network */
+} LagTrainReport;
+
+typedef struct LagTrainer LagTrainer; /* a training in progress */
+typedef struct LagNetwork LagNetwork; /* what comes of it */
+
+/* A training, at its beginning. LAG_ERROR_ARGUMENT: a number of `ask` out of its range; LAG_ERROR_LIMIT: it would take more
+ * than about 4 GB. What the ask points at is copied; the kernel must outlive the trainer, which serves one thread at a time.
+ * The caller frees it with lag_trainer_free (NULL allowed). */
+LAG_API LagStatus lag_trainer_new(const LagKernel *kernel, const LagTrainAsk *ask, LagTrainer **trainer);
+LAG_API void lag_trainer_free(LagTrainer *trainer);
+
+/* Takes so many batches, or as many as are left. LAG_INTERRUPTED after lag_trainer_cancel, from any thread or a signal's
+ * handler: between two batches, and nothing is lost. */
+LAG_API LagStatus lag_trainer_run(LagTrainer *trainer, uint64_t batches);
+LAG_API void lag_trainer_cancel(LagTrainer *trainer);
+LAG_API void lag_trainer_report(const LagTrainer *trainer, LagTrainReport *report);
+
+/* All of a training as bytes, to be kept in a file, and to go on from: a text of lines that a person can read (`head -40`),
+ * weights among them as they are in memory of a little-endian machine, and a checksum. The caller frees *bytes with free. */
+LAG_API LagStatus lag_trainer_save(const LagTrainer *trainer, void **bytes, size_t *size);
+
+/* Makes a training of what was saved, to go on exactly as if it had not been interrupted. It must have been of the same
+ * `ask`, but for threads. LAG_ERROR_TEXT: these are no such bytes, or not of that; why[LAG_WHY] then says what is wrong with
+ * them. */
+enum { LAG_WHY = 256 };
+LAG_API LagStatus lag_trainer_load(const LagKernel *kernel, const LagTrainAsk *ask, const void *bytes, size_t size,
+                                   char *why, LagTrainer **trainer);
+
+/* The r of the kernel that such bytes want, or LAG_R_NONE where they are none. */
+#define LAG_R_NONE UINT32_MAX
+LAG_API uint32_t lag_network_r(const void *bytes, size_t size);
+
+/* The network that is in such bytes, finished or not: the best of its training so far, for a kernel of the same
+ * Lagrangian (lag_network_facts tells of which it is). Fails as lag_trainer_load does. The caller frees it with
+ * lag_network_free (NULL allowed). It serves one thread at a time. */
+LAG_API LagStatus lag_network_load(const LagKernel *kernel, uint32_t threads, const void *bytes, size_t size, char *why,
+                                   LagNetwork **network);
+LAG_API void lag_network_free(LagNetwork *network);
+
+/* Has a training that has not taken a batch yet begin with the weights of a network, and show motions as it does: so that
+ * losses, priors and rates may follow one another. LAG_ERROR_ARGUMENT where the network is of another shape. */
+LAG_API LagStatus lag_trainer_begin(LagTrainer *trainer, const LagNetwork *network);
+
+typedef struct LagNetworkFacts {
+    const LagTrainAsk *ask;     /* what it was trained on */
+    uint64_t samples;           /* systems that it had seen */
+    double rms_q, rms_pi, loss; /* of the held systems */
+} LagNetworkFacts;
+
+/* They belong to the network. */
+LAG_API void lag_network_facts(const LagNetwork *network, LagNetworkFacts *facts);
+
+/* Why a record is not one that the network was trained for; any of them, added up. */
+enum {
+    LAG_OUTSIDE_START = 1,     /* the prior has no such start */
+    LAG_OUTSIDE_PRIOR = 2,     /* a parameter is named that is beyond the prior by more than 3 of its standard errors */
+    LAG_OUTSIDE_MOTION = 4,    /* what is named does not make that motion, as it did for all but one in a thousand of the
+                                  systems held out: of another family, or with more noise */
+    LAG_OUTSIDE_NO_MOTION = 8, /* what is named makes no motion at all, or the record is not finite */
+};
+
+/* What a network makes of records. Any may be NULL. */
+typedef struct LagPredicted {
+    double *c;              /* [records, m] parameters; those not drawn as the prior has them */
+    double *sigma;          /* [records, m] standard errors: 68 % of the held systems were within; 0 where not drawn */
+    double *rms_q, *rms_pi; /* [records] of the motion that c makes from the record's start, over its rows and columns */
+    uint8_t *outside;       /* [records] */
+} LagPredicted;
+
+/* Names the parameters of records q, pi [records, steps + 1, d], which start at the prior's time and have their rows as the
+ * training's had. */
+LAG_API LagStatus lag_network_predict(LagNetwork *network, size_t records, const double *q, const double *pi,
+                                      const LagPredicted *out);
 
 #ifdef __cplusplus
 }

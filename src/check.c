@@ -154,7 +154,7 @@ static void check_lagrangian(Checker *c, const TreeStatement *s) {
     c->parameters_checked = false;
     lag_model_release(state->model);
     state->model = model;
-    state->started = state->integrated = false;
+    state->started = state->integrated = state->prior = false;
 }
 
 /* ---- start ---- */
@@ -378,7 +378,7 @@ static void check_integrate(Checker *c, const TreeStatement *s) {
 
 /* ---- save, plot, show ---- */
 
-static bool ends_in(const char *text, const char *ending) {
+bool check_ends_in(const char *text, const char *ending) {
     size_t size = text ? strlen(text) : 0, most = strlen(ending);
     return size > most && strcmp(text + size - most, ending) == 0;
 }
@@ -389,7 +389,7 @@ static void needs_trajectory(Checker *c, const TreeStatement *s, const char *wha
 }
 
 static void check_save(Checker *c, const TreeStatement *s) {
-    if (!ends_in(s->text, ".csv") && !ends_in(s->text, ".npy"))
+    if (!check_ends_in(s->text, ".csv") && !check_ends_in(s->text, ".npy"))
         diag_error(c->diag, s->text_span, "the name ends in .csv or .npy", "can't tell what kind of file to save");
     needs_trajectory(c, s, "save");
     c->out->word = s->text;
@@ -412,7 +412,7 @@ static void check_column(Checker *c, const TreeItem *item, LagItem *column) {
 }
 
 static void check_picture(Checker *c, const TreeItem *item) {
-    if (!ends_in(item->text, ".svg") && !ends_in(item->text, ".png") && !ends_in(item->text, ".pdf"))
+    if (!check_ends_in(item->text, ".svg") && !check_ends_in(item->text, ".png") && !check_ends_in(item->text, ".pdf"))
         diag_error(c->diag, item->name_span, "the name ends in .svg, .png or .pdf",
                    "can't tell what kind of picture to draw");
     c->out->word = item->text;
@@ -462,6 +462,7 @@ static void assume(Checker *c, const TreeStatement *s) {
     if (s->meant == TREE_LAGRANGIAN) c->no_model = !c->state->model;
     if (s->meant == TREE_START) c->state->started = true;
     if (s->meant == TREE_DATA) c->state->observed = true;
+    if (s->meant == TREE_PRIOR) c->state->prior = true;
     if (settings) c->state->has_dt = c->state->has_length = c->state->has_until = true;
     if (s->meant == TREE_INTEGRATE) c->state->integrated = true;
     if (s->meant == TREE_DEFINE) c->failed |= !session_value_set(c->state, s->name, 1, false);
@@ -485,7 +486,9 @@ static void check_statement(Checker *c, const TreeStatement *s) {
         [TREE_CONSTRAIN] = LAG_VERB_CONSTRAIN,
         [TREE_GRADIENT] = LAG_VERB_GRADIENT,
         [TREE_FIT] = LAG_VERB_FIT,
-        [TREE_ABSENT] = LAG_VERB_NAME,
+        [TREE_PRIOR] = LAG_VERB_PRIOR,
+        [TREE_TRAIN] = LAG_VERB_TRAIN,
+        [TREE_PREDICT] = LAG_VERB_PREDICT,
         [TREE_BROKEN] = LAG_VERB_NAME,
     };
     c->out->verb = verb[s->verb];
@@ -512,7 +515,9 @@ static void check_statement(Checker *c, const TreeStatement *s) {
     case TREE_CONSTRAIN: check_constrain(c, s); break;
     case TREE_GRADIENT:
     case TREE_FIT: check_gradient(c, s); break;
-    case TREE_ABSENT: break; /* the parser has said so */
+    case TREE_PRIOR: check_prior(c, s); break;
+    case TREE_TRAIN: check_train(c, s); break;
+    case TREE_PREDICT: check_predict(c, s); break;
     case TREE_BROKEN: assume(c, s); break;
     }
     c->out->model = c->state->model;

@@ -1,5 +1,5 @@
 /* check.h: what the parts of the checker share: check.c has the statements that make a motion, check_loss.c those that
- * compare it with observations. */
+ * compare it with observations, check_learn.c those of the network. */
 #ifndef LAG_CHECK_H
 #define LAG_CHECK_H
 
@@ -17,7 +17,7 @@ typedef struct Checker {
     uint32_t at, line, column; /* the last statement's beginning: each is found from the one before */
     bool failed;
     bool no_model;           /* the last Lagrangian was wrong: what needs one is not complained about */
-    NameSet fitted;          /* parameters that a fit above gives a value */
+    NameSet fitted;          /* parameters that a fit above gives a value, or a prior, or a network */
     bool parameters_checked; /* of the Lagrangian in force */
 } Checker;
 
@@ -36,6 +36,9 @@ bool check_value(Checker *c, TreeId value, NodeId *node, double *now);
 bool check_motion_item(const LagModel *model, const char *name, LagItem *item);
 void check_unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise);
 
+/* Whether a text ends in that, with something before it. */
+bool check_ends_in(const char *text, const char *ending);
+
 /* The place of a word in a list, or `count`. */
 uint32_t check_index(const char *word, const char *const *list, uint32_t count);
 
@@ -47,5 +50,16 @@ void check_data(Checker *c, const TreeStatement *s);
 void check_loss(Checker *c, const TreeStatement *s);
 void check_constrain(Checker *c, const TreeStatement *s);
 void check_gradient(Checker *c, const TreeStatement *s); /* and fit */
+
+/* check_loss.c: a parameter of the model by its name, false if there is none; and says that there is none. */
+bool check_parameter_item(const LagModel *model, const char *name, LagItem *item);
+
+/* check_loss.c: says where there are too many unknowns for derivatives. */
+void check_differentiable(Checker *c, const TreeStatement *s);
+
+/* check_learn.c */
+void check_prior(Checker *c, const TreeStatement *s);
+void check_train(Checker *c, const TreeStatement *s);
+void check_predict(Checker *c, const TreeStatement *s);
 
 #endif

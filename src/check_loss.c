@@ -46,7 +46,7 @@ static bool loss_item(Checker *c, const TreeItem *item, LagItem *out) {
 void check_loss(Checker *c, const TreeStatement *s) {
     const char *word = names_text(c->names, s->name);
     uint32_t kind = check_index(word, loss_kind, LAG_LOSSES);
-    bool has_p = false;
+    bool has_p = false, own = kind != LAG_LOSS_L2;
     c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_LOSS, .index = kind};
     if (kind == LAG_LOSSES)
         check_unknown(c, s->text_span, "unknown loss", word, loss_kind, LAG_LOSSES, "l2, mse, mae, huber or lp");
@@ -62,15 +62,16 @@ void check_loss(Checker *c, const TreeStatement *s) {
             twice = twice || (c->item[j].kind == out.kind && c->item[j].index == out.index);
         if (twice) diag_error(c->diag, item->name_span, NULL, "'%s' is set twice", names_text(c->names, item->name));
         has_p = has_p || out.kind == LAG_ITEM_P;
+        own = own || out.kind == LAG_ITEM_ALPHA || out.kind == LAG_ITEM_BETA;
         if (!twice) c->item[c->out->item_count++] = out;
     }
+    c->state->own_loss = own;
     if (kind == LAG_LOSS_LP && !has_p) diag_error(c->diag, s->text_span, "as in: loss lp p = 4", "lp needs p");
 }
 
 /* ---- constrain ---- */
 
-/* A parameter of the model by its name; false if there is none. */
-static bool parameter_item(const LagModel *model, const char *name, LagItem *out) {
+bool check_parameter_item(const LagModel *model, const char *name, LagItem *out) {
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         if (strcmp(lag_model_parameter(model, i), name) != 0) continue;
         *out = (LagItem){.kind = LAG_ITEM_PARAMETER, .index = i};
@@ -96,7 +97,7 @@ void check_constrain(Checker *c, const TreeStatement *s) {
         LagItem out = {0};
         double value;
         NodeId node;
-        bool known = model && parameter_item(c->state->model, name, &out);
+        bool known = model && check_parameter_item(c->state->model, name, &out);
         if (model && !known) unknown_parameter(c, item->name_span, name);
         if (!check_value(c, item->value, &node, &value) || !known) continue;
         out.kind = LAG_ITEM_BOUND;
@@ -118,7 +119,7 @@ static void check_unknowns(Checker *c, const TreeStatement *s, const char *verb)
         const TreeItem *item = &c->tree->item[s->item + i];
         const char *name = names_text(c->names, item->name);
         LagItem out = {0};
-        bool known = parameter_item(c->state->model, name, &out) || check_motion_item(c->state->model, name, &out),
+        bool known = check_parameter_item(c->state->model, name, &out) || check_motion_item(c->state->model, name, &out),
              twice = false;
         if (!known || out.kind == LAG_ITEM_TIME) {
             check_unknown_motion(c, item->name_span, "no parameter and no value of a start is called", name,
@@ -137,14 +138,18 @@ static void check_unknowns(Checker *c, const TreeStatement *s, const char *verb)
                    "%s takes velocities or momenta, not both", verb);
 }
 
-void check_gradient(Checker *c, const TreeStatement *s) {
-    const char *verb = s->verb == TREE_FIT ? "fit" : "gradient";
-    if (!check_has_model(c, s, verb)) return;
-    check_unknowns(c, s, verb);
-    if (!c->state->observed) diag_error(c->diag, s->word, "as in: data \"motion.csv\"", "%s needs data", verb);
-    if (!c->state->has_dt)
-        diag_error(c->diag, s->word, "as in: method r = 4, dt = 0.1",
-                   "%s needs dt, of the steps that are compared with the data", verb);
+/* What decides which terms there are. */
+static void check_criterion(Checker *c, const TreeStatement *s) {
+    const char *name = names_text(c->names, s->name), *candidate[LAG_CRITERIA];
+    for (int i = 0; i < LAG_CRITERIA; i++) candidate[i] = lag_criterion_name((LagCriterion)i);
+    c->out->word = name;
+    if (lag_criterion_named(name) == LAG_CRITERIA)
+        check_unknown(c, s->text_span, "unknown criterion", name, candidate, LAG_CRITERIA, "bic, ebic or aicc");
+    if (c->state->own_loss)
+        diag_error(c->diag, s->text_span, "set loss l2", "terms are chosen by what is left over, and not by another loss");
+}
+
+void check_differentiable(Checker *c, const TreeStatement *s) {
     uint32_t unknowns = (c->state->r + 1) * lag_model_dof(c->state->model);
     if (lag_model_dof(c->state->model) > LAG_DENSE_DOF_MOST)
         diag_error(c->diag, s->word, "a trajectory can be integrated, and not differentiated",
@@ -153,9 +158,21 @@ void check_gradient(Checker *c, const TreeStatement *s) {
     else if (unknowns > LAG_UNKNOWNS_MAX)
         diag_error(c->diag, s->word, "take a smaller r", "a step with r = %u has %u unknowns: more than %d", c->state->r,
                    unknowns, LAG_UNKNOWNS_MAX);
+}
+
+void check_gradient(Checker *c, const TreeStatement *s) {
+    const char *verb = s->verb == TREE_FIT ? "fit" : "gradient";
+    if (!check_has_model(c, s, verb)) return;
+    check_unknowns(c, s, verb);
+    if (!c->state->observed) diag_error(c->diag, s->word, "as in: data \"motion.csv\"", "%s needs data", verb);
+    if (!c->state->has_dt)
+        diag_error(c->diag, s->word, "as in: method r = 4, dt = 0.1",
+                   "%s needs dt, of the steps that are compared with the data", verb);
+    check_differentiable(c, s);
     if (c->state->explicit_method)
         diag_error(c->diag, s->word, "set method = ggl", "derivatives are of the steps of ggl, and not of rk2 or rk4");
     if (s->verb == TREE_GRADIENT) check_parameters(c, "its gradient");
+    if (s->name != NAME_NONE) check_criterion(c, s);
     for (uint32_t i = 0; s->verb == TREE_FIT && i < s->item_count; i++)
         c->failed |= !name_set_add(&c->fitted, c->tree->item[s->item + i].name);
 }

@@ -77,6 +77,7 @@ typedef struct Place {
     int first, before, last;
     uint32_t depth; /* open brackets */
     bool quoted;    /* inside a file's name or a comment: there nothing is completed */
+    bool by;        /* the last token is this word, behind a name */
 } Place;
 
 static Place place_of(const Source *source, size_t prefix_size) {
@@ -98,6 +99,7 @@ static Place place_of(const Source *source, size_t prefix_size) {
         if (!place.first) place.first = token;
         place.before = place.last;
         place.last = token;
+        place.by = place.before == NAME && value.end - value.begin == 2 && !memcmp(source->bytes + value.begin, "by", 2);
     }
     place.quoted |= end < size && memchr(source->bytes + end, '#', size - end);
     return place;
@@ -119,7 +121,14 @@ static void offer_all(Words *w, const LagSession *session, Place p) {
         for (const char *const *word = (const char *const[]){"alpha", "beta", "cap", "delta", "p", NULL}; *word; word++)
             offer(w, *word);
         offer_motion(w, session->state.model, false);
-    } else if ((p.first == GRADIENT || p.first == FIT) && item) {
+    } else if (p.first == FIT && p.by) {
+        for (int i = 0; i < LAG_CRITERIA; i++) offer(w, lag_criterion_name((LagCriterion)i));
+    } else if (p.first == FIT && !item) {
+        offer(w, "by");
+    } else if (p.first == TRAIN && item) {
+        for (uint32_t i = 0; i < SESSION_TRAINING; i++) offer(w, session_training_name[i]);
+        for (const char *const *word = (const char *const[]){"from", "to", NULL}; *word; word++) offer(w, *word);
+    } else if ((p.first == GRADIENT || p.first == FIT || p.first == PRIOR) && item) {
         offer_motion(w, session->state.model, true);
         offer_names(w, session);
     } else if (p.first == START && item) {

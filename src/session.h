@@ -20,9 +20,11 @@ typedef struct SessionState {
     const LagModel *model;    /* the Lagrangian in force, held; or NULL */
     bool started, integrated; /* `start` and `integrate` have been said since it was */
     bool observed;            /* `data` has been said */
+    bool prior;               /* `prior` has been, since the Lagrangian was */
     bool has_dt, has_length;  /* settings that stay: dt; steps or until, */
     bool has_until;           /* and the latter was the last */
     bool explicit_method;     /* rk2 or rk4 */
+    bool own_loss;            /* another than l2 without alpha and beta */
     uint32_t r;               /* and r, once it was set */
 } SessionState;
 
@@ -62,6 +64,10 @@ LagStatus session_evaluate(LagProgram *program, const SessionState *state, NodeI
 enum { SESSION_SETTINGS = 7, SESSION_METHODS = LAG_METHODS };
 extern const char *const session_setting_name[SESSION_SETTINGS];
 extern const char *const session_method_name[SESSION_METHODS];
+
+/* check_learn.c: the settings of train, in the order of LAG_ITEM_UNITS and on. */
+enum { SESSION_TRAINING = 12 };
+extern const char *const session_training_name[SESSION_TRAINING];
 
 /* check.c: goes through the statements of program->tree in order, extends the state, fills program->statement, and says what
  * is wrong. False when out of memory. */

@@ -28,9 +28,10 @@ for backend in tcc llvm-quick llvm; do
     "$lag" --quiet --backend=$backend -e 'qd^2/2 - q^2/2; start q = 1; integrate dt = 0.1, steps = 1'
 done
 find "$root" -name lag.1 | grep -q man1
-grep -q "^#define LAG_ABI $(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") " "$source/include/lag.h"
+abi=$(sed -n 's/^LAG_ABI = //p' "$source/examples/embed.py") # the library is called by it
+grep -q "^#define LAG_ABI $abi " "$source/include/lag.h"
 python=python3
 "$python" -c "import numpy" 2>/dev/null || python=/usr/bin/python3
-"$python" "$source/examples/embed.py" "$(find "$root" -name 'liblag.so.4')" >"$root/out"
+"$python" "$source/examples/embed.py" "$(find "$root" -name "liblag.so.$abi")" >"$root/out"
 tail -n 3 "$root/out"
 grep -q "embed.py:1:14: unknown function 'sine'" "$root/out"

@@ -94,6 +94,11 @@ int main(int argc, char **argv) {
     suite_tiers();
     suite_gradient();
     suite_fit();
+    suite_arithmetic();
+    suite_terms();
+    suite_network();
+    suite_adam();
+    suite_train();
     suite_golden();
     suite_laws();
     suite_random();

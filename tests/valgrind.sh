@@ -20,7 +20,7 @@ clean() {
     grep -v '^$' "$log" | head -50
 }
 
-clean 0 "$suites" base tree graph/rules tape mechanics solve session
+clean 0 "$suites" base tree graph/rules tape mechanics solve session arithmetic network/bits adam
 clean 0 "$lag" --backend=interp "$scripts/functions.lag" -o /dev/null
 clean 0 "$lag" --backend=llvm --json "$scripts/machine.lag"
 clean 0 "$lag" --backend=interp "$scripts/show.lag"

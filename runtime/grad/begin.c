@@ -1,8 +1,7 @@
 /* begin.c: where to look from without a guess.
  *
  * Where A and B are linear in the parameters c that are looked for, A = A_0 + A_c c and B = B_0 + B_c c, the equations of
- * motion are linear in them along any path. The data make one: q and v are those of polynomials fitted to a few rows about
- * each. Then
+ * motion are linear in them along any path. The data make one (smooth.h). Then
  *
  *     B(q_i, v_i) = pi_i      and      pi_j - pi_i = integral of A from t_i to t_j      (B's difference where pi is not
  * seen)
@@ -17,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 4, DEGREE = 4, LEAST = 5 }; /* rows on each side; of the polynomials; rows in all */
-
+static const double begin_known = 9;    /* a direction is known whose square is so many times that of its error */
 static const double begin_alike = 1e-9; /* derivatives that differ by less do not depend on the parameters */
 
 /* Lambda at the path's points. */
@@ -26,62 +24,19 @@ typedef struct Path {
     const Fit *fit;
     LagSlopes slopes;
     uint32_t d, m, p;          /* p: parameters looked for */
-    uint32_t *which;           /* [p] their places among the unknowns */
+    uint32_t *which, *pivot;   /* [p] their places among the unknowns; scratch */
     size_t rows;               /* where all coordinates are seen */
-    size_t *row;               /* [rows] which of the data's */
-    double *t, *q, *v;         /* [rows], [rows, d] */
+    const size_t *row;         /* [rows] which of the data's */
+    const double *t, *q, *v;   /* [rows], [rows, d] */
     double *A, *B;             /* [rows, d] A_0, B_0 */
     double *slope_A, *slope_B; /* [rows, d, p] */
     double *array[LAG_ARRAY_COUNT];
     double *N, *right, *equation; /* [p, p], [p], [p] */
+    double *vector, *value;       /* [p, p], [p] of N's spectrum */
+    double square;                /* of all right sides */
+    size_t equations;
     double *block;
-    size_t *places;
 } Path;
-
-/* ---- The path ---- */
-
-/* Value and derivative at 0 of the polynomial nearest to y(u) [count]; false where there is none. */
-static bool nearest(const double *u, const double *y, size_t count, double *value, double *slope) {
-    double a[(DEGREE + 1) * (DEGREE + 1)] = {0}, b[DEGREE + 1] = {0}, scale[DEGREE + 1];
-    uint32_t n = count > DEGREE + 2 ? DEGREE + 1 : count > 3 ? 3 : 2, pivot[DEGREE + 1];
-    for (size_t i = 0; i < count; i++) {
-        double power[DEGREE + 1] = {1};
-        for (uint32_t j = 1; j < n; j++) power[j] = power[j - 1] * u[i];
-        for (uint32_t j = 0; j < n; j++) {
-            b[j] += power[j] * y[i];
-            for (uint32_t k = 0; k < n; k++) a[j * n + k] += power[j] * power[k];
-        }
-    }
-    if (linear_factor(a, n, pivot, scale) != LAG_OK) return false;
-    linear_solve(a, n, pivot, b);
-    *value = b[0], *slope = b[1];
-    return isfinite(b[0]) && isfinite(b[1]);
-}
-
-/* q and v at each row that has all coordinates. */
-static bool smooth(Path *path) {
-    const Fit *f = path->fit;
-    const LagSeen *seen = &f->ask->motion.seen;
-    const size_t width = 2 * WINDOW + 1 < path->rows ? 2 * WINDOW + 1 : path->rows;
-    double u[2 * WINDOW + 1], y[2 * WINDOW + 1];
-    for (size_t i = 0; i < path->rows; i++) path->t[i] = seen->t[path->row[i]];
-    for (size_t i = 0; i < path->rows; i++) {
-        size_t first = i < WINDOW ? 0 : i - WINDOW;
-        if (first + width > path->rows) first = path->rows - width;
-        double unit = path->t[first + width - 1] - path->t[first];
-        if (unit == 0) return false;
-        for (uint32_t k = 0; k < path->d; k++) {
-            for (size_t j = 0; j < width; j++) {
-                u[j] = (path->t[first + j] - path->t[i]) / unit;
-                y[j] = seen->q[path->row[first + j] * path->d + k];
-            }
-            size_t at = i * path->d + k;
-            if (!nearest(u, y, width, &path->q[at], &path->v[at])) return false;
-            path->v[at] /= unit;
-        }
-    }
-    return true;
-}
 
 /* ---- Lambda along it ---- */
 
@@ -139,6 +94,8 @@ static bool linearise(Path *path) {
 /* One: equation . c = right, of some weight. */
 static void take_equation(Path *path, double right, double weight) {
     const double *x = path->equation;
+    path->square += weight * weight * right * right;
+    path->equations++;
     for (uint32_t a = 0; a < path->p; a++) {
         path->right[a] += weight * weight * x[a] * right;
         for (uint32_t b = 0; b < path->p; b++) path->N[a * path->p + b] += weight * weight * x[a] * x[b];
@@ -180,26 +137,58 @@ static void take_all(Path *path) {
     for (uint32_t k = 0; k < path->d; k++) {
         double size = f->size[f->d + k], weight = size > 0 ? 1 / size : 1;
         for (size_t i = 0; i < path->rows; i++) take_momentum(path, i, k, weight);
-        for (size_t i = 0; i + WINDOW < path->rows; i++) take_force(path, i, i + WINDOW, k, weight);
+        for (size_t i = 0; i + f->smooth.window < path->rows; i++) take_force(path, i, i + f->smooth.window, k, weight);
     }
 }
 
-/* c into x. Where nothing has a scale, the first value keeps its guess. */
-static bool solve(Path *path, double *x) {
+/* c where nothing has a scale: the first value keeps its guess. */
+static bool solve_free(Path *path, double known) {
     const uint32_t p = path->p;
-    double size = 0, known = x[path->which[0]], *scale = path->equation;
-    uint32_t *pivot = (uint32_t *)path->places; /* no longer used */
-    for (uint32_t a = 0; a < p; a++) size = fmax(size, fabs(path->right[a]));
-    bool free = size == 0;
-    for (uint32_t a = 0; a < p && free; a++) {
+    for (uint32_t a = 0; a < p; a++) {
         path->right[a] = -path->N[a * p] * (isnan(known) ? 1 : known);
         path->N[a * p] = path->N[a] = a == 0;
     }
-    if (free) path->right[0] = isnan(known) ? 1 : known;
+    path->right[0] = isnan(known) ? 1 : known;
     for (uint32_t a = 0; a < p; a++) path->N[a * p + a] *= 1 + 1e-13;
-    if (linear_factor(path->N, p, pivot, scale) != LAG_OK) return false;
-    linear_solve(path->N, p, pivot, path->right);
-    if (!linear_finite(path->right, p)) return false;
+    if (linear_factor(path->N, p, path->pivot, path->equation) != LAG_OK) return false;
+    linear_solve(path->N, p, path->pivot, path->right);
+    return true;
+}
+
+/* c, but for directions in which it is not known from 0: errors make them large where terms are much alike. */
+static void solve_known(Path *path) {
+    const uint32_t p = path->p;
+    double *scale = path->equation, *N = path->N, *z = path->right, most = 0, left = path->square;
+    for (uint32_t a = 0; a < p; a++) scale[a] = N[a * p + a] > 0 ? 1 / sqrt(N[a * p + a]) : 0;
+    for (uint32_t a = 0; a < p; a++)
+        for (uint32_t b = 0; b < p; b++) N[a * p + b] *= scale[a] * scale[b];
+    errors_spectrum(N, p, path->value, path->vector);
+    for (uint32_t i = 0; i < p; i++) most = fmax(most, path->value[i]);
+    for (uint32_t i = 0; i < p; i++) {
+        N[i] = 0; /* the spectrum has used it up */
+        for (uint32_t a = 0; a < p; a++) N[i] += path->vector[i * p + a] * scale[a] * z[a];
+        if (path->value[i] > 1e-13 * most) left -= N[i] * N[i] / path->value[i];
+    }
+    double free = path->equations > p ? (double)(path->equations - p) : 1;
+    double size = fmax(left, 0) / free * (double)path->fit->smooth.window; /* so many equations share their errors */
+    memset(z, 0, p * sizeof *z);
+    for (uint32_t i = 0; i < p; i++) {
+        if (!(path->value[i] > 1e-13 * most) || N[i] * N[i] < begin_known * size * path->value[i]) continue;
+        for (uint32_t a = 0; a < p; a++) z[a] += path->vector[i * p + a] * scale[a] * N[i] / path->value[i];
+    }
+}
+
+/* c into x. */
+static bool solve(Path *path, double *x) {
+    const uint32_t p = path->p;
+    double size = 0;
+    bool good = true;
+    for (uint32_t a = 0; a < p; a++) size = fmax(size, fabs(path->right[a]));
+    if (size == 0)
+        good = solve_free(path, x[path->which[0]]);
+    else
+        solve_known(path);
+    if (!good || !linear_finite(path->right, p)) return false;
     for (uint32_t a = 0; a < p; a++) x[path->which[a]] = path->right[a];
     return true;
 }
@@ -220,16 +209,6 @@ static void begin_start(Path *path, double *x) {
 
 /* ---- All of it ---- */
 
-/* The rows that have all coordinates, and the parameters looked for. */
-static void list_rows(Path *path) {
-    const Fit *f = path->fit;
-    const double *q = f->ask->motion.seen.q;
-    for (size_t i = 0; i < f->rows && q; i++)
-        if (linear_finite(q + i * f->d, f->d)) path->row[path->rows++] = i;
-    for (uint32_t i = 0; i < f->k; i++)
-        if (f->ask->unknown[i].kind == LAG_UNKNOWN_PARAMETER) path->which[path->p++] = i;
-}
-
 static bool room_for(Path *path) {
     const Fit *f = path->fit;
     const size_t d = f->d, m = f->m, rows = f->rows, p = f->k, *size = f->kernel->size;
@@ -237,15 +216,14 @@ static bool room_for(Path *path) {
     const struct {
         double **piece;
         size_t size;
-    } pieces[] = {{&path->t, rows},
-                  {&path->q, rows * d},
-                  {&path->v, rows * d},
-                  {&path->A, rows * d},
+    } pieces[] = {{&path->A, rows * d},
                   {&path->B, rows * d},
                   {&path->slope_A, rows * d * p},
                   {&path->slope_B, rows * d * p},
                   {&path->N, p * p},
                   {&path->right, p},
+                  {&path->vector, p * p},
+                  {&path->value, p},
                   {&path->equation, p + 2 * d * p},
                   {&path->array[LAG_TIME], 2},
                   {&path->array[LAG_PARAMETER], m},
@@ -263,27 +241,28 @@ static bool room_for(Path *path) {
     size_t total = 1;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) total += pieces[i].size;
     double *at = path->block = calloc(total, sizeof *at);
-    path->places = calloc(rows + p, sizeof *path->places);
-    path->which = calloc(p, sizeof *path->which);
-    if (!at || !path->places || !path->which) return false;
-    path->row = path->places;
+    path->which = calloc(2 * p + 1, sizeof *path->which);
+    if (!at || !path->which) return false;
+    path->pivot = path->which + p;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) *pieces[i].piece = at, at += pieces[i].size;
     return true;
 }
 
 bool begin_linear(Fit *f, double *x) {
-    Path path = {.fit = f, .d = f->d, .m = f->m};
+    const Smooth *smooth = &f->smooth;
+    Path path = {.fit = f, .d = f->d, .m = f->m, .rows = smooth->rows};
+    path.row = smooth->row, path.t = smooth->t, path.q = smooth->q, path.v = smooth->v;
+    for (uint32_t i = 0; i < f->k; i++) path.p += f->ask->unknown[i].kind == LAG_UNKNOWN_PARAMETER;
     bool good = f->kernel->slopes(f->kernel, 1, 0, &path.slopes) && room_for(&path);
     f->lacking |= !good;
-    if (good) list_rows(&path);
-    good = good && path.p && path.rows >= LEAST && smooth(&path);
+    for (uint32_t i = 0, j = 0; i < f->k && good; i++)
+        if (f->ask->unknown[i].kind == LAG_UNKNOWN_PARAMETER) path.which[j++] = i;
     if (good) memcpy(path.array[LAG_PARAMETER], f->c, f->m * sizeof *f->c);
-    good = good && linearise(&path);
+    good = good && path.p && linearise(&path);
     if (good) take_all(&path);
     good = good && solve(&path, x);
     if (good) begin_start(&path, x);
     free(path.block);
-    free(path.places);
     free(path.which);
     return good;
 }

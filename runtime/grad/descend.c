@@ -13,7 +13,7 @@
 /* ---- Steps ---- */
 
 bool fit_stopped(const Fit *f) {
-    LagFitProgress progress = {f->evaluations, f->least};
+    LagFitProgress progress = {f->evaluations, f->least, f->k};
     if (f->lacking) return true;
     return f->ask->stop && f->ask->stop(f->ask->user, &progress);
 }

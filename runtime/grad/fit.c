@@ -29,13 +29,18 @@ void fit_get(const Fit *f, double *x) {
     for (uint32_t i = 0; i < f->k; i++) x[i] = *place_of(f, i);
 }
 
+/* On the way to a value that is not allowed: a tenth of the distance is left, as long as that is one. */
+static double nearer(double bound, double from) {
+    double to = bound + (from - bound) / 10;
+    return fabs(to - bound) > 1e-100 ? to : from;
+}
+
 /* Into the bounds; from `from`, where a value that is not allowed is come nearer to, and no more. */
 void fit_keep_within(const Fit *f, double *x, const double *from) {
     for (uint32_t i = 0; i < f->k; i++) {
         bool low = f->strict[i], high = f->strict[f->k + i];
-        if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? f->low[i] + (from[i] - f->low[i]) / 10 : f->low[i];
-        if (high ? x[i] >= f->high[i] : x[i] > f->high[i])
-            x[i] = high ? f->high[i] - (f->high[i] - from[i]) / 10 : f->high[i];
+        if (low ? x[i] <= f->low[i] : x[i] < f->low[i]) x[i] = low ? nearer(f->low[i], from[i]) : f->low[i];
+        if (high ? x[i] >= f->high[i] : x[i] > f->high[i]) x[i] = high ? nearer(f->high[i], from[i]) : f->high[i];
     }
 }
 
@@ -203,6 +208,20 @@ static void try_from(Fit *f, double *x, double *best, double *least, LagStatus *
     memcpy(best, x, f->k * sizeof *x);
 }
 
+static const double near_clear = 0.3; /* of a column's size: a curve that leaves more than this says little */
+
+/* Whether a point is as near to the data as a curve through them is. */
+static bool is_near(Fit *f, const double *x) {
+    if (!f->smoothed || !fit_evaluate(f, x)) return false;
+    for (uint32_t k = 0; k < f->d; k++) {
+        double sum = 0;
+        if (!(f->smooth.noise[k] < near_clear * f->size[k])) return false;
+        for (size_t i = 0; i < f->rows; i++) sum += f->e[i * f->d + k] * f->e[i * f->d + k];
+        if (!(sqrt(sum / (double)(f->seen[k] + 1)) < 1.3 * f->smooth.noise[k] + 1e-12 * f->size[k])) return false;
+    }
+    return true;
+}
+
 /* From all beginnings; false if there is no motion from any. */
 static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     enum { DRAWN = 40, TRIED = 6 };
@@ -211,13 +230,20 @@ static bool search(Fit *f, double *best, double *scratch, LagStatus *status) {
     uint64_t state = 1;
     fit_get(f, guess);
     memcpy(x, guess, k * sizeof *x);
-    bool linear = begin_linear(f, x);
+    bool linear = f->smoothed && begin_linear(f, x);
     if (linear) fit_keep_within(f, x, guess), complete(f, x);
     complete(f, guess);
-    if (linear) try_from(f, x, best, &least, status);
+    if (linear) memcpy(near, x, k * sizeof *x), try_from(f, x, best, &least, status);
+    bool found = isfinite(least) && is_near(f, best);
+    if (f->smoothed && *status == LAG_OK && !found) {
+        memcpy(x, linear ? near : guess, k * sizeof *x);
+        if (segments_lead(f, guess, x, status)) try_from(f, x, best, &least, status);
+        found = isfinite(least) && is_near(f, best);
+    }
     memcpy(x, guess, k * sizeof *x);
-    if (*status == LAG_OK) try_from(f, x, best, &least, status);
-    for (int tried = 0; tried < TRIED && !linear && *status == LAG_OK && f->evaluations < FIT_MOTIONS; tried++) {
+    if (*status == LAG_OK && !found) try_from(f, x, best, &least, status);
+    for (int tried = 0;
+         tried < TRIED && !found && !linear && !f->ask->near && *status == LAG_OK && f->evaluations < FIT_MOTIONS; tried++) {
         nearest = INFINITY;
         for (int i = 0; i < DRAWN && !fit_stopped(f); i++) {
             scatter(f, guess, &state, x);
@@ -276,6 +302,7 @@ static bool room_for(Fit *f) {
 
 static void fit_free(Fit *f) {
     lag_gradient_free(f->gradient);
+    smooth_free(&f->smooth);
     free(f->block);
     free(f->seen);
     free(f->strict);
@@ -293,7 +320,17 @@ static double loss_of(Fit *f) {
     return loss;
 }
 
-static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
+/* What is left over in each column. */
+static void tell_left(const Fit *f, const LagFitOut *out) {
+    for (size_t j = 0; out->left && j < 2 * (size_t)f->d; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < f->count; i++)
+            if (fit_column(f, i) == j) sum = hypot(sum, f->e[i]);
+        out->left[j] = f->seen[j] ? sum / sqrt((double)f->seen[j]) : NAN;
+    }
+}
+
+bool fit_can(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out) {
     if (!kernel || !ask || !out || !out->value || ask->unknowns == 0 || !ask->unknown) return false;
     const LagGradientAsk *motion = &ask->motion;
     if (!motion->loss || !motion->q || !(motion->pi ? !motion->v : motion->v != NULL)) return false;
@@ -307,7 +344,7 @@ static bool fits(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut 
 }
 
 LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out) {
-    if (!fits(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
+    if (!fit_can(kernel, ask, out)) return LAG_ERROR_ARGUMENT;
     const LagGradientAsk *motion = &ask->motion;
     Fit f = {
         .kernel = kernel, .ask = ask, .d = kernel->dof, .m = kernel->parameter_count, .k = ask->unknowns, .least = INFINITY};
@@ -322,6 +359,7 @@ LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out)
         memcpy(f.rate, motion->pi ? motion->pi : motion->v, f.d * sizeof *f.rate);
         take_bounds(&f);
         measure(&f);
+        f.smoothed = !ask->near && smooth_find(&f.smooth, &motion->seen, f.d, &f.lacking);
         if (!search(&f, best, best + f.k, &ended)) status = ended == LAG_OK ? LAG_ERROR_NEWTON : ended;
     }
     if (status == LAG_OK) {
@@ -332,6 +370,7 @@ LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out)
         memcpy(out->value, best, f.k * sizeof *best);
         out->loss = loss_of(&f);
         out->evaluations = f.evaluations;
+        tell_left(&f, out);
         if (!errors_tell(&f, out)) status = LAG_ERROR_MEMORY;
     }
     if (f.lacking) status = LAG_ERROR_MEMORY;

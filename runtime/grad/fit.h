@@ -4,6 +4,7 @@
 #define LAG_GRAD_FIT_H
 
 #include "loss.h"
+#include "smooth.h"
 
 /* Observations as one list of residuals e = motion - seen, [count]: those of the coordinates [rows, d], then the momenta's.
  * A value that was not seen counts for nothing: its e and the row of its derivatives are 0. */
@@ -27,6 +28,8 @@ typedef struct Fit {
     double *slope;           /* [m] scratch */
     uint32_t *pivot;         /* [k] */
     double *block;
+    Smooth smooth; /* curves through the data; */
+    bool smoothed; /* if there are any */
     uint64_t evaluations;
     bool lacking; /* memory: nothing that is found then counts */
     double least; /* of the loss, for those who watch */
@@ -37,6 +40,9 @@ enum { FIT_MOTIONS = 10000 }; /* about so many are run before a fit is content w
 /* A point x [k] to where the motion takes it from, and back. */
 void fit_put(const Fit *fit, const double *x);
 void fit_get(const Fit *fit, double *x);
+
+/* fit.c: whether there is all that a fit needs, and in its range. */
+bool fit_can(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out);
 
 /* fit.c: residuals and derivatives at x; false where there is no motion. */
 bool fit_evaluate(Fit *fit, const double *x);
@@ -64,6 +70,10 @@ bool fit_stopped(const Fit *fit);
 /* begin.c: a point from the equations of motion along the data, where A and B are linear in the parameters looked for. False
  * where that can't be had. x holds the guess. */
 bool begin_linear(Fit *fit, double *x);
+
+/* segments.c: leads a point along the record, from short segments of it to all, where coordinates are all observed
+ * (f->smoothed). False where there is no motion. */
+bool segments_lead(Fit *fit, const double *guess, double *x, LagStatus *status);
 
 /* errors.c: standard errors and so on, at the values that fit_evaluate was last asked for. False without memory. */
 bool errors_tell(Fit *fit, LagFitOut *out);

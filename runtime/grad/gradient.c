@@ -39,6 +39,7 @@ struct LagGradient {
     Sights sights;
     uint32_t width;    /* systems of a group */
     bool linear;       /* steps are affine maps */
+    bool compared;     /* more than the motion is wanted */
     LagStatus *status; /* [systems] */
     bool *lost;        /* [systems] the loss is not finite */
 };
@@ -162,7 +163,7 @@ static void finish_lane(LagGradient *g, Flow *f, Place p, double loss, double *c
     const LagGradientOut *out = g->out;
     const LagLoss *kind = g->ask->loss;
     const size_t d = f->d, m = f->m;
-    LagStatus status = g->status[p.system] = f->status[p.lane];
+    LagStatus status = g->status[p.system];
     double factor, penalty = 0, *slope = by[2] + d * f->systems; /* [m] scratch */
     for (size_t j = 0; j < m; j++) slope[j] = 0;
     if (m) penalty = loss_penalty(kind, g->ask->c + p.system * m, slope);
@@ -172,11 +173,34 @@ static void finish_lane(LagGradient *g, Flow *f, Place p, double loss, double *c
     if (isnan(value) && capped) value = kind->cap, factor = 0;
     g->lost[p.system] = !isfinite(value);
     if (out->loss) out->loss[p.system] = value;
-    if (out->status) out->status[p.system] = status;
     for (size_t j = 0; j < m; j++) by[0][j * f->systems + p.lane] += slope[j];
     put(at(out->c, p.system, m), by[0], f, p, m, factor, capped);
     put(at(out->q, p.system, d), by[1], f, p, d, factor, capped);
     put(at(out->rate, p.system, d), by[2], f, p, d, factor, capped);
+}
+
+/* Whether a lane has a motion, and that, to where they are wanted. */
+static void keep_motion(LagGradient *g, const Flow *f, Place p, double *const rows[4]) {
+    LagStatus status = g->status[p.system] = f->status[p.lane];
+    g->lost[p.system] = status != LAG_OK;
+    if (g->out->status) g->out->status[p.system] = status;
+    double *const to[] = {g->out->motion_q, g->out->motion_pi};
+    const size_t count = g->ask->seen.rows * f->d;
+    for (int which = 0; which < 2; which++) {
+        double *into = at(to[which], p.system, count);
+        if (!into) continue;
+        flow_from(rows[which], f->systems, p.lane, into, count);
+        for (size_t i = 0; i < count && status != LAG_OK; i++) into[i] = NAN;
+    }
+}
+
+/* From the rows back to what they depend on. */
+static void run_back(LagGradient *g, Worker *w, Flow *f, double *const rows[4], double *const by[3]) {
+    if (g->linear)
+        linear_back(&w->linear, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
+    else
+        record_back(&w->record, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
+    if (g->ask->v) start_back(f, by[1], by[2], by[0]);
 }
 
 static void run_group(void *user, uint32_t member, size_t number) {
@@ -205,15 +229,14 @@ static void run_group(void *user, uint32_t member, size_t number) {
         linear_run(&w->linear, &g->sights, rows[0], rows[1]);
     else
         record_run(&w->record, &g->sights, rows[0], rows[1]);
-    for (uint32_t lane = 0; lane < g->width; lane++)
-        loss[lane] = lane_loss(g, f, (Place){lane, first + lane < g->systems ? first + lane : g->systems - 1}, rows);
-    if (g->linear)
-        linear_back(&w->linear, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
-    else
-        record_back(&w->record, &g->sights, rows[2], rows[3], by[1], by[2], by[0]);
-    if (g->ask->v) start_back(f, by[1], by[2], by[0]);
-    for (uint32_t lane = 0; lane < g->width && first + lane < g->systems; lane++)
-        finish_lane(g, f, (Place){lane, first + lane}, loss[lane], by);
+    const uint32_t own = g->systems - first < g->width ? (uint32_t)(g->systems - first) : g->width;
+    for (uint32_t lane = 0; lane < own; lane++) keep_motion(g, f, (Place){lane, first + lane}, rows);
+    if (g->compared) {
+        for (uint32_t lane = 0; lane < g->width; lane++)
+            loss[lane] = lane_loss(g, f, (Place){lane, lane < own ? first + lane : g->systems - 1}, rows);
+        run_back(g, w, f, rows, by);
+        for (uint32_t lane = 0; lane < own; lane++) finish_lane(g, f, (Place){lane, first + lane}, loss[lane], by);
+    }
     flush_as(flushing);
 }
 
@@ -239,8 +262,10 @@ static void choose_width(LagGradient *g) {
 }
 
 LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagGradientOut *out) {
-    if (!out || !has_motion(g, ask) || !ask->loss) return LAG_ERROR_ARGUMENT;
-    if (!loss_fits(ask->loss, g->kernel->dof, g->kernel->parameter_count)) return LAG_ERROR_ARGUMENT;
+    if (!out || !has_motion(g, ask)) return LAG_ERROR_ARGUMENT;
+    g->compared = out->loss || out->c || out->q || out->rate;
+    if (g->compared && !ask->loss) return LAG_ERROR_ARGUMENT;
+    if (g->compared && !loss_fits(ask->loss, g->kernel->dof, g->kernel->parameter_count)) return LAG_ERROR_ARGUMENT;
     LagStatus status = sights_find(&g->sights, g->kernel, ask->t, ask->h, ask->steps, ask->seen.rows, ask->seen.t);
     if (status == LAG_OK) {
         g->ask = ask;

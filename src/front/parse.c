@@ -149,6 +149,9 @@ static TreeVerb meant(const Parser *p) {
     case CONSTRAIN: return TREE_CONSTRAIN;
     case GRADIENT: return TREE_GRADIENT;
     case FIT: return TREE_FIT;
+    case PRIOR: return TREE_PRIOR;
+    case TRAIN: return TREE_TRAIN;
+    case PREDICT: return TREE_PREDICT;
     case NAME: return p->second == '=' ? TREE_DEFINE : TREE_LAGRANGIAN;
     default: return TREE_LAGRANGIAN;
     }
@@ -226,16 +229,51 @@ void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file) {
                                      .text_span = span_of(p, file)});
 }
 
-void parse_loss(Parser *p, ParseValue word, ParseValue kind) {
-    parse_statement(p, TREE_LOSS, word);
+/* A statement with items, and a name besides. */
+static void named_statement(Parser *p, TreeVerb verb, ParseValue word, ParseValue name) {
+    parse_statement(p, verb, word);
     if (p->tree->failed || p->stop) return;
     TreeStatement *s = &p->tree->statement[p->tree->statement_count - 1];
-    s->name = kind.id;
-    s->text_span = span_of(p, kind);
+    s->name = name.id;
+    s->text_span = span_of(p, name);
 }
+
+void parse_loss(Parser *p, ParseValue word, ParseValue kind) { named_statement(p, TREE_LOSS, word, kind); }
+
+void parse_fit_by(Parser *p, ParseValue word, ParseValue criterion) { named_statement(p, TREE_FIT, word, criterion); }
 
 void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value) {
     add_item(p, (TreeItem){.role = role, .name = name.id, .name_span = span_of(p, name), .value = value});
+}
+
+static void add_value(Parser *p, TreeRole role, ParseValue word, TreeId value) {
+    add_item(p, (TreeItem){.role = role, .name = NAME_NONE, .name_span = span_of(p, word), .value = value});
+}
+
+void parse_range(Parser *p, ParseValue name, TreeId low, TreeId high, TreeRole role) {
+    parse_item(p, name, low);
+    add_value(p, role, name, high);
+}
+
+void parse_share(Parser *p, ParseValue word, TreeId percent) { add_value(p, TREE_ZERO, word, percent); }
+
+void parse_together(Parser *p, ParseValue name) {
+    add_item(p, (TreeItem){.role = TREE_TOGETHER, .name = name.id, .name_span = span_of(p, name), .value = TREE_NONE});
+}
+
+void parse_place(Parser *p, TreeRole role, ParseValue file) {
+    add_item(
+        p,
+        (TreeItem){
+            .role = role, .name = NAME_NONE, .name_span = span_of(p, file), .value = TREE_NONE, .text = unquoted(p, file)});
+}
+
+void parse_predict(Parser *p, ParseValue word, ParseValue network) {
+    parse_file(p, TREE_PREDICT, word, network);
+    if (p->tree->failed || p->stop) return;
+    TreeStatement *s = &p->tree->statement[p->tree->statement_count - 1];
+    s->item = p->first_item;
+    s->item_count = p->tree->item_count - p->first_item;
 }
 
 void parse_show(Parser *p, ParseValue word, ParseValue what) {
@@ -268,9 +306,17 @@ static void wish(const int *expected, int count, char *out, size_t size) {
                  {AGAINST, "'against'"},
                  {TO, "'to'"},
                  {WITH, "'with'"},
+                 {BY, "'by'"},
+                 {FROM, "'from'"},
+                 {IN, "'in'"},
+                 {ZERO, "'zero'"},
+                 {AND, "'and'"},
+                 {LOG, "'log'"},
+                 {DOTS, "'..'"},
+                 {'%', "'%'"},
                  {'>', "'>', '>=', '<' or '<='"},
                  {END, "the statement's end"}};
-    const char *list[12];
+    const char *list[sizeof words / sizeof *words];
     int n = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         bool sign = words[i].token == '+' && expects(expected, count, NUMBER); /* of a number, not an operator */
@@ -302,7 +348,7 @@ static int shown(const Parser *p) {
     return (int)size;
 }
 
-static bool is_reserved(int token) { return token >= LAGRANGIAN && token <= ABSENT; }
+static bool is_reserved(int token) { return token >= LAGRANGIAN && token <= PREDICT; }
 
 /* A reserved word where only a name can be meant: after `coord`, or before '='. */
 static void reserved_name(Parser *p, LexValue word) {
@@ -373,7 +419,7 @@ static bool is_leftover(const Parser *p) {
 /* Whether a statement goes on over the line end at hand. */
 static bool goes_on(const Parser *p) {
     if (lex_goes_on(p->before)) return true;
-    return p->skipping && !p->absent ? is_leftover(p) : p->depth > 0;
+    return p->skipping ? is_leftover(p) : p->depth > 0;
 }
 
 static void begin_statement(Parser *p) {
@@ -381,29 +427,12 @@ static void begin_statement(Parser *p) {
     p->first_node = p->tree->node_count;
     p->first = p->second = 0;
     p->depth = 0;
-    p->skipping = p->absent = false;
-    p->lexer.diag = p->diag;
+    p->skipping = false;
 }
 
 static void end_statement(Parser *p) {
-    if (p->skipping && !p->absent) broken_statement(p);
+    if (p->skipping) broken_statement(p);
     begin_statement(p);
-}
-
-/* One that the language will have: said, and passed over. */
-static void absent_statement(Parser *p) {
-    Lexer ahead = {.source = p->lexer.source, .at = p->lexer.at};
-    LexValue value;
-    p->begin = p->value.begin;
-    if (lex_token(&ahead, &value) == '=')
-        reserved_name(p, p->value);
-    else
-        diag_error(p->diag, span_of(p, p->value), NULL, "'%.*s' does not exist yet", shown(p),
-                   p->tree->source->bytes + p->begin);
-    add_statement(p,
-                  (TreeStatement){.verb = TREE_ABSENT, .word = span_of(p, p->value), .name = NAME_NONE, .value = TREE_NONE});
-    p->skipping = p->absent = true;
-    p->lexer.diag = NULL;
 }
 
 /* Keeps count of brackets, and of the statement's first tokens. */
@@ -419,15 +448,23 @@ static void note_token(Parser *p) {
     if (p->token == ')' && p->depth) p->depth--;
 }
 
-/* Where a name that stands behind another can only be a word of its statement, it is one. */
+/* Where a name can only be a word of its statement, it is one. */
 static int clause_word(const Parser *p) {
     static const struct {
         const char *word;
         int token;
-    } words[] = {{"against", AGAINST}, {"to", TO}, {"with", WITH}};
-    if (p->token != NAME || p->first != PLOT || (p->before != NAME && p->before != STRING)) return p->token;
+    } words[] = {{"against", AGAINST}, {"to", TO},   {"with", WITH}, {"from", FROM}, {"in", IN},
+                 {"zero", ZERO},       {"and", AND}, {"log", LOG},   {"by", BY}};
+    if (p->token != NAME) return p->token;
+    bool after_value = p->before == NAME || p->before == NUMBER || p->before == ')' || p->before == STRING;
+    int first = 0, last = -1; /* the words that it may be */
+    if (p->first == PLOT && (p->before == NAME || p->before == STRING)) first = 0, last = 2;
+    if (p->first == PREDICT && after_value) first = 1, last = 2;
+    if (p->first == TRAIN && (after_value || p->before == TRAIN || p->before == ',')) first = 1, last = 3;
+    if (p->first == PRIOR && after_value) first = 4, last = 7;
+    if (p->first == FIT && p->before == NAME) first = 8, last = 8;
     const char *name = names_text(p->names, p->value.id);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (int i = first; i <= last; i++)
         if (strcmp(name, words[i].word) == 0) return words[i].token;
     return p->token;
 }
@@ -435,7 +472,6 @@ static int clause_word(const Parser *p) {
 /* Whether the token goes to the grammar. */
 static bool take_token(Parser *p) {
     if (p->token == END || p->token == 0) return true;
-    if (p->token == ABSENT && p->first == 0 && !p->skipping) absent_statement(p);
     note_token(p);
     return !p->skipping;
 }

@@ -26,8 +26,7 @@ typedef struct Parser {
     uint32_t before_end;
     uint32_t depth;     /* open brackets */
     uint32_t open;      /* where the outermost of them is */
-    bool skipping;      /* the rest of the statement is passed over: a mistake was reported, or it does not exist yet */
-    bool absent;        /* the latter: nothing in it is a mistake, and it goes on over line ends as others do */
+    bool skipping;      /* the rest of the statement is passed over: a mistake was reported */
     bool after_newline; /* the token at hand is the first of a line that goes on a statement */
     bool again;         /* it is to be read again, as the first of a statement */
     bool stop;          /* a bound was passed, which has been said: the rest of the text is not read */
@@ -49,7 +48,13 @@ void parse_lagrangian(Parser *p, TreeId value, ParseValue word);
 void parse_definition(Parser *p, TreeId left, TreeId right);
 void parse_file(Parser *p, TreeVerb verb, ParseValue word, ParseValue file);
 void parse_loss(Parser *p, ParseValue word, ParseValue kind);
+void parse_fit_by(Parser *p, ParseValue word, ParseValue criterion);
 void parse_bound(Parser *p, TreeRole role, ParseValue name, TreeId value);
+void parse_range(Parser *p, ParseValue name, TreeId low, TreeId high, TreeRole role);
+void parse_share(Parser *p, ParseValue word, TreeId percent);
+void parse_together(Parser *p, ParseValue name);
+void parse_place(Parser *p, TreeRole role, ParseValue file);
+void parse_predict(Parser *p, ParseValue word, ParseValue network);
 void parse_show(Parser *p, ParseValue word, ParseValue what);
 
 /* Mistakes. */

@@ -36,7 +36,9 @@ static const char *const verb_text[] = {
     [TREE_CONSTRAIN] = "constrain",
     [TREE_GRADIENT] = "gradient",
     [TREE_FIT] = "fit",
-    [TREE_ABSENT] = "absent",
+    [TREE_PRIOR] = "prior",
+    [TREE_TRAIN] = "train",
+    [TREE_PREDICT] = "predict",
     [TREE_BROKEN] = "broken",
 };
 
@@ -74,7 +76,8 @@ void tree_print(const Tree *tree, const Names *names, Buffer *out) {
         buffer_text(out, "\n");
         for (uint32_t j = 0; j < s->item_count; j++) {
             const TreeItem *item = &tree->item[s->item + j];
-            static const char *const role_text[] = {"", "against ", "to ", "with ", "> ", ">= ", "< ", "<= "};
+            static const char *const role_text[] = {"",      "against ", "to ", "with ", "from ", ".. ", "log .. ",
+                                                    "zero ", "and ",     "> ",  ">= ",   "< ",    "<= "};
             buffer_print(out, item->text ? "  %s\"%s\"\n" : "  %s%s\n", role_text[item->role],
                          item->text ? item->text : names_text(names, item->name));
             if (item->value != TREE_NONE) print_expression(tree, names, item->value, out);

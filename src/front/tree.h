@@ -41,14 +41,19 @@ typedef enum TreeRole {
     TREE_AGAINST,
     TREE_TO,
     TREE_WITH,
-    TREE_ABOVE, /* NAME > EXPR, and so on */
+    TREE_FROM,
+    TREE_HIGH,     /* EXPR, the other end of the range of the item before; TREE_LOG: by the logarithm */
+    TREE_LOG,
+    TREE_ZERO,     /* EXPR, percent of the item before, or of the TREE_TOGETHER items before */
+    TREE_TOGETHER, /* NAME */
+    TREE_ABOVE,    /* NAME > EXPR, and so on */
     TREE_AT_LEAST,
     TREE_BELOW,
     TREE_AT_MOST
 } TreeRole;
 
 /* `NAME = EXPR`, `NAME`, or `EXPR`, one of a statement's comma-separated list; or a clause: `against NAME`, `to "FILE"`,
- * `with "FILE"`. */
+ * `with "FILE"`, `from "FILE"`. */
 typedef struct TreeItem {
     TreeRole role;
     NameId name;      /* NAME_NONE where there is none */
@@ -73,8 +78,10 @@ typedef enum TreeVerb {
     TREE_LOSS,       /* name, its kind; items: name = value */
     TREE_CONSTRAIN,  /* items: bounds */
     TREE_GRADIENT,   /* items: names */
-    TREE_FIT,        /* items: names */
-    TREE_ABSENT,     /* a statement of the language that does not exist yet: word; the rest of it was skipped */
+    TREE_FIT,        /* items: names; name, the criterion, or NAME_NONE */
+    TREE_PRIOR,      /* items: names with ranges, shares */
+    TREE_TRAIN,      /* items: name = value, and clauses */
+    TREE_PREDICT,    /* items: a file or a value, and clauses; text is the network's file */
     TREE_BROKEN,     /* a statement with a mistake: `meant` is what it seems to be, name what it would have defined */
 } TreeVerb;
 

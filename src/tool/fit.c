@@ -21,6 +21,9 @@ typedef struct Work {
     LagUnknown *unknown;    /* [k] */
     double *block, *c, *pi; /* what follows is cut from; [m] the guess; [d] */
     LagFitOut out;
+    LagTermsOut terms;     /* of `by` */
+    uint32_t k;            /* what is looked for */
+    bool chooses;          /* which of it is there, `by` a criterion */
     bool velocity, pinned; /* the start is of velocities; or has been made one of momenta */
     time_t began, said;
 } Work;
@@ -28,12 +31,14 @@ typedef struct Work {
 static bool work_new(Work *w, uint32_t k) {
     const size_t d = w->kernel->dof, m = w->kernel->parameter_count, square = (size_t)k * k;
     w->unknown = calloc(k, sizeof *w->unknown);
-    double *at = w->block = calloc(m + d + 2 * k + 2 * square + 1, sizeof *at);
-    if (!w->unknown || !at) return false;
+    double *at = w->block = calloc(m + d + 3 * k + 2 * square + 1, sizeof *at);
+    w->terms.on = calloc(k, sizeof *w->terms.on);
+    if (!w->unknown || !at || !w->terms.on) return false;
     w->c = at, at += m;
     w->pi = at, at += d;
     w->out.value = at, at += k;
     w->out.sigma = at, at += k;
+    w->terms.without = at, at += k;
     w->out.correlation = at, at += square;
     w->out.unseen = at;
     return true;
@@ -50,7 +55,9 @@ static bool watch(void *user, const LagFitProgress *progress) {
     Work *w = user;
     time_t now = time(NULL);
     if (now > w->began + 1 && now != w->said && !w->tool->options->quiet && isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r%llu motions run\033[K", (unsigned long long)progress->evaluations);
+        fprintf(stderr, "\r%llu motions run", (unsigned long long)progress->evaluations);
+        if (w->chooses) fprintf(stderr, ", %u of %u values looked for", progress->on, w->k);
+        fputs("\033[K", stderr);
         fflush(stderr);
         w->said = now;
     }
@@ -124,7 +131,8 @@ static LagStatus run(Work *w, const LagStatement *s) {
                      .user = w};
     w->began = time(NULL);
     stop_later();
-    LagStatus status = lag_fit(w->kernel, &ask, &w->out);
+    LagStatus status = w->chooses ? lag_fit_terms(w->kernel, &ask, lag_criterion_named(s->word), &w->out, &w->terms)
+                                  : lag_fit(w->kernel, &ask, &w->out);
     if (w->said) fputs("\r\033[K", stderr);
     return status;
 }
@@ -163,6 +171,26 @@ static void json_named(const LagStatement *s, const char *key, const double *val
     fputs("}", stdout);
 }
 
+/* What was chosen: what is on, what is off, and what each is worth. */
+static void json_terms(const Work *w, const LagStatement *s) {
+    char name[TOOL_NAME];
+    printf(",\"by\":\"%s\",\"criterion\":", s->word);
+    json_number(stdout, w->terms.criterion);
+    fputs(",\"criterion_all\":", stdout);
+    json_number(stdout, w->terms.criterion_all);
+    for (int on = 1; on >= 0; on--) {
+        bool first = true;
+        fputs(on ? ",\"kept\":[" : "],\"dropped\":[", stdout);
+        for (uint32_t i = 0; i < s->item_count; i++) {
+            if (w->terms.on[i] != on) continue;
+            if (!first) fputc(',', stdout);
+            first = false;
+            json_text(stdout, item_name(s->model, &s->item[i], name));
+        }
+    }
+    json_named(s, "],\"without\":", w->terms.without);
+}
+
 static void json_fit(const Work *w, const LagStatement *s, LagStatus status) {
     const LagFitOut *out = &w->out;
     const uint32_t k = s->item_count;
@@ -179,6 +207,7 @@ static void json_fit(const Work *w, const LagStatement *s, LagStatus status) {
     fputs("],\"unseen\":[", stdout);
     for (uint32_t i = 0; i < out->unseen_count; i++) json_named(s, i ? "," : "", out->unseen + (size_t)i * k);
     fputs("]", stdout);
+    if (w->chooses) json_terms(w, s);
     if (status != LAG_OK) {
         fputs(",\"status\":", stdout);
         json_text(stdout, lag_status_text(status));
@@ -200,17 +229,34 @@ static void say_correlations(const Work *w, const LagStatement *s) {
         }
 }
 
+/* What was switched off. */
+static void say_dropped(const Work *w, const LagStatement *s) {
+    char name[TOOL_NAME];
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        if (w->terms.on[i]) continue;
+        fprintf(w->tool->say, "  %s = 0: switched off", item_name(s->model, &s->item[i], name));
+        if (isfinite(w->terms.without[i])) fprintf(w->tool->say, "; with it %+.3g in %s", w->terms.without[i], s->word);
+        fputs("\n", w->tool->say);
+    }
+    fprintf(w->tool->say, "  %s %.6g, with all of them %.6g\n", s->word, w->terms.criterion, w->terms.criterion_all);
+}
+
 static void say_fit(const Work *w, const LagStatement *s) {
     char name[TOOL_NAME];
     fprintf(w->tool->say, "loss %.10g, of %zu rows, after %llu motions\n", w->out.loss, w->rows.seen.rows,
             (unsigned long long)w->out.evaluations);
     for (uint32_t i = 0; i < s->item_count; i++) {
+        if (w->chooses && !w->terms.on[i]) continue;
         fprintf(w->tool->say, "  %s = %.10g", item_name(s->model, &s->item[i], name), w->out.value[i]);
         if (isnan(w->out.sigma[i]))
-            fputs(", which the data do not tell\n", w->tool->say);
+            fputs(", which the data do not tell", w->tool->say);
         else
-            fprintf(w->tool->say, " +- %.2g\n", w->out.sigma[i]);
+            fprintf(w->tool->say, " +- %.2g", w->out.sigma[i]);
+        if (w->chooses && isfinite(w->terms.without[i]))
+            fprintf(w->tool->say, "; without it %+.3g in %s", w->terms.without[i], s->word);
+        fputs("\n", w->tool->say);
     }
+    if (w->chooses) say_dropped(w, s);
     say_correlations(w, s);
 }
 
@@ -231,11 +277,12 @@ static void warn_unseen(const Work *w, const LagStatement *s) {
 }
 
 bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *s) {
-    Work w = {.tool = tool};
+    Work w = {.tool = tool, .k = s->item_count, .chooses = s->word != NULL};
     char why[TOOL_WHY];
     (void)program;
     if (tool->stopped || stop_asked()) {
         fprintf(stderr, "%s:%u: fit: passed over, since the run before it was cut short\n", tool->name, s->line);
+        if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
         return true;
     }
     if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
@@ -263,6 +310,7 @@ bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *s) {
         }
     }
     free(w.unknown);
+    free(w.terms.on);
     free(w.block);
     rows_free(&w.rows);
     return good;

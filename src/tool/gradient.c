@@ -53,7 +53,8 @@ static LagStatus run(Tool *tool, const LagStatement *s, Work *w) {
                           .v = velocity ? rate : NULL,
                           .seen = w->rows.seen,
                           .loss = &tool->seen.loss};
-    status = lag_gradient_run(gradient, &ask, &(LagGradientOut){&w->loss, w->by_c, w->by_q, w->by_rate, NULL});
+    status = lag_gradient_run(gradient, &ask,
+                              &(LagGradientOut){.loss = &w->loss, .c = w->by_c, .q = w->by_q, .rate = w->by_rate});
     lag_gradient_free(gradient);
     return status;
 }

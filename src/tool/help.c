@@ -59,11 +59,30 @@ static const struct {
     {"gradient", "gradient NAME, ...",
      "The loss and its exact derivatives: in parameters, and in values of the start (x, and pi_x or xd).\n"
      "    method r = 2, dt = 0.1\n    gradient c1, c2, q, pi_q\n"},
-    {"fit", "fit NAME, ...",
+    {"fit", "fit NAME, ...    or    fit NAME, ... by CRITERION",
      "Values of parameters, and of the start (x, and pi_x or xd), that bring the motion nearest to the data, with standard "
      "errors.\n"
      "They become current. Parameters need no value before, where the Lagrangian is linear in them. constrain bounds them.\n"
-     "    data \"motion.csv\"\n    fit c1, c2\n"},
+     "by bic, ebic or aicc: parameters without which the criterion is no more become 0: which terms there are.\n"
+     "    data \"motion.csv\"\n    fit c1, c2\n    fit c1, c2 by bic\n"},
+    {"prior", "prior NAME in LOW .. HIGH zero P%, ...",
+     "How a family is drawn, for train: parameters, and values of the start (x, and pi_x or xd), uniform from LOW to HIGH; "
+     "in\n"
+     "P percent of the systems 0 instead. NAME and NAME zero P%: both at once.\n"
+     "    prior c1 in 0.5 .. 10, c2 in 0 .. 10 zero 5%\n"},
+    {"train", "train samples = N, ..., to \"FILE\"",
+     "Makes a network that reads motions of the family and names the parameters that prior draws. Needs start, and method "
+     "r, "
+     "dt,\n"
+     "steps. Settings: samples set batch rate clip layers units held seed threads target bounds. to \"curve.svg\" draws how "
+     "it\n"
+     "goes; from \"FILE\" goes on with one that was interrupted.\n"
+     "    train samples = 5e5, to \"oscillator.lagnet\"\n"},
+    {"predict", "predict \"FILE.csv\" with \"FILE\"",
+     "The parameters that a network names for each record, with standard errors; to \"OUT.csv\" as a table. A number for "
+     "the\n"
+     "records draws so many from the prior, and tells how well they are met.\n"
+     "    predict \"seen.csv\" with \"oscillator.lagnet\"\n    predict 4096 with \"oscillator.lagnet\"\n"},
     {"show", "show WHAT",
      "lagrangian, equations, energy, parameters, kernel; or a stage of the compiler: tokens, tree, graph, lagrange, "
      "discrete,\n"

@@ -214,6 +214,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
     uint64_t steps;
     if (tool->stopped || stop_asked()) {
         fprintf(stderr, "%s:%u: integrate: passed over, since the run before it was cut short\n", tool->name, s->line);
+        if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
         return true;
     }
     if (tool->model != s->model) return refuse(tool, s, "its start could not be made");

@@ -35,6 +35,7 @@ typedef struct Plot {
     size_t tables;
     char *abscissa;                 /* its label */
     bool portrait, alike;           /* not against time; both axes are coordinates */
+    bool tens;                      /* y on a scale of powers of ten */
     double low[2], high[2], offset; /* ranges of x and y; what is taken from y */
 } Plot;
 
@@ -227,7 +228,10 @@ static void tell_axes(const Plot *plot, bool picture, FILE *to) {
     fprintf(to, "set xrange [%.17g:%.17g]\nset xlabel '%s'\n", plot->low[0] - margin, plot->high[0] + margin,
             plot->abscissa);
     margin = 0.05 * (plot->high[1] - plot->low[1]);
-    fprintf(to, "set yrange [%.17g:%.17g]\n", plot->low[1] - margin, plot->high[1] + margin);
+    if (plot->tens)
+        fputs("set logscale y\nset format y '%g'\n", to);
+    else
+        fprintf(to, "set yrange [%.17g:%.17g]\n", plot->low[1] - margin, plot->high[1] + margin);
     if (only && plot->offset != 0)
         fprintf(to, "set ylabel '%s %c %.10g'\n", only, plot->offset < 0 ? '+' : '-', fabs(plot->offset));
     else if (only)
@@ -379,4 +383,23 @@ bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *s) {
         fprintf(tool->say, "%zu row%s drawn in %s\n", tool->last.rows, tool->last.rows == 1 ? "" : "s", s->word);
     }
     return true;
+}
+
+bool plot_curves(const char *path, const char *abscissa, size_t count, const double *x, size_t curves,
+                 const char *const *label, const double *const *y) {
+    Plot plot = {.tens = true, .abscissa = label_new("", abscissa, "")};
+    const char *why = plot.abscissa ? NULL : "out of memory";
+    for (size_t i = 0; i < curves && !why; i++)
+        why = add_curve(&plot, (Curve){.count = count,
+                                       .x = x,
+                                       .y = y[i],
+                                       .x_step = 1,
+                                       .y_step = 1,
+                                       .label = label_new("", label[i], ""),
+                                       .column = i + 1});
+    if (why) complain("%s: %s", path, why);
+    if (!why) measure(&plot);
+    bool good = !why && draw_to_file(&plot, path);
+    plot_free(&plot);
+    return good;
 }

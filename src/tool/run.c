@@ -85,6 +85,7 @@ bool tool_init(Tool *tool, const Options *options) {
 void tool_free(Tool *tool) {
     trajectory_free(&tool->last);
     observed_free(&tool->seen);
+    family_forget(&tool->family);
     lag_model_release(tool->model);
     free(tool->q);
     lag_session_free(tool->session);

@@ -121,6 +121,14 @@ typedef struct Observed {
     bool weighed; /* alpha or beta was given */
 } Observed;
 
+/* What `prior` said, of the model at hand. */
+typedef struct Family {
+    LagDraw *draw;
+    LagTogether *together;
+    uint32_t *which; /* what the togethers point into */
+    uint32_t draws, togethers;
+} Family;
+
 /* One run of the command: a session and where it stands. */
 typedef struct Tool {
     const Options *options;
@@ -135,6 +143,7 @@ typedef struct Tool {
     bool rate_is_velocity;
     Start start; /* what that began with */
     Observed seen;
+    Family family;
     bool stopped; /* a step failed, or Ctrl-C: what would integrate on is passed over */
     Trajectory last;
     bool written;    /* -o has been seen to */
@@ -172,6 +181,21 @@ bool verb_constrain(Tool *tool, const LagProgram *program, const LagStatement *s
 bool verb_gradient(Tool *tool, const LagProgram *program, const LagStatement *statement); /* gradient.c */
 bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *statement);      /* fit.c */
 bool verb_plot(Tool *tool, const LagProgram *program, const LagStatement *statement);     /* plot.c */
+bool verb_prior(Tool *tool, const LagProgram *program, const LagStatement *statement);    /* train.c */
+bool verb_train(Tool *tool, const LagProgram *program, const LagStatement *statement);    /* train.c */
+bool verb_predict(Tool *tool, const LagProgram *program, const LagStatement *statement);  /* predict.c */
+
+/* plot.c: a picture of curves over x [count], with y on a scale of powers of ten; each has its label. False after saying why
+ * not. */
+bool plot_curves(const char *path, const char *abscissa, size_t count, const double *x, size_t curves,
+                 const char *const *label, const double *const *y);
+
+/* train.c: forgets what `prior` said. */
+void family_forget(Family *family);
+
+/* train.c: what a network is of, as it is kept with it: the Lagrangian and its equations, on one line; NULL without memory.
+ * The caller frees it. */
+char *train_about(const LagModel *model);
 
 /* verbs.c: the model at hand becomes another, with the state 0 and no start; and the start that is known becomes the state.
  */
@@ -197,6 +221,9 @@ void rows_free(SeenRows *rows);
  */
 enum { TOOL_NAME = 80 };
 const char *item_name(const LagModel *model, const LagItem *item, char *name);
+
+/* verbs.c: a file whole, found as the files of numbers are; NULL after saying why not. The caller frees it. */
+char *tool_bytes(const Tool *tool, const char *path, size_t *size);
 
 /* verbs.c: a file of numbers: as lag_table_read, or, for a model, lag_table_read_motion. NULL after saying why not. */
 LagTable *tool_table(Tool *tool, const LagModel *model, const char *path);

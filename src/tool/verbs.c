@@ -24,13 +24,19 @@ static FILE *open_table(const Tool *tool, const char *path) {
     return in;
 }
 
+char *tool_bytes(const Tool *tool, const char *path, size_t *size) {
+    FILE *in = open_table(tool, path);
+    char *bytes = in ? file_read(in, TABLE_MOST, size) : NULL;
+    if (!bytes) complain("%s: %s", path, strerror(errno));
+    if (in) fclose(in);
+    return bytes;
+}
+
 LagTable *tool_table(Tool *tool, const LagModel *model, const char *path) {
     LagTable *table = NULL;
     size_t size;
-    FILE *in = open_table(tool, path);
-    char *text = in ? file_read(in, TABLE_MOST, &size) : NULL;
+    char *text = tool_bytes(tool, path, &size);
     LagStatus status = LAG_OK;
-    if (!text) complain("%s: %s", path, strerror(errno));
     if (text)
         status = model ? lag_table_read_motion(tool->session, model, path, text, size, &table)
                        : lag_table_read(tool->session, path, text, size, &table);
@@ -38,7 +44,6 @@ LagTable *tool_table(Tool *tool, const LagModel *model, const char *path) {
         tool_diagnostics(tool);
     else if (status != LAG_OK)
         complain("%s: %s", path, lag_status_text(status));
-    if (in) fclose(in);
     free(text);
     return table;
 }
@@ -113,6 +118,7 @@ bool tool_take_model(Tool *tool, const LagModel *model) {
     tool->rate = q + d;
     tool->start = (Start){.q = q + 2 * d, .rate = q + 3 * d};
     observed_forget(&tool->seen);
+    family_forget(&tool->family);
     tool->told = (LagTimings){0};
     tool->stopped = stop_asked();
     return true;
@@ -254,6 +260,9 @@ bool verb_run(Tool *tool, const LagProgram *program, const LagStatement *s) {
         [LAG_VERB_CONSTRAIN] = verb_constrain,
         [LAG_VERB_GRADIENT] = verb_gradient,
         [LAG_VERB_FIT] = verb_fit,
+        [LAG_VERB_PRIOR] = verb_prior,
+        [LAG_VERB_TRAIN] = verb_train,
+        [LAG_VERB_PREDICT] = verb_predict,
     };
     return run[s->verb](tool, program, s);
 }

@@ -120,7 +120,7 @@ static Result result_of(const Scene *s, LagGradient *g, const LagLoss *loss, con
     Result r;
     LagGradientAsk ask = ask_of(s, loss, x, x + s->m, x + s->m + s->d);
     ask.sparing = sparing;
-    LagGradientOut out = {&r.loss, r.slope, r.slope + s->m, r.slope + s->m + s->d, NULL};
+    LagGradientOut out = {.loss = &r.loss, .c = r.slope, .q = r.slope + s->m, .rate = r.slope + s->m + s->d};
     r.status = lag_gradient_run(g, &ask, &out);
     return r;
 }
@@ -173,45 +173,62 @@ static void test_gradient_golden(void) {
     CU_ASSERT(compared > 0);
 }
 
-/* A case of gradients.csv: what stands in its rows. */
+/* A case of gradients.csv or examples.csv: what stands in its rows. */
 typedef struct Reference {
-    char lagrangian[1024], parameters[256];
-    unsigned r;
+    char lagrangian[1024], parameters[256], coordinates[256];
+    unsigned r, steps;
     int velocity;
+    char name[64][32];
     double h, t, loss, seen[64], at[64], slope[64];
     uint32_t count;
 } Reference;
 
 /* The next case; false behind the last. `line` holds what was read ahead. */
 static bool next_reference(FILE *file, char *line, int size, Reference *x) {
-    *x = (Reference){0};
+    *x = (Reference){.steps = 40};
     while (!x->lagrangian[0])
         if (sscanf(line, "# Lagrangian: %1023[^\n]", x->lagrangian) != 1 && !fgets(line, size, file)) return false;
     while (fgets(line, size, file) && strncmp(line, "# Lagrangian", 12) != 0) {
         double seen, at, slope;
         if (sscanf(line, "# parameters: %255[^\n]", x->parameters) == 1) continue;
-        if (sscanf(line, "# r = %u, dt = %lf, t = %lf, velocity = %d", &x->r, &x->h, &x->t, &x->velocity) == 4) continue;
+        if (sscanf(line, "# coordinates: %255[^\n]", x->coordinates) == 1) continue;
+        if (sscanf(line, "# r = %u, dt = %lf, t = %lf, velocity = %d, steps = %u", &x->r, &x->h, &x->t, &x->velocity,
+                   &x->steps) >= 4)
+            continue;
         if (sscanf(line, "loss,0,0,%lf", &x->loss) == 1) continue;
-        if (sscanf(line, "%*[^,],%lf,%lf,%lf", &seen, &at, &slope) != 3) continue;
+        if (sscanf(line, "%31[^,],%lf,%lf,%lf", x->name[x->count], &seen, &at, &slope) != 4) continue;
         x->seen[x->count] = seen, x->at[x->count] = at, x->slope[x->count++] = slope;
     }
     return true;
 }
 
+/* Parameters in the model's order. */
+static void order_reference(Reference *x, const LagModel *model) {
+    const Reference as_is = *x;
+    for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
+        uint32_t from = 0;
+        while (from < x->count && strcmp(as_is.name[from], lag_model_parameter(model, i)) != 0) from++;
+        CU_ASSERT_FATAL(from < x->count);
+        x->seen[i] = as_is.seen[from], x->at[i] = as_is.at[from], x->slope[i] = as_is.slope[from];
+    }
+}
+
 /* The largest error of a derivative, relative to it. */
-static double compare_reference(const Reference *x) {
+static double compare_reference(Reference *x) {
     static Scene s;
     static char text[2048];
-    snprintf(text, sizeof text, "param %s; %s", x->parameters, x->lagrangian);
+    snprintf(text, sizeof text, "param %s\n%s%s\n%s", x->parameters, x->coordinates[0] ? "coord " : "", x->coordinates,
+             x->lagrangian);
     Harness h = harness_read(text);
     uint32_t m = lag_model_parameter_count(h.model), d = lag_model_dof(h.model);
-    Case what = {.text = text, .r = x->r, .h = x->h, .t = x->t, .steps = 40, .velocity = x->velocity};
-    s = (Scene){.harness = h, .what = &what, .d = d, .m = m, .rows = 41};
+    Case what = {.text = text, .r = x->r, .h = x->h, .t = x->t, .steps = x->steps, .velocity = x->velocity};
+    s = (Scene){.harness = h, .what = &what, .d = d, .m = m, .rows = x->steps + 1};
     CU_ASSERT_FATAL(m + 2 * d == x->count && lag_model_kernel(h.model, x->r, LAG_BACKEND_AUTO, &s.kernel) == LAG_OK);
+    order_reference(x, h.model);
     LagGradient *g;
     LagUnknown first = {LAG_UNKNOWN_COORDINATE, 0};
     const LagLoss loss = {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 1};
-    for (int i = 0; i < 41; i++) s.t[i] = x->t + i * x->h;
+    for (size_t i = 0; i < s.rows; i++) s.t[i] = x->t + (double)i * x->h;
     CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
     LagGradientAsk ask = ask_of(&s, &loss, x->seen, x->seen + m, x->seen + m + d);
     CU_ASSERT(lag_tangents(g, &ask, 1, &first, &(LagTangents){.q = s.q, .pi = s.pi}) == LAG_OK);
@@ -223,11 +240,11 @@ static double compare_reference(const Reference *x) {
     return r.status == LAG_OK ? worst : INFINITY;
 }
 
-static void test_more_golden(void) {
+static unsigned compare_references(const char *path) {
     static Reference x;
     char line[2048] = "";
     unsigned compared = 0;
-    FILE *file = fopen(suite_path("golden/gradients.csv"), "r");
+    FILE *file = fopen(suite_path(path), "r");
     CU_ASSERT_FATAL(file != NULL);
     for (; next_reference(file, line, sizeof line, &x); compared++) {
         double worst = compare_reference(&x);
@@ -235,8 +252,13 @@ static void test_more_golden(void) {
         CU_ASSERT(worst < 1e-11);
     }
     fclose(file);
-    CU_ASSERT_EQUAL(compared, 4);
+    return compared;
 }
+
+static void test_more_golden(void) { CU_ASSERT_EQUAL(compare_references("golden/gradients.csv"), 4); }
+
+/* Every Lagrangian of the examples. */
+static void test_examples_golden(void) { CU_ASSERT(compare_references("golden/examples.csv") >= 20); }
 
 static void test_landscape_golden(void) {
     char line[512];
@@ -452,6 +474,29 @@ static void test_random_lagrangians(void) {
 enum { SYSTEMS = 21 };
 
 /* Systems near a case's own, all of them and each alone: the same bits. */
+/* A run for the motion alone: the same rows alone and among others. */
+static void check_motions(const Scene *s, LagGradient *all, LagGradientAsk ask, size_t systems) {
+    const size_t seen = s->rows * s->d;
+    double *rows = calloc(systems * 2 * seen + 2 * seen, sizeof *rows), *own = rows + systems * 2 * seen;
+    LagGradient *alone;
+    CU_ASSERT_FATAL(rows && lag_gradient_new(s->kernel, 1, 1, &alone) == LAG_OK);
+    ask.loss = NULL;
+    LagGradientOut out = {.motion_q = rows, .motion_pi = rows + systems * seen};
+    CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+    LagGradientAsk one = ask;
+    for (size_t i = 0; i < systems; i++) {
+        one.c = ask.c + i * s->m, one.q = ask.q + i * s->d;
+        if (ask.pi) one.pi = ask.pi + i * s->d;
+        if (ask.v) one.v = ask.v + i * s->d;
+        out = (LagGradientOut){.motion_q = own, .motion_pi = own + seen};
+        CU_ASSERT(lag_gradient_run(alone, &one, &out) == LAG_OK);
+        CU_ASSERT(memcmp(own, rows + i * seen, seen * sizeof *own) == 0);
+        CU_ASSERT(memcmp(own + seen, rows + (systems + i) * seen, seen * sizeof *own) == 0);
+    }
+    lag_gradient_free(alone);
+    free(rows);
+}
+
 static void test_same_bits(void) {
     static const LagBackend backend[] = {LAG_BACKEND_INTERPRETER, LAG_BACKEND_TCC, LAG_BACKEND_LLVM};
     for (size_t n = 0; n < CASES; n++) {
@@ -491,8 +536,10 @@ static void test_same_bits(void) {
                     LagGradientAsk ask = ask_of(&s, &losses[0], c, q, rate);
                     ask.seen.q = rows, ask.seen.pi = rows + SYSTEMS * seen;
                     ask.sparing = systems == 6;
-                    LagGradientOut out = {by, by + systems, by + systems * (m + 1), by + systems * (m + d + 1), NULL};
+                    LagGradientOut out = {
+                        .loss = by, .c = by + systems, .q = by + systems * (m + 1), .rate = by + systems * (m + d + 1)};
                     CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+                    check_motions(&s, all, ask, systems);
                     bool same = true;
                     for (size_t i = 0; i < systems; i++)
                         same = same && by[i] == first[i].loss &&
@@ -579,6 +626,7 @@ static void test_penalties(void) {
 void suite_gradient(void) {
     suite_add("gradient", (SuiteTest[]){{"reference", test_gradient_golden},
                                         {"more references", test_more_golden},
+                                        {"references of the examples", test_examples_golden},
                                         {"landscape", test_landscape_golden},
                                         {"differences", test_differences},
                                         {"tangents", test_tangents},

@@ -250,6 +250,8 @@ static void test_completion(void) {
     check_words(session, "plot θ, e", "energy ");
     check_words(session, "plot θ a", "against ");
     check_words(session, "plot θ to \"s", "");
+    check_words(session, "fit stretch ", "by ");
+    check_words(session, "fit stretch by ", "aicc bic ebic ");
     check_words(session, "save ", "");
     check_words(session, "# s", "");
     lag_session_free(session);
