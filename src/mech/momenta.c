@@ -9,10 +9,10 @@
  *
  *     (M_i - h c_i D_i / (r + 1)) (v_i - v_i') = what J makes of f, less the momentum that v_i' was found by
  *
- * Of all such matrices, diagonal in the nodes, this makes the sweeps converge fastest where steps are small: what is left of
- * J is nilpotent (Caklovic, Lunet, Gotschel & Ruprecht, Improving efficiency of parallel across the method spectral deferred
- * corrections, SIAM J. Sci. Comput. 47, 2025: MIN-SR-NS). The impulses of a sweep that changes nothing are those of the
- * forces.
+ * Of the shares of J that were tried this takes the fewest sweeps by far where steps are large. It is the one that leaves a
+ * nilpotent matrix of a collocation method's (Caklovic, Lunet, Gotschel & Ruprecht, Improving efficiency of parallel across
+ * the method spectral deferred corrections, SIAM J. Sci. Comput. 47, 2025: MIN-SR-NS). The impulses of a sweep that changes
+ * nothing are those of the forces.
  *
  * beta changes by what velocities have of the Legendre polynomial, times M at a node in the middle: it need not be exact,
  * since what is sought is that nothing is left. */
