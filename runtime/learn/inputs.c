@@ -33,25 +33,33 @@ bool inputs_measure(const Motions *m, double *scale) {
     return true;
 }
 
-static float shown(double x) { return (float)same_asinh(x); }
+/* The largest of a column of a record; infinite where one of its numbers is not finite. */
+static double size_of(const double *column, size_t rows, size_t apart) {
+    double size = 0;
+    for (size_t i = 0; i < rows; i++) {
+        double x = column[i * apart];
+        if (!isfinite(x)) return INFINITY;
+        size = fmax(size, fabs(x));
+    }
+    return size;
+}
 
-static bool all_finite(const double *x, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(x[i])) return false;
-    return true;
+/* One column of a record: its shape, and its size. */
+static void show_column(const double *column, size_t rows, uint32_t d, double scale, float *x, size_t apart) {
+    const double least = 1e-6, tempered = 4, size = size_of(column, rows, d);
+    const bool finite = isfinite(size);
+    const double shown = finite ? same_log(fmax(size / scale, least)) / tempered : 0;
+    for (size_t i = 0; i < rows; i++) {
+        x[i * apart] = finite && size > 0 ? (float)(column[i * d] / size) : 0;
+        x[i * apart + 1] = (float)shown;
+    }
 }
 
 void inputs_show(size_t systems, size_t rows, uint32_t d, const double *scale, const double *q, const double *pi, float *x) {
-    const size_t columns = 2 * (size_t)d;
-    for (size_t s = 0; s < systems; s++) {
-        const double *own_q = q + s * rows * d, *own_pi = pi + s * rows * d;
-        bool finite = all_finite(own_q, rows * d) && all_finite(own_pi, rows * d);
-        for (size_t i = 0; i < rows; i++) {
-            float *to = x + (i * systems + s) * columns;
-            for (size_t k = 0; k < d; k++) {
-                to[k] = finite ? shown(own_q[i * d + k] / scale[k]) : 0;
-                to[d + k] = finite ? shown(own_pi[i * d + k] / scale[d + k]) : 0;
-            }
+    const size_t each = INPUTS_EACH, width = 2 * each * d;
+    for (size_t s = 0; s < systems; s++)
+        for (size_t k = 0; k < 2 * (size_t)d; k++) {
+            const double *of = (k < d ? q : pi) + s * rows * d + k % d;
+            show_column(of, rows, d, scale[k], x + s * width + k * each, systems * width);
         }
-    }
 }

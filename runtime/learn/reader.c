@@ -17,7 +17,7 @@ struct LagNetwork {
     Network *network;
     size_t chunk; /* records at once */
     Motions answer;
-    float *x, *y;  /* [rows, chunk, 2d], [chunk, 2 outputs] */
+    float *x, *y;  /* [rows, chunk, 2d, 2], [chunk, 2 outputs] */
     double *loss;  /* [chunk] */
     double *seen;  /* [chunk, rows, d] twice: records of a chunk that is not full */
     double *still; /* for motions_relate */
@@ -50,10 +50,10 @@ static LagStatus make_ready(LagNetwork *n, uint32_t threads) {
     LagStatus status = network_new(&shape, n->chunk, threads, &n->network);
     if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, n->chunk, ask->prior.t, ask->h, ask->steps, threads);
     if (status != LAG_OK) return status;
-    n->x = calloc((rows * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
+    n->x = calloc((rows * INPUTS_EACH * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
     n->loss = calloc((2 * rows * d + 1) * n->chunk + 4 * rows * d, sizeof *n->loss);
     if (!n->x || !n->loss) return LAG_ERROR_MEMORY;
-    n->y = n->x + rows * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
+    n->y = n->x + rows * INPUTS_EACH * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
     n->still = n->seen + 2 * rows * d * n->chunk;
     memcpy(network_weights(n->network), n->found.best, n->found.weights * sizeof *n->found.best);
     n->found.measure.weight = n->found.weight;

@@ -92,7 +92,7 @@ bool found_new(Found *f, uint32_t outputs, size_t columns, size_t weights) {
 }
 
 NetworkShape train_shape(const LagTrainAsk *ask, uint32_t d, uint32_t outputs) {
-    NetworkShape shape = {2 * d, 2 * outputs, ask->steps + 1, ask->layers, {0}};
+    NetworkShape shape = {INPUTS_EACH * 2 * d, 2 * outputs, ask->steps + 1, ask->layers, {0}};
     for (uint32_t i = 0; i < ask->layers; i++) shape.units[i] = ask->units;
     return shape;
 }
@@ -109,7 +109,7 @@ static LagStatus make_room(LagTrainer *t) {
     if (status != LAG_OK) return status;
     t->output = calloc(k, sizeof *t->output);
     t->c = calloc(2 * ask->batch * m + most + ask->held * k + 4 * t->shape.rows * d, sizeof *t->c);
-    t->slope = calloc(weights + (t->shape.rows * 2 * d + 4 * k) * chunk, sizeof *t->slope);
+    t->slope = calloc(weights + (t->shape.rows * INPUTS_EACH * 2 * d + 4 * k) * chunk, sizeof *t->slope);
     if (!t->output || !t->c || !t->slope || !found_new(&t->found, t->outputs, 2 * d, weights)) return LAG_ERROR_MEMORY;
     t->c_slope = t->c + ask->batch * m, t->loss = t->c_slope + ask->batch * m, t->log = t->loss + most;
     t->still = t->log + ask->held * k;
@@ -157,10 +157,10 @@ size_t trainer_chunk(const LagTrainAsk *ask) {
 /* About what all the room comes to, in bytes. */
 static double memory_of(const LagTrainAsk *ask, double d, double outputs) {
     enum { HELD = 2, FLOATS = 4, DOUBLES = 8 };
-    double rows = ask->steps + 1.0, width = 2 * d, units = ask->units, chunk = (double)trainer_chunk(ask);
+    double rows = ask->steps + 1.0, width = INPUTS_EACH * 2 * d, units = ask->units, chunk = (double)trainer_chunk(ask);
     double layer = (6 * units + 1) * FLOATS, weights = ask->layers * 4 * units * (2 * units + width) * FLOATS;
     double shown = rows * chunk * (ask->layers * (layer + fmax(units, width) * FLOATS) + width * FLOATS);
-    double motions = rows * width * DOUBLES * (HELD * (double)ask->held + ask->batch);
+    double motions = rows * 2 * d * DOUBLES * (HELD * (double)ask->held + ask->batch);
     return shown + motions + 8 * weights + ask->held * outputs * DOUBLES;
 }
 
