@@ -13,7 +13,7 @@ static void add(Pack *p, const void *bytes, size_t size) {
     if (p->failed) return;
     char *grown = realloc(p->bytes, p->size + size + 1);
     if (!grown) {
-        p->failed = true;
+        p->failed = p->starved = true;
         return;
     }
     p->bytes = grown;
@@ -168,7 +168,10 @@ void pack_text(Pack *p, const char *name, char **text) {
     }
     size_t most = p->failed ? 0 : p->size - p->at;
     char *read = malloc(most + 1);
-    if (!read) return fail(p, name);
+    if (!read) {
+        p->failed = p->starved = true;
+        return;
+    }
     if (take_line(p, name, read, most + 1))
         *text = read;
     else

@@ -8,6 +8,7 @@
 typedef struct Pack {
     bool reading;
     bool failed;     /* reading: the bytes are not as described; writing: there is no memory */
+    bool starved;    /* it was for memory */
     char wrong[64];  /* reading: the name of the first that was not */
     char *bytes;     /* what is written, or read; NUL-terminated where it is written */
     size_t size, at; /* how much there is; where it stands */

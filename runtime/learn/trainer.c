@@ -186,15 +186,17 @@ static LagStatus note(LagTrainer *t) {
     return LAG_OK;
 }
 
-/* Rows of the curve: after so many batches, the last after all of them. */
-static uint64_t due(const LagTrainer *t) {
-    return t->rows >= CURVE_ROWS ? t->batches : (uint64_t)((double)t->batches * (double)t->rows / (CURVE_ROWS - 1));
+/* Whether it is time for a row of the curve: they are shared out over the batches, the last behind them all, and none comes
+ * twice. */
+static bool is_due(const LagTrainer *t) {
+    if (t->rows == CURVE_ROWS || (t->rows > 0 && t->row[t->rows - 1].samples == t->done * t->ask.batch)) return false;
+    return (double)t->done >= floor((double)t->batches * (double)t->rows / (CURVE_ROWS - 1));
 }
 
 LagStatus lag_trainer_run(LagTrainer *t, uint64_t batches) {
     LagStatus status = LAG_OK;
     for (uint64_t i = 0; status == LAG_OK; i++) {
-        if (t->rows < CURVE_ROWS && t->done >= due(t)) status = note(t);
+        if (is_due(t)) status = note(t);
         if (status != LAG_OK || i == batches || t->done == t->batches) break;
         if (atomic_exchange(&t->cancelled, false)) return LAG_INTERRUPTED;
         status = take_batch(t);

@@ -31,11 +31,12 @@ static void describe_draw(Pack *p, LagDraw *draw) {
 /* Room for an array that is read; where it is written it is there. */
 static void *room_for(Pack *p, Rooms *rooms, const void *there, size_t count, size_t size) {
     if (!p->reading) return (void *)there;
-    void *block = !p->failed && rooms->count < ROOMS ? calloc(count + 1, size) : NULL;
+    if (p->failed || rooms->count == ROOMS) return p->failed = true, NULL;
+    void *block = rooms->block[rooms->count] = calloc(count + 1, size);
     if (block)
-        rooms->block[rooms->count++] = block;
+        rooms->count++;
     else
-        p->failed = true;
+        p->failed = p->starved = true;
     return block;
 }
 
@@ -201,6 +202,7 @@ uint32_t lag_network_r(const void *bytes, size_t size) {
 }
 
 LagStatus file_is_wrong(const Pack *p, char *why) {
+    if (p->starved) return LAG_ERROR_MEMORY;
     snprintf(why, LAG_WHY, "what it has as '%s' is not what is wanted here", p->wrong);
     return LAG_ERROR_TEXT;
 }

@@ -184,6 +184,9 @@ static bool take_ask(Work *w, const LagProgram *program) {
                            .rate = 6e-3,
                            .clip = 1,
                            .seed = 1};
+    bool names = false;
+    for (uint32_t i = 0; i < f->draws; i++) names = names || f->draw[i].what.kind == LAG_UNKNOWN_PARAMETER;
+    if (!names) return refuse(tool, w->statement, "train", "the prior draws no parameter: there is nothing to name");
     if (w->ask.steps == 0) return refuse(tool, w->statement, "train", "a motion is of 1 to 1e6 steps");
     if (!tool->seen.weighed) w->ask.loss.alpha = w->ask.loss.beta = NAN;
     if (!take_values(w) || !take_settings(w, program)) return false;
@@ -354,22 +357,28 @@ static bool begin(Work *w) {
     return false;
 }
 
+static void say_interrupted(const Work *w, const LagTrainReport *r) {
+    fprintf(stderr, "%s:%u: train: interrupted after %llu of %llu samples", w->tool->name, w->statement->line,
+            (unsigned long long)(r->done * w->ask.batch), (unsigned long long)(r->batches * w->ask.batch));
+    if (r->rows) fprintf(stderr, ": train ..., from \"%s\" goes on", w->network);
+    fputs("\n", stderr);
+}
+
 static bool train(Work *w) {
     Tool *tool = w->tool;
     LagTrainReport report;
     bool written;
     if (!begin(w)) return false;
     LagStatus status = run(w, &written);
+    bool ended = status == LAG_OK || status == LAG_INTERRUPTED;
     lag_trainer_report(w->trainer, &report);
-    written = written && write_all(w, &report);
+    if (written && ended && report.rows) written = write_all(w, &report);
     if (!written) return tool_fails(tool, EXIT_TEXT), false;
+    if (!ended) return refuse(tool, w->statement, "train", lag_status_text(status));
     if (report.rows && tool->options->json) json_training(w, &report);
     if (report.rows && !tool->options->json && !tool->options->quiet) say_training(w, &report);
     if (status == LAG_OK) return true;
-    if (status != LAG_INTERRUPTED) return refuse(tool, w->statement, "train", lag_status_text(status));
-    fprintf(stderr, "%s:%u: train: interrupted after %llu of %llu samples: train ..., from \"%s\" goes on\n", tool->name,
-            w->statement->line, (unsigned long long)(report.done * w->ask.batch),
-            (unsigned long long)(report.batches * w->ask.batch), w->network);
+    say_interrupted(w, &report);
     tool->stopped = true;
     tool_fails(tool, EXIT_INTERRUPTED);
     return true;

@@ -68,6 +68,7 @@ static const Script scripts[] = {
     {"plot", .argument = {INTERPRET, "plot.lag"}},
     {"rows", .argument = {INTERPRET, "rows.lag"}},
     {"observe", .argument = {INTERPRET, "observe.lag"}},
+    {"learn", .argument = {INTERPRET, "learn.lag"}},
     {"usage", .argument = {"--nonsense"}},
     {"help", .argument = {"--help"}},
 };
