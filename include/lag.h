@@ -822,7 +822,7 @@ typedef struct LagTrainAsk {
     uint32_t units;   /* each of so many */
     uint32_t batch;   /* systems a step of Adam's */
     uint64_t samples; /* systems in all; whole batches */
-    uint64_t set;     /* so many are drawn, and gone through again and again; 0: all are new */
+    uint64_t set;     /* so many, in whole batches, are drawn, and gone through again and again; 0: all are new */
     uint32_t held;    /* systems that it is held against, and never sees */
     double rate;      /* the step size of Adam's at its most: it rises over the first of the batches, then falls as a
                          cosine to a hundredth */

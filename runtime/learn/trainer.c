@@ -69,7 +69,7 @@ static LagStatus take_batch(LagTrainer *t) {
     const LagTrainAsk *ask = &t->ask;
     Motions *shown = &t->shown;
     uint64_t first = t->done * ask->batch;
-    if (ask->set) first %= ask->set;
+    if (ask->set) first %= ask->set / ask->batch * ask->batch;
     LagStatus status = motions_draw(shown, &ask->prior, ask->seed, first);
     if (status != LAG_OK) return status;
     inputs_show(ask->batch, shown->rows, t->kernel->dof, t->found.scale, shown->q, shown->pi, t->x);
