@@ -42,7 +42,7 @@ typedef enum TreeRole {
     TREE_TO,
     TREE_WITH,
     TREE_FROM,
-    TREE_HIGH,     /* EXPR, the other end of the range of the item before; TREE_LOG: by the logarithm */
+    TREE_HIGH, /* EXPR, the other end of the range of the item before; TREE_LOG: by the logarithm */
     TREE_LOG,
     TREE_ZERO,     /* EXPR, percent of the item before, or of the TREE_TOGETHER items before */
     TREE_TOGETHER, /* NAME */

@@ -9,8 +9,8 @@ enum { DOF = 2, STEPS = 60, SYSTEMS = LAG_SYSTEMS + 3 };
 
 static const double start_q[DOF] = {0.8, 0.1}, start_pi[DOF] = {0.3, 0.9};
 
-/* By sweeps: M diagonal, M not diagonal, A with velocities and time, one whose sweeps converge slowly, a mass that varies, and
- * a momentum that is not linear in v. */
+/* By sweeps: M diagonal, M not diagonal, A with velocities and time, one whose sweeps converge slowly, a mass that varies,
+ * and a momentum that is not linear in v. */
 static const struct {
     const char *text;
     double h;
