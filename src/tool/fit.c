@@ -7,12 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
-    fprintf(stderr, "%s:%u: fit: %s\n", tool->name, s->line, why);
-    tool_fails(tool, EXIT_TEXT);
-    return false;
-}
-
 /* One fit, on its way. */
 typedef struct Work {
     Tool *tool;
@@ -82,15 +76,9 @@ static bool take_guess(Work *w, const LagStatement *s) {
         w->c[j] = NAN;
         if (is_named(s, j)) continue;
         snprintf(why, sizeof why, "parameter '%.64s' has no value, and is not fitted", name);
-        return refuse(tool, s, why);
+        return tool_refuse(tool, s, why);
     }
-    for (uint32_t i = 0; i < s->item_count; i++) {
-        LagItemKind kind = s->item[i].kind;
-        w->unknown[i] = (LagUnknown){kind == LAG_ITEM_PARAMETER    ? LAG_UNKNOWN_PARAMETER
-                                     : kind == LAG_ITEM_COORDINATE ? LAG_UNKNOWN_COORDINATE
-                                                                   : LAG_UNKNOWN_RATE,
-                                     s->item[i].index};
-    }
+    for (uint32_t i = 0; i < s->item_count; i++) w->unknown[i] = item_unknown(&s->item[i]);
     return true;
 }
 
@@ -99,14 +87,14 @@ static bool take_start(Work *w, const LagStatement *s) {
     const Start *start = &w->tool->start;
     w->velocity = start->rate_is_velocity;
     if (names_any(s, LAG_ITEM_VELOCITY) && !w->velocity)
-        return refuse(w->tool, s, "the start gives momenta: name pi_NAME, and not a velocity");
+        return tool_refuse(w->tool, s, "the start gives momenta: name pi_NAME, and not a velocity");
     if (!w->velocity || !names_any(s, LAG_ITEM_MOMENTUM)) return true;
     double *c = calloc(w->kernel->parameter_count + 1, sizeof *c);
     if (!c) return tool_lacks_memory(w->tool, "the start"), false;
     for (uint32_t j = 0; j < w->kernel->parameter_count; j++) c[j] = isnan(w->c[j]) ? 1 : w->c[j];
     LagStatus status = lag_kernel_momentum(w->kernel, c, start->t, start->q, start->rate, w->pi);
     free(c);
-    if (status != LAG_OK) return refuse(w->tool, s, lag_status_text(status));
+    if (status != LAG_OK) return tool_refuse(w->tool, s, lag_status_text(status));
     w->velocity = false;
     w->pinned = true;
     return true;
@@ -133,7 +121,7 @@ static LagStatus run(Work *w, const LagStatement *s) {
     stop_later();
     LagStatus status = w->chooses ? lag_fit_terms(w->kernel, &ask, lag_criterion_named(s->word), &w->out, &w->terms)
                                   : lag_fit(w->kernel, &ask, &w->out);
-    if (w->said) fputs("\r\033[K", stderr);
+    if (w->said) output_progress_end(w->tool);
     return status;
 }
 
@@ -280,14 +268,10 @@ bool verb_fit(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Work w = {.tool = tool, .k = s->item_count, .chooses = s->word != NULL};
     char why[TOOL_WHY];
     (void)program;
-    if (tool->stopped || stop_asked()) {
-        fprintf(stderr, "%s:%u: fit: passed over, since the run before it was cut short\n", tool->name, s->line);
-        if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
-        return true;
-    }
-    if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
+    if (tool_passes_over(tool, s)) return true;
+    if (tool->model != s->model) return tool_refuse(tool, s, "its start could not be made");
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &w.kernel);
-    if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
+    if (status != LAG_OK) return tool_refuse(tool, s, tool_why(s->model, status, why));
     if (!rows_take(tool, s, &w.rows)) return false;
     bool good = work_new(&w, s->item_count) || (tool_lacks_memory(tool, "the fit"), false);
     good = good && take_guess(&w, s) && take_start(&w, s);

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
-    fprintf(stderr, "%s:%u: gradient: %s\n", tool->name, s->line, why);
-    tool_fails(tool, EXIT_TEXT);
-    return false;
-}
-
 static bool names_any(const LagStatement *s, LagItemKind kind) {
     for (uint32_t i = 0; i < s->item_count; i++)
         if (s->item[i].kind == kind) return true;
@@ -91,11 +85,11 @@ bool verb_gradient(Tool *tool, const LagProgram *program, const LagStatement *s)
     Work w = {.loss = NAN};
     char why[TOOL_WHY];
     (void)program;
-    if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
+    if (tool->model != s->model) return tool_refuse(tool, s, "its start could not be made");
     if (names_any(s, LAG_ITEM_VELOCITY) && !tool->start.rate_is_velocity)
-        return refuse(tool, s, "the start gives momenta: name pi_NAME, and not a velocity");
+        return tool_refuse(tool, s, "the start gives momenta: name pi_NAME, and not a velocity");
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &w.kernel);
-    if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
+    if (status != LAG_OK) return tool_refuse(tool, s, tool_why(s->model, status, why));
     if (!rows_take(tool, s, &w.rows)) return false;
     status = work_new(&w) ? run(tool, s, &w) : LAG_ERROR_MEMORY;
     bool failed = status == LAG_ERROR_NEWTON || status == LAG_ERROR_SINGULAR || status == LAG_ERROR_NOT_FINITE;
@@ -106,7 +100,7 @@ bool verb_gradient(Tool *tool, const LagProgram *program, const LagStatement *s)
                 tool->name, s->line, lag_status_text(status));
         tool_fails(tool, EXIT_STEP);
     } else if (status != LAG_OK) {
-        refuse(tool, s, lag_status_text(status));
+        tool_refuse(tool, s, lag_status_text(status));
     }
     free(w.block);
     rows_free(&w.rows);

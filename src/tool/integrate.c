@@ -18,12 +18,6 @@ typedef struct Keep {
 /* ---- Settings ---- */
 
 /* Says why a statement can't be carried out. */
-static bool refuse(Tool *tool, const LagStatement *s, const char *why) {
-    fprintf(stderr, "%s:%u: %s: %s\n", tool->name, s->line, s->verb == LAG_VERB_METHOD ? "method" : "integrate", why);
-    tool_fails(tool, EXIT_TEXT);
-    return false;
-}
-
 static bool take_settings(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Settings *set = &tool->settings;
     set->tol = 0, set->r_given = set->dt_given = false;
@@ -31,7 +25,7 @@ static bool take_settings(Tool *tool, const LagProgram *program, const LagStatem
         double value = 0;
         LagItemKind kind = s->item[i].kind;
         LagStatus status = kind == LAG_ITEM_METHOD ? LAG_OK : lag_program_value(program, &s->item[i], &value);
-        if (status != LAG_OK) return refuse(tool, s, lag_status_text(status));
+        if (status != LAG_OK) return tool_refuse(tool, s, lag_status_text(status));
         if (kind == LAG_ITEM_METHOD) set->method = (LagMethod)s->item[i].index;
         if (kind == LAG_ITEM_R) set->r = (uint32_t)value, set->r_given = true;
         if (kind == LAG_ITEM_DT) set->dt = value, set->dt_given = true;
@@ -49,11 +43,11 @@ static bool count_steps(Tool *tool, const LagStatement *s, const LagChoice *choi
     double count = isnan(set->until) ? (double)set->steps : floor((set->until - tool->t) / set->dt + 1e-9);
     if (set->tol > 0) count = (double)choice->steps;
     double row = (2 + 2 * (double)lag_model_dof(s->model)) * sizeof(double);
-    if (count > 1e15) return refuse(tool, s, "until is more than 1e15 steps away");
-    if (!(count >= 1)) return refuse(tool, s, "until is less than one step ahead, in the direction of dt");
+    if (count > 1e15) return tool_refuse(tool, s, "until is more than 1e15 steps away");
+    if (!(count >= 1)) return tool_refuse(tool, s, "until is less than one step ahead, in the direction of dt");
     *steps = (uint64_t)count;
     if (!in_memory || (floor(count / (double)set->every) + 1) * row <= ROWS_BYTES) return true;
-    return refuse(
+    return tool_refuse(
         tool, s,
         "the rows of this run would take more than 512 MiB of memory: keep fewer of them, with every = K, or write "
         "them with -o FILE alone");
@@ -107,7 +101,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
         if (status != LAG_OK || *lost) return status;
         done += now;
         doubt_look(doubt, tool, it, done);
-        output_progress(tool, done, steps, after.seconds);
+        output_progress(tool, after.seconds, (Progress){"steps", done, steps, done, ""});
         double seconds = after.seconds - before.seconds;
         if (seconds < PIECE_SECONDS / 2 && piece < steps)
             piece *= 2;
@@ -196,7 +190,7 @@ static void run(Tool *tool, const Run *r, Keep *keep, bool has_energy) {
     }
     if (!r->choice) doubt_begin(&doubt, tool, r->kernel, it, steps);
     status = advance(tool, it, steps, keep, &doubt, &lost);
-    output_progress(tool, 0, 0, 0);
+    output_progress_end(tool);
     lag_integrator_report(it, &report);
     keep_state(tool, it);
     tool->last.steps = report.steps;
@@ -211,14 +205,11 @@ static void run(Tool *tool, const Run *r, Keep *keep, bool has_energy) {
 bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s) {
     const LagKernel *kernel;
     LagIntegrator *it = NULL;
-    uint64_t steps;
-    if (tool->stopped || stop_asked()) {
-        fprintf(stderr, "%s:%u: integrate: passed over, since the run before it was cut short\n", tool->name, s->line);
-        if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
-        return true;
-    }
-    if (tool->model != s->model) return refuse(tool, s, "its start could not be made");
-    if (!tool->start.known) return refuse(tool, s, "the first row of the data does not tell the whole start: say start");
+    uint64_t steps = 0;
+    if (tool_passes_over(tool, s)) return true;
+    if (tool->model != s->model) return tool_refuse(tool, s, "its start could not be made");
+    if (!tool->start.known)
+        return tool_refuse(tool, s, "the first row of the data does not tell the whole start: say start");
     Wants wants = tool->wants;
     bool output = tool->options->output;
     Keep keep = {.in_memory = wants.rows || (output && wants.another_run),
@@ -231,7 +222,7 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
     char why[TOOL_WHY];
     if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
-    if (status != LAG_OK) return refuse(tool, s, tool_why(s->model, status, why));
+    if (status != LAG_OK) return tool_refuse(tool, s, tool_why(s->model, status, why));
     if (chosen) lag_integrator_slack(it, choice.slack);
     run(tool, &(Run){s, kernel, it, chosen ? &choice : NULL, steps}, &keep, wants.energy);
     lag_integrator_free(it);

@@ -75,12 +75,6 @@ bool verb_data(Tool *tool, const LagProgram *program, const LagStatement *s) {
 
 /* ---- loss ---- */
 
-static bool refuse(Tool *tool, const LagStatement *s, const char *verb, const char *why) {
-    fprintf(stderr, "%s:%u: %s: %s\n", tool->name, s->line, verb, why);
-    tool_fails(tool, EXIT_TEXT);
-    return false;
-}
-
 /* Where a setting goes; a column's weight into weight[2 d]. */
 static double *setting_of(LagLoss *loss, double *weight, uint32_t d, const LagItem *item) {
     switch (item->kind) {
@@ -115,7 +109,7 @@ bool verb_loss(Tool *tool, const LagProgram *program, const LagStatement *s) {
         seen->weighed |= s->item[i].kind == LAG_ITEM_ALPHA || s->item[i].kind == LAG_ITEM_BETA;
         if (status == LAG_OK) continue;
         free(weight);
-        return refuse(tool, s, "loss", lag_status_text(status));
+        return tool_refuse(tool, s, lag_status_text(status));
     }
     free(seen->weight);
     loss.weight = seen->weight = weight;
@@ -141,7 +135,7 @@ bool verb_constrain(Tool *tool, const LagProgram *program, const LagStatement *s
     for (uint32_t i = 0; i < s->item_count; i++) {
         LagBound b = {.parameter = s->item[i].index, .kind = (LagBoundKind)s->item[i].bound};
         LagStatus status = lag_program_value(program, &s->item[i], &b.value);
-        if (status != LAG_OK) return refuse(tool, s, "constrain", lag_status_text(status));
+        if (status != LAG_OK) return tool_refuse(tool, s, lag_status_text(status));
         uint32_t at = 0;
         while (at < seen->loss.bounds && !same_side(&bound[at], &b)) at++;
         if (at == seen->loss.bounds) seen->loss.bounds++;
@@ -191,30 +185,36 @@ static double last_step(const Tool *tool, const double *t, size_t rows) {
 }
 
 bool rows_take(Tool *tool, const LagStatement *s, SeenRows *rows) {
-    const char *verb = s->verb == LAG_VERB_FIT ? "fit" : "gradient";
     const LagTable *table = tool->seen.table;
-    if (!table) return refuse(tool, s, verb, "there are no data");
+    if (!table) return tool_refuse(tool, s, "there are no data");
     const double *t = lag_table_values(table, lag_table_column(table, "t"));
     size_t count = lag_table_rows(table), first = count, end = 0;
     double last = last_step(tool, t, count);
     if (!tool->start.known)
-        return refuse(tool, s, verb, "the first row of the data does not tell the whole start: say start");
-    if (!(last >= 0 && last <= 1e15)) return refuse(tool, s, verb, "the data lie before the start, or too many steps away");
+        return tool_refuse(tool, s, "the first row of the data does not tell the whole start: say start");
+    if (!(last >= 0 && last <= 1e15)) return tool_refuse(tool, s, "the data lie before the start, or too many steps away");
     for (size_t i = 0; i < count; i++) {
         double at = steps_to(tool, t[i]);
         if (!(at >= -1e-9 && at <= last + 1e-9)) continue;
         if (first == count) first = i;
         end = i + 1;
     }
-    if (first == count) return refuse(tool, s, verb, "no row of the data lies between the start and the last step");
+    if (first == count) return tool_refuse(tool, s, "no row of the data lies between the start and the last step");
     if (end - first < count && !tool->options->quiet)
         fprintf(stderr,
                 "%s:%u: warning: %s: %zu of %zu rows lie before the start or behind the last step: they are left out\n",
-                tool->name, s->line, verb, count - (end - first), count);
+                tool->name, s->line, s->verb == LAG_VERB_FIT ? "fit" : "gradient", count - (end - first), count);
     rows->steps = (uint64_t)last;
     if (copy_rows(tool, rows, first, end)) return true;
     tool_lacks_memory(tool, "the data");
     return false;
+}
+
+LagUnknown item_unknown(const LagItem *item) {
+    LagUnknownKind kind = item->kind == LAG_ITEM_PARAMETER    ? LAG_UNKNOWN_PARAMETER
+                          : item->kind == LAG_ITEM_COORDINATE ? LAG_UNKNOWN_COORDINATE
+                                                              : LAG_UNKNOWN_RATE;
+    return (LagUnknown){kind, item->index};
 }
 
 const char *item_name(const LagModel *model, const LagItem *item, char *name) {

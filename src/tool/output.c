@@ -139,17 +139,20 @@ void output_seconds(FILE *out, double seconds) {
     fprintf(out, seconds < 100 ? "%.3g %s" : "%.0f %s", seconds, unit[i]);
 }
 
-void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds) {
-    if (tool->options->quiet || !isatty(STDERR_FILENO)) return;
-    if (steps == 0) {
-        fputs("\r\033[K", stderr);
-    } else if (seconds > 1 && done < steps) {
-        double rate = (double)done / seconds;
-        fprintf(stderr, "\r%5.1f %%, %.3g steps a second, ", 100 * (double)done / (double)steps, rate);
-        output_seconds(stderr, (double)(steps - done) / rate);
-        fputs(" to go\033[K", stderr);
-    }
+/* Whether somebody watches. */
+static bool is_watched(const Tool *tool) { return !tool->options->quiet && isatty(STDERR_FILENO); }
+
+void output_progress(const Tool *tool, double seconds, Progress p) {
+    if (!is_watched(tool) || seconds <= 1 || p.done >= p.all || p.now == 0) return;
+    double rate = (double)p.now / seconds;
+    fprintf(stderr, "\r%5.1f %%, %.3g %s a second, ", 100 * (double)p.done / (double)p.all, rate, p.of);
+    output_seconds(stderr, (double)(p.all - p.done) / rate);
+    fprintf(stderr, " to go%s\033[K", p.more);
     fflush(stderr);
+}
+
+void output_progress_end(const Tool *tool) {
+    if (is_watched(tool)) fputs("\r\033[K", stderr);
 }
 
 static void say_state(const Tool *tool) {

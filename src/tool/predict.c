@@ -20,11 +20,7 @@ typedef struct Work {
     uint8_t *outside;
 } Work;
 
-static bool refuse(const Work *w, const char *why) {
-    fprintf(stderr, "%s:%u: predict: %s\n", w->tool->name, w->statement->line, why);
-    tool_fails(w->tool, EXIT_TEXT);
-    return false;
-}
+static bool refuse(const Work *w, const char *why) { return tool_refuse(w->tool, w->statement, why); }
 
 /* ---- The network ---- */
 
@@ -390,10 +386,7 @@ static bool predict(Work *w, const LagProgram *program) {
 
 bool verb_predict(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Work w = {.tool = tool, .statement = s};
-    if (tool->stopped || stop_asked()) {
-        fprintf(stderr, "%s:%u: predict: passed over, since the run before it was cut short\n", tool->name, s->line);
-        return true;
-    }
+    if (tool_passes_over(tool, s)) return true;
     bool good = predict(&w, program);
     lag_network_free(w.network);
     free(w.q);

@@ -222,6 +222,9 @@ void rows_free(SeenRows *rows);
 enum { TOOL_NAME = 80 };
 const char *item_name(const LagModel *model, const LagItem *item, char *name);
 
+/* observe.c: what an item of gradient, fit or prior names. */
+LagUnknown item_unknown(const LagItem *item);
+
 /* verbs.c: a file whole, found as the files of numbers are; NULL after saying why not. The caller frees it. */
 char *tool_bytes(const Tool *tool, const char *path, size_t *size);
 
@@ -261,9 +264,16 @@ enum { PHASES = 7 };
 void output_phases(const LagModel *model, LagTimings *told, double integrate, double seconds[PHASES]);
 void output_timings(FILE *out, const double seconds[PHASES]);
 
-/* output.c: on a terminal, once a run has taken a second: how far it is, how fast, and how long it has to go, on one line
- * that is written over. With steps = 0 the line goes away. */
-void output_progress(const Tool *tool, uint64_t done, uint64_t steps, double seconds);
+/* output.c: on a terminal, once work has taken a second: how far it is, how fast, and how long it has to go, on one line
+ * that is written over; and the end of that line. */
+typedef struct Progress {
+    const char *of;          /* what is counted, as in "steps" */
+    uint64_t done, all, now; /* done so far, of all; and in the `seconds` */
+    const char *more;        /* what is to be said besides, or "" */
+} Progress;
+
+void output_progress(const Tool *tool, double seconds, Progress progress);
+void output_progress_end(const Tool *tool);
 
 /* help.c: of a statement, or in general for "". False if there is nothing on that word. The topics, one by one; NULL behind
  * the last. */
@@ -286,6 +296,12 @@ bool stop_wait(int file); /* waits until there is something to read; false if th
 /* stop.c: raises the exit status; the same, after saying for want of what. */
 void tool_fails(Tool *tool, int status);
 void tool_lacks_memory(Tool *tool, const char *what);
+
+/* verbs.c: says why a statement can't be carried out, and raises the exit status. False. */
+bool tool_refuse(Tool *tool, const LagStatement *statement, const char *why);
+
+/* verbs.c: whether a statement is passed over, since what it would go on from was cut short, which is then said. */
+bool tool_passes_over(Tool *tool, const LagStatement *statement);
 
 /* A message on standard error: "lag: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-static bool refuse(Tool *tool, const LagStatement *s, const char *verb, const char *why) {
-    fprintf(stderr, "%s:%u: %s: %s\n", tool->name, s->line, verb, why);
-    tool_fails(tool, EXIT_TEXT);
-    return false;
-}
 
 /* ---- prior ---- */
 
@@ -20,13 +13,6 @@ void family_forget(Family *family) {
     free(family->together);
     free(family->which);
     *family = (Family){0};
-}
-
-static LagUnknown unknown_of(const LagItem *item) {
-    LagUnknownKind kind = item->kind == LAG_ITEM_PARAMETER    ? LAG_UNKNOWN_PARAMETER
-                          : item->kind == LAG_ITEM_COORDINATE ? LAG_UNKNOWN_COORDINATE
-                                                              : LAG_UNKNOWN_RATE;
-    return (LagUnknown){kind, item->index};
 }
 
 /* One item of a prior. A share belongs to what stands before it: names that are 0 together, or a draw. */
@@ -40,7 +26,7 @@ static void take_item(Family *f, const LagItem *item, double value, uint32_t *na
         else
             f->draw[f->draws - 1].zero = value / 100;
         break;
-    default: f->draw[f->draws++] = (LagDraw){unknown_of(item), value, value, 0, false};
+    default: f->draw[f->draws++] = (LagDraw){item_unknown(item), value, value, 0, false};
     }
     if (item->kind == LAG_ITEM_TOGETHER) {
         LagTogether *t = &f->together[f->togethers];
@@ -63,7 +49,7 @@ bool verb_prior(Tool *tool, const LagProgram *program, const LagStatement *s) {
         if (status == LAG_OK) take_item(&family, &s->item[i], value, &names);
     }
     family_forget(status == LAG_OK ? &tool->family : &family);
-    if (status != LAG_OK) return refuse(tool, s, "prior", lag_status_text(status));
+    if (status != LAG_OK) return tool_refuse(tool, s, lag_status_text(status));
     tool->family = family;
     return true;
 }
@@ -110,7 +96,7 @@ static bool take_values(Work *w) {
         if (drawn || lag_session_get(w->tool->session, lag_model_parameter(model, j), &w->c[j]) == LAG_OK) continue;
         char why[TOOL_WHY];
         snprintf(why, sizeof why, "parameter '%.64s' has no value, and is not drawn", lag_model_parameter(model, j));
-        return refuse(w->tool, w->statement, "train", why);
+        return tool_refuse(w->tool, w->statement, why);
     }
     return true;
 }
@@ -147,7 +133,7 @@ static bool take_settings(Work *w, const LagProgram *program) {
         if (item->kind == LAG_ITEM_BOUNDS) w->ask.raw = item->index == 1;
         if (item->kind == LAG_ITEM_FILE || item->kind == LAG_ITEM_TARGET || item->kind == LAG_ITEM_BOUNDS) continue;
         LagStatus status = lag_program_value(program, item, &value);
-        if (status != LAG_OK) return refuse(w->tool, s, "train", lag_status_text(status));
+        if (status != LAG_OK) return tool_refuse(w->tool, s, lag_status_text(status));
         set_number(&w->ask, item->kind, value);
     }
     if (w->ask.samples < w->ask.batch) w->ask.batch = (uint32_t)w->ask.samples;
@@ -164,7 +150,7 @@ static bool take_ask(Work *w, const LagProgram *program) {
     Tool *tool = w->tool;
     const Start *start = &tool->start;
     const Family *f = &tool->family;
-    if (!start->known) return refuse(tool, w->statement, "train", "there is no start: say start");
+    if (!start->known) return tool_refuse(tool, w->statement, "there is no start: say start");
     w->ask = (LagTrainAsk){.prior = {.t = start->t,
                                      .q = start->q,
                                      .pi = start->rate_is_velocity ? NULL : start->rate,
@@ -186,8 +172,8 @@ static bool take_ask(Work *w, const LagProgram *program) {
                            .seed = 1};
     bool names = false;
     for (uint32_t i = 0; i < f->draws; i++) names = names || f->draw[i].what.kind == LAG_UNKNOWN_PARAMETER;
-    if (!names) return refuse(tool, w->statement, "train", "the prior draws no parameter: there is nothing to name");
-    if (w->ask.steps == 0) return refuse(tool, w->statement, "train", "a motion is of 1 to 1e6 steps");
+    if (!names) return tool_refuse(tool, w->statement, "the prior draws no parameter: there is nothing to name");
+    if (w->ask.steps == 0) return tool_refuse(tool, w->statement, "a motion is of 1 to 1e6 steps");
     if (!tool->seen.weighed) w->ask.loss.alpha = w->ask.loss.beta = NAN;
     if (!take_values(w) || !take_settings(w, program)) return false;
     w->ask.prior.c = w->c;
@@ -216,16 +202,13 @@ static bool write_network(const Work *w) {
 }
 
 static void say_progress(const Work *w, const LagTrainReport *report) {
-    if (w->tool->options->quiet || !isatty(STDERR_FILENO) || w->seconds < 1) return;
+    char held[80] = "";
     const LagTrainRow *row = report->rows ? &report->row[report->rows - 1] : NULL;
-    double rate = (double)(report->done - w->begun) / w->seconds;
-    fprintf(stderr, "\r%5.1f %%, %.3g samples a second, ", 100 * (double)report->done / (double)report->batches,
-            rate * w->ask.batch);
-    if (rate > 0) output_seconds(stderr, (double)(report->batches - report->done) / rate);
-    fputs(" to go", stderr);
-    if (row) fprintf(stderr, "; held out: rms q %.2g, pi %.2g", row->rms_q, row->rms_pi);
-    fputs("\033[K", stderr);
-    fflush(stderr);
+    const uint64_t batch = w->ask.batch;
+    if (row) snprintf(held, sizeof held, "; held out: rms q %.2g, pi %.2g", row->rms_q, row->rms_pi);
+    output_progress(
+        w->tool, w->seconds,
+        (Progress){"samples", report->done * batch, report->batches * batch, (report->done - w->begun) * batch, held});
 }
 
 /* To the end, or to Ctrl-C. What there is is written now and then. */
@@ -248,7 +231,7 @@ static LagStatus run(Work *w, bool *written) {
         bool first = report.done == w->begun + 1; /* so that a place that can't be written to costs no work */
         if (first || at - saved > OFTEN) *written = write_network(w), saved = now();
     }
-    if (!w->tool->options->quiet && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    output_progress_end(w->tool);
     return status;
 }
 
@@ -351,7 +334,7 @@ static bool begin(Work *w) {
     if (status == LAG_ERROR_TEXT && begin_with(w, bytes, size, why)) status = LAG_OK;
     free(bytes);
     if (status == LAG_OK) return true;
-    if (status != LAG_ERROR_TEXT) return refuse(w->tool, s, "train", lag_status_text(status));
+    if (status != LAG_ERROR_TEXT) return tool_refuse(w->tool, s, lag_status_text(status));
     fprintf(stderr, "%s:%u: train: can't go on from %s: %s\n", w->tool->name, s->line, s->word, why);
     tool_fails(w->tool, EXIT_TEXT);
     return false;
@@ -374,7 +357,7 @@ static bool train(Work *w) {
     lag_trainer_report(w->trainer, &report);
     if (written && ended && report.rows) written = write_all(w, &report);
     if (!written) return tool_fails(tool, EXIT_TEXT), false;
-    if (!ended) return refuse(tool, w->statement, "train", lag_status_text(status));
+    if (!ended) return tool_refuse(tool, w->statement, lag_status_text(status));
     if (report.rows && tool->options->json) json_training(w, &report);
     if (report.rows && !tool->options->json && !tool->options->quiet) say_training(w, &report);
     if (status == LAG_OK) return true;
@@ -387,13 +370,10 @@ static bool train(Work *w) {
 bool verb_train(Tool *tool, const LagProgram *program, const LagStatement *s) {
     Work w = {.tool = tool, .statement = s};
     char why[TOOL_WHY];
-    if (tool->stopped || stop_asked()) {
-        fprintf(stderr, "%s:%u: train: passed over, since the run before it was cut short\n", tool->name, s->line);
-        return true;
-    }
-    if (tool->model != s->model) return refuse(tool, s, "train", "its start could not be made");
+    if (tool_passes_over(tool, s)) return true;
+    if (tool->model != s->model) return tool_refuse(tool, s, "its start could not be made");
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &w.kernel);
-    if (status != LAG_OK) return refuse(tool, s, "train", tool_why(s->model, status, why));
+    if (status != LAG_OK) return tool_refuse(tool, s, tool_why(s->model, status, why));
     bool good = take_ask(&w, program) && train(&w);
     lag_trainer_free(w.trainer);
     free(w.c);

@@ -48,6 +48,29 @@ LagTable *tool_table(Tool *tool, const LagModel *model, const char *path) {
     return table;
 }
 
+/* ---- What can't be carried out ---- */
+
+static const char *word_of(const LagStatement *s) {
+    static const char *const word[] = {
+        [LAG_VERB_INTEGRATE] = "integrate", [LAG_VERB_METHOD] = "method",     [LAG_VERB_LOSS] = "loss",
+        [LAG_VERB_CONSTRAIN] = "constrain", [LAG_VERB_GRADIENT] = "gradient", [LAG_VERB_FIT] = "fit",
+        [LAG_VERB_PRIOR] = "prior",         [LAG_VERB_TRAIN] = "train",       [LAG_VERB_PREDICT] = "predict"};
+    return word[s->verb];
+}
+
+bool tool_refuse(Tool *tool, const LagStatement *s, const char *why) {
+    fprintf(stderr, "%s:%u: %s: %s\n", tool->name, s->line, word_of(s), why);
+    tool_fails(tool, EXIT_TEXT);
+    return false;
+}
+
+bool tool_passes_over(Tool *tool, const LagStatement *s) {
+    if (!tool->stopped && !stop_asked()) return false;
+    fprintf(stderr, "%s:%u: %s: passed over, since the run before it was cut short\n", tool->name, s->line, word_of(s));
+    if (stop_asked()) tool_fails(tool, EXIT_INTERRUPTED); /* between two statements */
+    return true;
+}
+
 /* ---- Names ---- */
 
 static bool run_define(Tool *tool, const LagProgram *program, const LagStatement *s) {
