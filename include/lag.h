@@ -633,7 +633,7 @@ typedef struct LagGradientAsk {
                      would take more than 64 MiB. The bits are the same */
 } LagGradientAsk;
 
-/* Where results go; any may be NULL. Where neither loss nor derivatives are wanted, there is but the run forth. */
+/* Where results go; any may be NULL. Where no derivatives are wanted, there is but the run forth. */
 typedef struct LagGradientOut {
     double *loss;      /* [systems]; NaN where a step failed, and there is no cap */
     double *c;         /* d loss / d c, [systems, m] */

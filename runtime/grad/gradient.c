@@ -39,7 +39,8 @@ struct LagGradient {
     Sights sights;
     uint32_t width;    /* systems of a group */
     bool linear;       /* steps are affine maps */
-    bool compared;     /* more than the motion is wanted */
+    bool compared;     /* more than the motion is wanted, */
+    bool back;         /* and more than its loss */
     LagStatus *status; /* [systems] */
     bool *lost;        /* [systems] the loss is not finite */
 };
@@ -173,6 +174,7 @@ static void finish_lane(LagGradient *g, Flow *f, Place p, double loss, double *c
     if (isnan(value) && capped) value = kind->cap, factor = 0;
     g->lost[p.system] = !isfinite(value);
     if (out->loss) out->loss[p.system] = value;
+    if (!g->back) return;
     for (size_t j = 0; j < m; j++) by[0][j * f->systems + p.lane] += slope[j];
     put(at(out->c, p.system, m), by[0], f, p, m, factor, capped);
     put(at(out->q, p.system, d), by[1], f, p, d, factor, capped);
@@ -234,7 +236,7 @@ static void run_group(void *user, uint32_t member, size_t number) {
     if (g->compared) {
         for (uint32_t lane = 0; lane < g->width; lane++)
             loss[lane] = lane_loss(g, f, (Place){lane, lane < own ? first + lane : g->systems - 1}, rows);
-        run_back(g, w, f, rows, by);
+        if (g->back) run_back(g, w, f, rows, by);
         for (uint32_t lane = 0; lane < own; lane++) finish_lane(g, f, (Place){lane, first + lane}, loss[lane], by);
     }
     flush_as(flushing);
@@ -263,7 +265,8 @@ static void choose_width(LagGradient *g) {
 
 LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagGradientOut *out) {
     if (!out || !has_motion(g, ask)) return LAG_ERROR_ARGUMENT;
-    g->compared = out->loss || out->c || out->q || out->rate;
+    g->back = out->c || out->q || out->rate;
+    g->compared = out->loss || g->back;
     if (g->compared && !ask->loss) return LAG_ERROR_ARGUMENT;
     if (g->compared && !loss_fits(ask->loss, g->kernel->dof, g->kernel->parameter_count)) return LAG_ERROR_ARGUMENT;
     LagStatus status = sights_find(&g->sights, g->kernel, ask->t, ask->h, ask->steps, ask->seen.rows, ask->seen.t);
