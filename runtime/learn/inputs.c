@@ -1,14 +1,10 @@
 /* inputs.c: see inputs.h. */
 #include "inputs.h"
 #include "functions.h"
+#include "order.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static double median_of(const double *column, size_t count, size_t apart, double *sorted) {
     size_t kept = 0;
@@ -17,7 +13,7 @@ static double median_of(const double *column, size_t count, size_t apart, double
         if (size > 0 && isfinite(size)) sorted[kept++] = size;
     }
     if (kept == 0) return 1;
-    qsort(sorted, kept, sizeof *sorted, by_size);
+    order_numbers(sorted, kept);
     return sorted[kept / 2];
 }
 

@@ -27,6 +27,7 @@ uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output
         if (draw->what.kind != LAG_UNKNOWN_PARAMETER) continue;
         double low = draw->log ? same_log(draw->low) : draw->low, high = draw->log ? same_log(draw->high) : draw->high;
         Output o = {.parameter = draw->what.index,
+                    .draw = i,
                     .low = -INFINITY,
                     .high = INFINITY,
                     .log = draw->log,

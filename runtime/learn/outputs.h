@@ -18,9 +18,9 @@
  * more of the same is taken as 0. A strict `low` is kept off by a tenth of the way to the prior's least value, or s / 1000.
  */
 typedef struct Output {
-    uint32_t parameter;
-    double low, high;       /* may be infinite */
-    bool off_low, off_high; /* they are strict */
+    uint32_t parameter, draw; /* which of the kernel's, and which of the prior's draws */
+    double low, high;         /* may be infinite */
+    bool off_low, off_high;   /* they are strict */
     bool log;
     double middle, size;
 } Output;

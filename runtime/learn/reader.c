@@ -128,18 +128,11 @@ static bool start_could_be(const LagNetwork *n, const double *q, const double *p
     return true;
 }
 
-/* Whether the named parameter j could have been drawn, by its standard error. */
-static bool named_within(const LagNetwork *n, uint32_t j, double c, double sigma) {
-    const LagPrior *prior = &n->ask.prior;
-    uint32_t which = 0;
-    for (uint32_t i = 0; i < prior->draws; i++) {
-        const LagDraw *draw = &prior->draw[i];
-        if (draw->what.kind != LAG_UNKNOWN_PARAMETER || which++ != j) continue;
-        double low = draw->zero > 0 ? fmin(draw->low, 0) : draw->low,
-               high = draw->zero > 0 ? fmax(draw->high, 0) : draw->high;
-        return c >= low - 3 * sigma && c <= high + 3 * sigma;
-    }
-    return true;
+/* Whether a parameter could have been drawn, by its standard error. */
+static bool named_within(const LagNetwork *n, const Output *o, double c, double sigma) {
+    const LagDraw *draw = &n->ask.prior.draw[o->draw];
+    double low = draw->zero > 0 ? fmin(draw->low, 0) : draw->low, high = draw->zero > 0 ? fmax(draw->high, 0) : draw->high;
+    return c >= low - 3 * sigma && c <= high + 3 * sigma;
 }
 
 /* The root of the mean square of the difference. */
@@ -158,7 +151,7 @@ static void tell(const LagNetwork *n, size_t i, size_t record, const LagPredicte
         const Output *o = &n->output[j];
         double sigma = n->found.factor[j] * output_size(o, c[o->parameter]) * same_exp((double)n->y[i * 2 * k + k + j]);
         if (out->sigma) out->sigma[record * m + o->parameter] = sigma;
-        if (!named_within(n, j, c[o->parameter], sigma)) outside |= LAG_OUTSIDE_PRIOR;
+        if (!named_within(n, o, c[o->parameter], sigma)) outside |= LAG_OUTSIDE_PRIOR;
     }
     double rms_q = rms(n->answer.q + i * row, q, row), rms_pi = rms(n->answer.pi + i * row, pi, row);
     if (!isfinite(rms_q) || !isfinite(rms_pi))

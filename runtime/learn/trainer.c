@@ -6,6 +6,7 @@
  * c| / size, by the likelihood |e| e^-u + u, which hardly pulls at the layers: that becomes the standard error. */
 #include "trainer.h"
 #include "functions.h"
+#include "order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -142,16 +143,11 @@ static LagStatus judge(LagTrainer *t, LagTrainRow *row) {
     return LAG_OK;
 }
 
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* What a share of the numbers is below; they are sorted. What is no number counts as large. */
 static double quantile(double *x, size_t count, double share) {
     for (size_t i = 0; i < count; i++)
         if (isnan(x[i])) x[i] = INFINITY;
-    qsort(x, count, sizeof *x, by_size);
+    order_numbers(x, count);
     return x[(size_t)(share * (double)(count - 1))];
 }
 
