@@ -152,8 +152,8 @@ typedef enum LagVerb {
     LAG_VERB_PRIOR,   /* prior:              draws: an item of kind PARAMETER, COORDINATE, VELOCITY or MOMENTUM, whose value
                          is the least, then HIGH, then ZERO where a share is 0. And what is 0 together: items of kind
                          TOGETHER, then ZERO */
-    LAG_VERB_TRAIN,   /* train:              items of kind UNITS and on, and FILE: what is written; word is the file that it
-                         goes on from, or NULL */
+    LAG_VERB_TRAIN,   /* train:              items of kind UNITS and on, and FILE: what is written, index being a
+                         LagTrainFile; word is the file that it goes on from, or NULL */
     LAG_VERB_PREDICT, /* predict:            item[0] is the records' FILE, or how many are to be drawn (VALUE); then
                          perhaps the FILE that is written; word is the network's file */
 } LagVerb;
@@ -197,6 +197,8 @@ typedef enum LagItemKind {
     LAG_ITEM_TARGET, /* index: a LagTarget */
     LAG_ITEM_BOUNDS, /* index: 0, or 1 where bounds are only asked for by penalties */
 } LagItemKind;
+
+typedef enum LagTrainFile { LAG_TRAIN_NETWORK, LAG_TRAIN_TABLE, LAG_TRAIN_PICTURE } LagTrainFile;
 
 typedef struct LagItem {
     LagItemKind kind;

@@ -411,8 +411,12 @@ static void check_column(Checker *c, const TreeItem *item, LagItem *column) {
     }
 }
 
+bool check_is_picture(const char *text) {
+    return check_ends_in(text, ".svg") || check_ends_in(text, ".png") || check_ends_in(text, ".pdf");
+}
+
 static void check_picture(Checker *c, const TreeItem *item) {
-    if (!check_ends_in(item->text, ".svg") && !check_ends_in(item->text, ".png") && !check_ends_in(item->text, ".pdf"))
+    if (!check_is_picture(item->text))
         diag_error(c->diag, item->name_span, "the name ends in .svg, .png or .pdf",
                    "can't tell what kind of picture to draw");
     c->out->word = item->text;

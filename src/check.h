@@ -36,8 +36,9 @@ bool check_value(Checker *c, TreeId value, NodeId *node, double *now);
 bool check_motion_item(const LagModel *model, const char *name, LagItem *item);
 void check_unknown_motion(Checker *c, Span span, const char *what, const char *name, const char *otherwise);
 
-/* Whether a text ends in that, with something before it. */
+/* Whether a text ends in that, with something before it; and whether it is a picture's name. */
 bool check_ends_in(const char *text, const char *ending);
+bool check_is_picture(const char *text);
 
 /* The place of a word in a list, or `count`. */
 uint32_t check_index(const char *word, const char *const *list, uint32_t count);
@@ -51,8 +52,8 @@ void check_loss(Checker *c, const TreeStatement *s);
 void check_constrain(Checker *c, const TreeStatement *s);
 void check_gradient(Checker *c, const TreeStatement *s); /* and fit */
 
-/* check_loss.c: a parameter of the model by its name, false if there is none; and says that there is none. */
-bool check_parameter_item(const LagModel *model, const char *name, LagItem *item);
+/* check_loss.c: a parameter of the model, or a value of its start, by its name; false after saying that it is neither. */
+bool check_unknown_item(Checker *c, const TreeItem *item, LagItem *out);
 
 /* check_loss.c: says where there are too many unknowns for derivatives. */
 void check_differentiable(Checker *c, const TreeStatement *s);

@@ -19,21 +19,11 @@ static uint32_t drawn(const Checker *c, const LagItem *what) {
     return TREE_NONE;
 }
 
-/* A name of the prior; false after saying that it is none. */
-static bool prior_name(Checker *c, const TreeItem *item, LagItem *out) {
-    const char *name = names_text(c->names, item->name);
-    bool known = check_parameter_item(c->state->model, name, out) || check_motion_item(c->state->model, name, out);
-    if (known && out->kind != LAG_ITEM_TIME) return true;
-    check_unknown_motion(c, item->name_span, "no parameter and no value of a start is called", name,
-                         "name parameters of the Lagrangian, coordinates, and momenta pi_NAME or velocities");
-    return false;
-}
-
 /* `NAME in LOW .. HIGH`: two items of the tree. */
 static void prior_range(Checker *c, const TreeItem *item) {
     LagItem out = {0}, high = {.kind = LAG_ITEM_HIGH, .index = item[1].role == TREE_LOG};
     double from, to;
-    bool named = prior_name(c, item, &out);
+    bool named = check_unknown_item(c, item, &out);
     bool good = check_value(c, item[0].value, &out.expression, &from);
     good = check_value(c, item[1].value, &high.expression, &to) && good;
     if (!named || !good) return;
@@ -62,7 +52,7 @@ static void prior_share(Checker *c, const TreeItem *item) {
 
 static void prior_together(Checker *c, const TreeItem *item) {
     LagItem what = {0};
-    if (!prior_name(c, item, &what)) return;
+    if (!check_unknown_item(c, item, &what)) return;
     LagItem out = {.kind = LAG_ITEM_TOGETHER, .index = drawn(c, &what)};
     if (out.index == TREE_NONE)
         diag_error(c->diag, item->name_span, "draw it before, in this statement: NAME in LOW .. HIGH", "'%s' is not drawn",
@@ -151,20 +141,20 @@ static void check_setting(Checker *c, const TreeItem *item) {
 
 /* What a training is written to: the network, a picture of its curve, the curve as a table. */
 static void check_places(Checker *c, const TreeStatement *s) {
-    static const char *const curve[] = {".svg", ".png", ".pdf", ".csv"};
     uint32_t networks = 0;
     for (uint32_t i = 0; i < s->item_count; i++) {
         const TreeItem *item = &c->tree->item[s->item + i];
-        bool network = true;
         if (item->role == TREE_FROM && c->out->word)
             diag_error(c->diag, item->name_span, NULL, "a training goes on from one file");
         if (item->role == TREE_FROM) c->out->word = item->text;
         if (item->role != TREE_TO) continue;
-        for (size_t j = 0; j < sizeof curve / sizeof *curve; j++) network = network && !check_ends_in(item->text, curve[j]);
-        if (network && networks++)
+        LagTrainFile kind = check_is_picture(item->text)        ? LAG_TRAIN_PICTURE
+                            : check_ends_in(item->text, ".csv") ? LAG_TRAIN_TABLE
+                                                                : LAG_TRAIN_NETWORK;
+        if (kind == LAG_TRAIN_NETWORK && networks++)
             diag_error(c->diag, item->name_span, "a curve's name ends in .csv, .svg, .png or .pdf",
                        "a training makes one network");
-        c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_FILE, .text = item->text};
+        c->item[c->out->item_count++] = (LagItem){.kind = LAG_ITEM_FILE, .index = kind, .text = item->text};
     }
     if (networks == 0)
         diag_error(c->diag, s->word, "as in: train samples = 5e5, to \"oscillator.lagnet\"",

@@ -71,7 +71,8 @@ void check_loss(Checker *c, const TreeStatement *s) {
 
 /* ---- constrain ---- */
 
-bool check_parameter_item(const LagModel *model, const char *name, LagItem *out) {
+/* A parameter of the model by its name; false if there is none. */
+static bool parameter_item(const LagModel *model, const char *name, LagItem *out) {
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         if (strcmp(lag_model_parameter(model, i), name) != 0) continue;
         *out = (LagItem){.kind = LAG_ITEM_PARAMETER, .index = i};
@@ -97,7 +98,7 @@ void check_constrain(Checker *c, const TreeStatement *s) {
         LagItem out = {0};
         double value;
         NodeId node;
-        bool known = model && check_parameter_item(c->state->model, name, &out);
+        bool known = model && parameter_item(c->state->model, name, &out);
         if (model && !known) unknown_parameter(c, item->name_span, name);
         if (!check_value(c, item->value, &node, &value) || !known) continue;
         out.kind = LAG_ITEM_BOUND;
@@ -112,23 +113,26 @@ void check_constrain(Checker *c, const TreeStatement *s) {
 
 /* ---- gradient, fit ---- */
 
+bool check_unknown_item(Checker *c, const TreeItem *item, LagItem *out) {
+    const char *name = names_text(c->names, item->name);
+    bool known = parameter_item(c->state->model, name, out) || check_motion_item(c->state->model, name, out);
+    if (known && out->kind != LAG_ITEM_TIME) return true;
+    check_unknown_motion(c, item->name_span, "no parameter and no value of a start is called", name,
+                         "name parameters of the Lagrangian, coordinates, and momenta pi_NAME or velocities");
+    return false;
+}
+
 /* What is looked for: parameters, and values of the start. */
 static void check_unknowns(Checker *c, const TreeStatement *s, const char *verb) {
     const TreeItem *velocity = NULL, *momentum = NULL;
     for (uint32_t i = 0; i < s->item_count && !c->diag->full; i++) {
         const TreeItem *item = &c->tree->item[s->item + i];
-        const char *name = names_text(c->names, item->name);
         LagItem out = {0};
-        bool known = check_parameter_item(c->state->model, name, &out) || check_motion_item(c->state->model, name, &out),
-             twice = false;
-        if (!known || out.kind == LAG_ITEM_TIME) {
-            check_unknown_motion(c, item->name_span, "no parameter and no value of a start is called", name,
-                                 "name parameters of the Lagrangian, coordinates, and momenta pi_NAME or velocities");
-            continue;
-        }
+        bool twice = false;
+        if (!check_unknown_item(c, item, &out)) continue;
         for (uint32_t j = 0; j < c->out->item_count; j++)
             twice = twice || (c->item[j].kind == out.kind && c->item[j].index == out.index);
-        if (twice) diag_error(c->diag, item->name_span, NULL, "'%s' is named twice", name);
+        if (twice) diag_error(c->diag, item->name_span, NULL, "'%s' is named twice", names_text(c->names, item->name));
         if (out.kind == LAG_ITEM_VELOCITY && !velocity) velocity = item;
         if (out.kind == LAG_ITEM_MOMENTUM && !momentum) momentum = item;
         if (!twice) c->item[c->out->item_count++] = out;

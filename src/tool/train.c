@@ -117,18 +117,12 @@ static void set_number(LagTrainAsk *ask, LagItemKind kind, double value) {
     }
 }
 
-/* How a curve's file ends. */
-static bool is_curve(const char *path) {
-    const char *end = strrchr(path, '.');
-    return end && (!strcmp(end, ".csv") || !strcmp(end, ".svg") || !strcmp(end, ".png") || !strcmp(end, ".pdf"));
-}
-
 static bool take_settings(Work *w, const LagProgram *program) {
     const LagStatement *s = w->statement;
     for (uint32_t i = 0; i < s->item_count; i++) {
         const LagItem *item = &s->item[i];
         double value;
-        if (item->kind == LAG_ITEM_FILE && !is_curve(item->text)) w->network = item->text;
+        if (item->kind == LAG_ITEM_FILE && item->index == LAG_TRAIN_NETWORK) w->network = item->text;
         if (item->kind == LAG_ITEM_TARGET) w->ask.target = (LagTarget)item->index;
         if (item->kind == LAG_ITEM_BOUNDS) w->ask.raw = item->index == 1;
         if (item->kind == LAG_ITEM_FILE || item->kind == LAG_ITEM_TARGET || item->kind == LAG_ITEM_BOUNDS) continue;
@@ -299,9 +293,10 @@ static bool write_picture(const char *path, const LagTrainReport *r) {
 static bool write_all(const Work *w, const LagTrainReport *r) {
     bool good = write_network(w);
     for (uint32_t i = 0; i < w->statement->item_count; i++) {
-        const char *path = w->statement->item[i].kind == LAG_ITEM_FILE ? w->statement->item[i].text : NULL;
-        if (!path || !is_curve(path)) continue;
-        good = (strcmp(strrchr(path, '.'), ".csv") == 0 ? write_table(path, r) : write_picture(path, r)) && good;
+        const LagItem *item = &w->statement->item[i];
+        if (item->kind != LAG_ITEM_FILE) continue;
+        if (item->index == LAG_TRAIN_TABLE) good = write_table(item->text, r) && good;
+        if (item->index == LAG_TRAIN_PICTURE) good = write_picture(item->text, r) && good;
     }
     return good;
 }
