@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 
 from measure import ROUNDS, alternate, short, table
-from programs import Rebound, Scipy, heyoka_settings, jax_settings, lag_settings
+from programs import Rebound, Scipy, SolveIvp, heyoka_settings, jax_settings, lag_settings
 from systems import DRAGGED, HERE, PENDULUM, System
 
 SLOW, SLOW_ROUNDS = 1.0, 3  # seconds of a run that gets fewer turns
@@ -23,7 +23,7 @@ class Case:
     time: float
     targets: list   # errors at the end that are asked for
     agree: float    # how near each program must get, at its best
-    plain: tuple    # r and steps of the lag that is not tuned
+    plain: dict     # by program, the name of the setting that one takes who does not look for the best
     lag: tuple      # orders, numbers of steps and slacks, each with each; and tolerances
     jax: tuple      # ways, orders and numbers of steps
     heyoka: list    # tolerances
@@ -36,7 +36,8 @@ class Case:
         for worker in workers:
             settings += jax_settings(worker, self.system, self.time, *self.jax)
         settings += [Rebound(self.time, epsilon) for epsilon in self.rebound]
-        return settings + [Scipy(self.system, self.time, tolerance) for tolerance in self.scipy]
+        settings += [Scipy(self.system, self.time, tolerance) for tolerance in self.scipy]
+        return settings + [SolveIvp(self.system, self.time, PLAIN_TOLERANCE)] * (SolveIvp.program in self.plain)
 
 
 def halves(first, last):
@@ -48,24 +49,28 @@ A_YEAR = (4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 160, 400)
 PER_RUN = (20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400, 640, 1000, 2000)
 steps = lambda years, a_year: [years * n for n in a_year]
 SLACKS = tens(0, 3, 5, 7, 9, 11, 13)
+PLAIN_TOLERANCE = 1e-12
+AS_IT_COMES = {"REBOUND IAS15": "epsilon = 1e-09"}
+WRITTEN_DOWN = {SolveIvp.program: f"rtol = atol = {PLAIN_TOLERANCE:.0e}"}
+plain_lag = lambda r, steps: {"lag": f"r = {r}, {steps} steps"}
 CASES = (
-    Case("prd", DRAGGED, 200.0, tens(-3, -5, -7, -9, -10, -11), agree=1e-6, plain=(8, 2000),
+    Case("prd", DRAGGED, 200.0, tens(-3, -5, -7, -9, -10, -11), agree=1e-6, plain=plain_lag(8, 2000) | AS_IT_COMES | WRITTEN_DOWN,
          lag=((2, 4, 6, 8, 10, 12, 16), steps(200, A_YEAR), SLACKS, tens(*range(-3, -12, -1))),
          jax=(SWEEPS, (4, 6, 8, 10, 12), steps(200, A_YEAR[1:13])),
          heyoka=halves(5, 15), scipy=tens(-6, -8, -10, -11, -12, -13, -14), rebound=tens(-3, -4, -5, -6, -7, -9)),
-    Case("prd_20000", DRAGGED, 20000.0, tens(-3, -5, -7, -8), agree=1e-6, plain=(8, 200000),
+    Case("prd_20000", DRAGGED, 20000.0, tens(-3, -5, -7, -8), agree=1e-6, plain=plain_lag(8, 200000) | AS_IT_COMES,
          lag=((6, 8, 10, 12), steps(20000, (8, 10, 12, 16, 20, 32)), SLACKS[:4], tens(*range(-3, -9, -1))),
          jax=(SWEEPS[2:4], (8,), steps(20000, (10, 16, 20, 32))),
          heyoka=halves(10, 15), scipy=[], rebound=tens(-6, -9)),
-    Case("double_pendulum", PENDULUM, 10.0, tens(-6, -8, -10, -12, -14), agree=1e-12, plain=(4, 200),
+    Case("double_pendulum", PENDULUM, 10.0, tens(-6, -8, -10, -12, -14), agree=1e-12, plain=plain_lag(4, 200) | WRITTEN_DOWN,
          lag=((2, 4, 6, 8, 10, 12, 16), PER_RUN, SLACKS, tens(*range(-5, -15, -1))),
          jax=(NEWTON, (2, 4, 6), PER_RUN[3:15]),
          heyoka=halves(3, 15), scipy=tens(-4, -6, -8, -10, -12, -14), rebound=[]),
 )
 QUICK = (
-    Case("prd", DRAGGED, 200.0, tens(-5, -9), agree=1e-6, plain=(8, 2000), lag=((4, 8), steps(200, (8, 10, 16)), SLACKS[:2], tens(-6)),
+    Case("prd", DRAGGED, 200.0, tens(-5, -9), agree=1e-6, plain=plain_lag(8, 2000), lag=((4, 8), steps(200, (8, 10, 16)), SLACKS[:2], tens(-7)),
          jax=([SWEEPS[3]], (8,), [2000]), heyoka=tens(-8, -11, -15), scipy=tens(-10, -13), rebound=tens(-6)),
-    Case("double_pendulum", PENDULUM, 10.0, tens(-6, -10), agree=1e-9, plain=(4, 200), lag=((4, 8), (64, 100, 200), SLACKS[:2], tens(-7)),
+    Case("double_pendulum", PENDULUM, 10.0, tens(-6, -10), agree=1e-9, plain=plain_lag(4, 200), lag=((4, 8), (64, 100, 200), SLACKS[:2], tens(-7)),
          jax=([NEWTON[1]], (2,), (400,)), heyoka=tens(-4, -8, -12), scipy=tens(-8), rebound=[]),
 )
 
@@ -94,12 +99,11 @@ def fastest(points, target):
 def chosen(points, case):
     """For each program, what is fastest for a target, and what is nearest; and the plain lag."""
     keep = [min(points, key=lambda p: p.error)] + [fastest(points, target) for target in case.targets]
-    keep += [p for p in points if p.setting.program == "lag" and p.setting.name == plain_name(case)]
-    return [p for p in points if any(p is other for other in keep)]
+    return [p for p in points if is_plain(p, case) or any(p is other for other in keep)]
 
 
-def plain_name(case):
-    return "r = {}, {} steps".format(*case.plain)
+def is_plain(point, case):
+    return case.plain.get(point.setting.program) == point.setting.name
 
 
 def ahead(best):
@@ -116,7 +120,7 @@ def ahead(best):
 
 
 def result(case, programs):
-    rows = []
+    rows, programs = [], {program: points for program, points in programs.items() if program != SolveIvp.program}
     for target in case.targets:
         best = {program: fastest(points, target) for program, points in programs.items()}
         cells = [f"{short(p.seconds)}: {p.setting.name}" if p else "—" for p in best.values()]
@@ -159,10 +163,10 @@ def work_precision(case, library, workers, folder, say):
     for point, seconds in zip(points, alternate([p.setting.seconds for p in points], rounds)):
         point.seconds = seconds
     write(case, programs, folder)
-    plain = [p for p in programs["lag"] if p.setting.name == plain_name(case)]
     text = f"{case.system.title}, to t = {case.time:g}:\n\n{result(case, programs)}\n"
-    for p in plain:
-        text += f"lag with {p.setting.name} whatever is asked for: {short(p.seconds)}, error {p.error:.1e}. "
+    plain = [p for p in points if is_plain(p, case)]
+    told = [f"{p.setting.program} with {p.setting.name} {short(p.seconds)}, error {p.error:.1e}" for p in plain]
+    text += f"With one setting whatever is asked for: {'; '.join(told)}. "
     made = {program: [p.setting.built for p in points if p.setting.built] for program, points in programs.items()}
     ranges = [f"{program} {short(min(built))} to {short(max(built))}" for program, built in made.items() if built]
     return text + f"Made beforehand, and not in these times: {', '.join(ranges)}.\n", good
