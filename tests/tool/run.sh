@@ -104,6 +104,9 @@ cat out "$tests/../README.md" >said; tr -d '\\' <"$tests/../src/tool/lag.1" | se
 for option in -e -o --set --check --dump --backend --timings --json --quiet --version --help; do
     has said "$option" '--help and README'; has manual "${option#-}" 'the manual page'
 done
+for statement in coord param start integrate method save plot data loss constrain gradient fit prior train predict show; do
+    has manual "Ic $statement" 'the manual page'
+done
 wrong() {
     run "$@"
     exits 2 "wrong usage: $*"
