@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS = 41, TIMES = 21, MOST = 8 };
+enum { ROWS = 41, TIMES = 9, ROUNDS = 7, MOST = 8 };
 
 static const char damped[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m";
 static const char hardening[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m - q^4/10";
@@ -171,9 +171,15 @@ static void time_drag(uint32_t r, double h, double years, size_t count) {
     const double q[] = {0.8, 0}, pi[] = {0, 7.65};
     Motion m = motion_of(drag, r, h, 21, (size_t)round(years / h / 20), truth, q, pi);
     Samples s = samples_of(&m, count, c, q, pi);
-    double steps = (double)((m.rows - 1) * m.every), gradient = gradient_seconds(&m, &s), forward = forward_seconds(&m, &s);
+    double steps = (double)((m.rows - 1) * m.every), gradient[ROUNDS], forward[ROUNDS], times[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) { /* by turns: the machine's pace changes */
+        gradient[i] = gradient_seconds(&m, &s);
+        forward[i] = forward_seconds(&m, &s);
+        times[i] = gradient[i] / forward[i];
+    }
+    double back = median(gradient, ROUNDS), forth = median(forward, ROUNDS);
     printf("drag, r = %u, %3.0f years %5zu  %8.3f us  %8.3f us  a step: %.0f ns, forward %.0f ns: %.2f times\n", r, years,
-           count, 1e6 * gradient, 1e6 * forward, 1e9 * gradient / steps, 1e9 * forward / steps, gradient / forward);
+           count, 1e6 * back, 1e6 * forth, 1e9 * back / steps, 1e9 * forth / steps, median(times, ROUNDS));
     free(s.block);
     motion_free(&m);
 }

@@ -47,9 +47,10 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * rounded to multiples of 2^-52.
  *
  * Gone back through, a step has the same matrices transposed, and time runs the other way: reach_back and rate_back are H
- * and J, at [i * lanes + j], and, with the matrices of the mirrored step, H_i'j' = H_ji and J_i'j' = 1 - J_ij,
+ * and J, transposed; and what is carried on from the step behind is, by the mirrored step's matrices, H_i'j' = H_ji and
+ * J_i'j' = 1 - J_ij,
  *
- *     reach_back_ahead: HE_j'i' at [i * lanes + j]      rate_back_ahead: (sum_k (1 - J_k.) e_k.)_j'i' likewise
+ *     reach_back_ahead: HE_j'i' at [i * lanes + j]      rate_back_ahead: KE_j'i' there, KE_ij = sum_k (1 - J_ki) e_kj
  *
  * node [lanes] is c_i, end [s] is 1 - c_j; reach (H; or K), rate (J), reach_ahead (HE; or KE) and rate_ahead (JE) are
  * [s, lanes], transposed: i, j stands at [j * lanes + i], and the entries of all stages for one force lie side by side; for
