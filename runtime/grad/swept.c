@@ -10,8 +10,10 @@
 
 enum { SWEPT_PIECES = 64 * 1024 * 1024 / 8 }; /* doubles that are taken without being told to spare */
 enum { LINE = 64 };
+enum { SWEPT_LEAST = 6 }; /* unknowns of a step: for fewer, an inverse costs less than sweeps back */
 
 bool swept_fits(const LagKernel *kernel) {
+    if ((kernel->r + 1) * kernel->dof < SWEPT_LEAST) return false;
     return kernel->back && kernel->facts.mass_times_velocity && sweeps_fit(kernel) && kernel->size[LAG_BY_F];
 }
 
