@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS = 41, TIMES = 41, MOST = 8 };
+enum { ROWS = 41, TIMES = 9, ROUNDS = 7, MOST = 8 };
 
 static const char damped[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m";
 static const char hardening[] = "c1*qd^2 - c2*q^2 - c3*qd_p*q_m - q^4/10";
@@ -116,9 +116,30 @@ static double gradient_seconds(const Motion *m, const Samples *s) {
     return median(seconds, TIMES) / (double)s->count;
 }
 
+/* One system is taken forth by an integrator: a batch of one would do the work of eight. */
+static double alone_seconds(const Motion *m, const Samples *s) {
+    LagIntegrator *it;
+    double seconds[TIMES];
+    int runs = m->rows * m->every > 10000 ? 1 : (int)(10000 / (m->rows * m->every)) + 1;
+    need(lag_integrator_new(m->kernel, LAG_METHOD_GGL, &it), "integrator");
+    lag_integrator_parameters(it, s->c);
+    for (int i = -1; i < TIMES; i++) {
+        double start = seconds_now();
+        for (int j = 0; j < runs; j++) {
+            need(lag_integrator_start(it, 0, s->q, s->pi), "start");
+            LagRows rows = {.capacity = m->rows - 1, .q = s->seen_q, .pi = s->seen_pi};
+            need(lag_integrator_advance(it, m->h, (m->rows - 1) * m->every, m->every, &rows), "steps");
+        }
+        if (i >= 0) seconds[i] = (seconds_now() - start) / runs;
+    }
+    lag_integrator_free(it);
+    return median(seconds, TIMES);
+}
+
 static double forward_seconds(const Motion *m, const Samples *s) {
     LagBatch *batch;
     double seconds[TIMES];
+    if (s->count == 1) return alone_seconds(m, s);
     need(lag_batch_new(m->kernel, LAG_METHOD_GGL, s->count, 1, &batch), "batch");
     lag_batch_parameters(batch, s->c);
     for (int i = -1; i < TIMES; i++) {
@@ -144,14 +165,21 @@ static void time_family(const char *name, const char *text) {
     motion_free(&m);
 }
 
-static void time_drag(uint32_t r, double h, size_t count) {
+/* Drag at 0.8 of the Earth's distance, for so many years in 20 rows. */
+static void time_drag(uint32_t r, double h, double years, size_t count) {
     const double truth[] = {0.05, 39.478758435, 63241.3}, c[] = {0.051, 39.478758435, 63241.3};
     const double q[] = {0.8, 0}, pi[] = {0, 7.65};
-    Motion m = motion_of(drag, r, h, 21, (size_t)(2 / h / 20), truth, q, pi);
+    Motion m = motion_of(drag, r, h, 21, (size_t)round(years / h / 20), truth, q, pi);
     Samples s = samples_of(&m, count, c, q, pi);
-    double steps = (double)((m.rows - 1) * m.every), gradient = gradient_seconds(&m, &s), forward = forward_seconds(&m, &s);
-    printf("drag, r = %-12u %5zu  %8.3f us  %8.3f us  a step: %.0f ns, forward %.0f ns\n", r, count, 1e6 * gradient,
-           1e6 * forward, 1e9 * gradient / steps, 1e9 * forward / steps);
+    double steps = (double)((m.rows - 1) * m.every), gradient[ROUNDS], forward[ROUNDS], times[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) { /* by turns: the machine's pace changes */
+        gradient[i] = gradient_seconds(&m, &s);
+        forward[i] = forward_seconds(&m, &s);
+        times[i] = gradient[i] / forward[i];
+    }
+    double back = median(gradient, ROUNDS), forth = median(forward, ROUNDS);
+    printf("drag, r = %u, %3.0f years %5zu  %8.3f us  %8.3f us  a step: %.0f ns, forward %.0f ns: %.2f times\n", r, years,
+           count, 1e6 * back, 1e6 * forth, 1e9 * back / steps, 1e9 * forth / steps, median(times, ROUNDS));
     free(s.block);
     motion_free(&m);
 }
@@ -212,7 +240,13 @@ int main(int argc, char **argv) {
     printf("%-22s %5s  %11s  %11s\n", "a sample of", "batch", "gradient", "forward");
     time_family("damped oscillator", damped);
     time_family("hardening oscillator", hardening);
-    time_drag(2, 0.01, 64);
-    time_drag(8, 0.05, 1);
+    for (size_t count = 1; count <= 1024; count *= count == 1 ? 64 : 16) {
+        time_drag(2, 0.01, 2, count);
+        time_drag(4, 0.02, 2, count);
+        time_drag(8, 0.05, 2, count);
+    }
+    time_drag(2, 0.01, 200, 1);
+    time_drag(4, 0.02, 200, 1);
+    time_drag(8, 0.05, 200, 1);
     return 0;
 }

@@ -28,6 +28,16 @@
  * where H_ij = (a ahat)_ij / b_j and J_ij = ahat_ij / b_j, of these methods' matrices a and ahat, on a grid of doubles on
  * which the step is symplectic and symmetric to the last bit.
  *
+ * Such a step is gone back through by the same kind of iteration. Of derivatives lambda_q' and lambda_u' of any function in
+ * what the step leads to, seeds being what the function has of its impulses besides, the impulses' are phi:
+ *
+ *     phi_j = lambda_u' + (1 - c_j) lambda_q' + seed_j + sum_i H_ij zeta_i + sum_i J_ij eta_i
+ *     zeta_i = h^2 b_i A_q(i)^T M^-T phi_i      eta_i = h b_i A_v(i)^T M^-T phi_i
+ *     lambda_q = lambda_q' + sum_i zeta_i      lambda_u = lambda_u' + lambda_q' + sum_i (c_i zeta_i + eta_i)
+ *
+ * and those in the parameters gain sum_i h^2 b_i A_c(i)^T M^-T phi_i, and what M's are: M_c comes to stand beside the
+ * matrix -sum_i (M^-T phi_i) f_i^T.
+ *
  * Where B is another function of q, v and t, it is that pair of methods but for a number beta a coordinate. sum_j b_j D_ji
  * B_j does not see what B has of P_{r+1}, the Legendre polynomial, while v, being the derivative of a polynomial of degree
  * r + 1, has nothing of it. With the impulses f_j = h b_j A_j and the displacements g_j = h b_j v_j,
@@ -85,20 +95,33 @@ typedef enum LagArray {
                                  facts.mass_times_velocity: h b_i */
     LAG_INVERSE_MASS, /* [d, d]  M^-1, where it is not diagonal */
     LAG_RUN,          /* [LAG_RUN_COUNT] what is to be done and was done: see LagRun */
+    /* of LAG_STEPS_BACK and LAG_MASS_BACK alone */
+    LAG_BY_Q, /* [d]     lambda_q', which lambda_q replaces */
+    LAG_BY_U, /* [d]     lambda_u', which lambda_u replaces */
+    LAG_BY_F, /* [2, d, l] zeta and eta of the step behind, from which the next are guessed; out: of this one. What is
+                         zero whatever the state is left alone */
+    LAG_SEED, /* [d, l]  what is made of the impulses besides */
+    LAG_BY_PARAMETER, /* [m]     is added to */
+    LAG_BY_MASS, /* [d, d], or [d] where M is diagonal: what M's entries count for; is added to, if M depends on parameters
+                  */
     /* tables */
-    LAG_NODE,        /* [s]    c_i */
-    LAG_WEIGHT,      /* [s]    b_i */
-    LAG_DERIVE,      /* [s, s] D_ij */
-    LAG_GATHER,      /* [s, s] G_ij = b_j D_ji */
-    LAG_STIFFNESS,   /* [s, s] S_im = sum_j b_j D_ji D_jm */
-    LAG_STAGE_NODE,  /* [l]    c_i, on the grid */
-    LAG_STAGE_END,   /* [4, s] 1, and 1 - c_j: what an impulse adds to u and to q; the leading LAG_END_BITS bits of the
-                               second, and the rest */
-    LAG_LEGENDRE,    /* [l]    P_{r+1}(2 c_i - 1), unless facts.mass_times_velocity */
-    LAG_REACH,       /* [s, l] H_ij, or K_ij unless facts.mass_times_velocity, at [j, i] */
-    LAG_RATE,        /* [s, l] J_ij at [j, i] */
-    LAG_REACH_AHEAD, /* [s, l] the same, of impulses that are extrapolated from those of the step before */
-    LAG_RATE_AHEAD,  /* [s, l] */
+    LAG_NODE,             /* [s]    c_i */
+    LAG_WEIGHT,           /* [s]    b_i */
+    LAG_DERIVE,           /* [s, s] D_ij */
+    LAG_GATHER,           /* [s, s] G_ij = b_j D_ji */
+    LAG_STIFFNESS,        /* [s, s] S_im = sum_j b_j D_ji D_jm */
+    LAG_STAGE_NODE,       /* [l]    c_i, on the grid */
+    LAG_STAGE_END,        /* [4, s] 1, and 1 - c_j: what an impulse adds to u and to q; the leading LAG_END_BITS bits of the
+                                    second, and the rest */
+    LAG_LEGENDRE,         /* [l]    P_{r+1}(2 c_i - 1), unless facts.mass_times_velocity */
+    LAG_REACH,            /* [s, l] H_ij, or K_ij unless facts.mass_times_velocity, at [j, i] */
+    LAG_RATE,             /* [s, l] J_ij at [j, i] */
+    LAG_REACH_AHEAD,      /* [s, l] the same, of impulses that are extrapolated from those of the step before */
+    LAG_RATE_AHEAD,       /* [s, l] */
+    LAG_REACH_BACK,       /* [s, l] H_ij at [i, j]; this and what follows where facts.mass_times_velocity */
+    LAG_RATE_BACK,        /* [s, l] J_ij at [i, j] */
+    LAG_REACH_BACK_AHEAD, /* [s, l] the same, of zeta and eta that are extrapolated from those of the step behind */
+    LAG_RATE_BACK_AHEAD,  /* [s, l] */
     /* scratch */
     LAG_WORK, /* [size] anything; holds nothing between calls */
     LAG_ARRAY_COUNT
@@ -147,8 +170,13 @@ typedef enum LagRoutine {
     LAG_STEPS,          /* TIME PARAMETER Q U F SHARE INVERSE_MASS RUN and tables -> Q U F RUN: whole steps by fixed-point
                            iteration, where facts.iterates; else its procedure is empty */
     LAG_ROUTINE_COUNT,
-    LAG_POINT_PARAMETER = LAG_ROUTINE_COUNT /* TIME PARAMETER Q V -> A B AQ AV BQ BV AP BP: made when it is first asked for,
-                                               see LagKernel.slopes */
+    /* Made when they are first asked for, see LagKernel.slopes and LagKernel.back: */
+    LAG_POINT_PARAMETER = LAG_ROUTINE_COUNT, /* TIME PARAMETER Q V -> A B AQ AV BQ BV AP BP */
+    LAG_STEPS_BACK, /* TIME PARAMETER Q U F SHARE INVERSE_MASS RUN BY_Q BY_U BY_F SEED BY_PARAMETER BY_MASS and tables -> RUN
+                       BY_Q .. BY_MASS: the one step that begins at Q and U, RUN_BEFORE steps after TIME, and has impulses F,
+                       where facts.iterates and facts.mass_times_velocity. If RUN_DONE stays 0, it did not converge, or was
+                       not finite: then outputs mean nothing */
+    LAG_MASS_BACK   /* PARAMETER BY_MASS BY_PARAMETER -> BY_PARAMETER: of M's derivatives in the parameters, if it has any */
 } LagRoutine;
 
 /* A native program: `code` is LagProcedure.code, `array` has LAG_ARRAY_COUNT pointers (those not used may be NULL). */
@@ -187,7 +215,14 @@ typedef struct LagSlopes {
     size_t work;           /* doubles of LAG_WORK that they want, of each system */
 } LagSlopes;
 
-#define LAG_KERNEL_ABI 4
+/* What motions whose steps are found by LAG_STEPS are gone back through with: of one system, or of LAG_SYSTEMS, as above. */
+typedef struct LagBack {
+    LagProcedure steps; /* LAG_STEPS_BACK */
+    LagProcedure mass;  /* LAG_MASS_BACK; `run` is NULL where M does not depend on parameters */
+    size_t work;        /* doubles of LAG_WORK that they want, of each system */
+} LagBack;
+
+#define LAG_KERNEL_ABI 5
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16
@@ -220,6 +255,8 @@ struct LagKernel {
      * where there are none, for want of memory or beyond a bound, or none side by side (yet). Thread-safe; it may take as
      * long as a compiler does. NULL: nothing is known of derivatives in parameters. */
     bool (*slopes)(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagSlopes *slopes);
+    /* The same for LAG_STEPS_BACK; false too where there is no such routine. */
+    bool (*back)(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagBack *back);
 };
 
 /* Whether a kernel is wide: of more coordinates than there are matrices for, or more unknowns than are solved for. It has no

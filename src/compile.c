@@ -117,7 +117,11 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
                                 .rate = table[LAG_RATE],
                                 .reach_ahead = table[LAG_REACH_AHEAD],
                                 .rate_ahead = table[LAG_RATE_AHEAD],
-                                .legendre = table[LAG_LEGENDRE]};
+                                .legendre = table[LAG_LEGENDRE],
+                                .reach_back = table[LAG_REACH_BACK],
+                                .rate_back = table[LAG_RATE_BACK],
+                                .reach_back_ahead = table[LAG_REACH_BACK_AHEAD],
+                                .rate_back_ahead = table[LAG_RATE_BACK_AHEAD]};
     if (!lobatto_stage_tables(r, lag_lanes(s), !k->kernel.facts.mass_times_velocity, &stages)) return false;
     for (uint32_t j = 0; j < s; j++) {
         table[LAG_STAGE_END][j] = 1;
@@ -178,7 +182,8 @@ static ModelKernel *kernel_new(LagModel *model, uint32_t r, LagBackend backend) 
                             .r = r,
                             .facts = m->facts,
                             .form = tiers_form,
-                            .slopes = slopes_get};
+                            .slopes = slopes_get,
+                            .back = slopes_back};
     atomic_init(&k->best, k->code[LAG_BACKEND_INTERPRETER].procedure);
     atomic_init(&k->running, LAG_BACKEND_INTERPRETER);
     atomic_init(&k->asked, 0);

@@ -26,15 +26,15 @@ typedef struct ModelForm {
     LagProcedure procedure; /* the best there is */
 } ModelForm;
 
-/* The programs of LagSlopes. */
+/* The programs of LagSlopes, or of LagBack. */
 enum { MODEL_SLOPES = 3 };
 typedef struct ModelSlopes {
     bool written, tried;
     uint64_t asked; /* steps of systems, so far */
     uint32_t work;
-    uint32_t count; /* programs: the point's alone, or all */
+    uint32_t count; /* programs: of LagSlopes the point's alone, or all */
     Tape tape[MODEL_SLOPES];
-    InterpCode *interp; /* of the point's, of one system */
+    InterpCode *interp[MODEL_SLOPES]; /* of one system */
     NativeCode *native;
     LagProcedure procedure[MODEL_SLOPES]; /* the best there are */
 } ModelSlopes;
@@ -50,6 +50,7 @@ typedef struct ModelKernel {
     InterpCode *interp[LAG_ROUTINE_COUNT];
     ModelForm form[LAG_FORMS]; /* by LagForm, the first unused; the model's lock is over them */
     ModelSlopes slopes[2];     /* of one system, of several; likewise */
+    ModelSlopes back[2];
     /* What runs: tiers.c. */
     _Atomic(const LagProcedure *) best;
     atomic_int running;           /* a LagBackend: whose `best` is */

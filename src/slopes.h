@@ -4,8 +4,9 @@
 
 #include "model.h"
 
-/* LagKernel.slopes. */
+/* LagKernel.slopes and LagKernel.back. */
 bool slopes_get(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagSlopes *slopes);
+bool slopes_back(const LagKernel *kernel, uint32_t systems, uint64_t steps, LagBack *back);
 
 void slopes_free(ModelKernel *kernel);
 

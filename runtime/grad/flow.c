@@ -93,9 +93,6 @@ static size_t lay_out(Flow *f, double *at) {
         {&f->begin_q, d},
         {&f->begin_pi, d},
         {&f->map_scratch, 2 * d},
-        {&f->kept, 2 * n},
-        {&f->inverse_mass, d * d},
-        {&f->inverse_stiffness, w > 1 ? ((s - 1) * (s - 1) + w - 1) / w : (s - 1) * (s - 1)},
         {&f->start_v, d},
         {&f->start_BQ, d * d},
         {&f->start_BV, d * d},
@@ -114,23 +111,6 @@ static size_t lay_out(Flow *f, double *at) {
         used += pieces[i].size;
     }
     return used * w;
-}
-
-/* The inverse of the stiffness that R's rows and columns have. Where there is none to be had, iterations will not end, and
- * everything goes the other way. */
-static void invert_stiffness(Flow *f) {
-    const uint32_t s = f->s, rows = s - 1;
-    const double *S = f->kernel->table[LAG_STIFFNESS];
-    double *a = f->one, *scale = f->stepper.scale, *column = f->stepper.next; /* all for n unknowns, and so large enough */
-    for (uint32_t row = 0; row < rows; row++)
-        for (uint32_t m = 0; m < rows; m++) a[row * rows + m] = S[(row + 1 < rows ? row + 1 : 0) * s + m + 1];
-    if (linear_factor(a, rows, f->pivot, scale) != LAG_OK) return;
-    for (uint32_t j = 0; j < rows; j++) {
-        memset(column, 0, rows * sizeof *column);
-        column[j] = 1;
-        linear_solve(a, rows, f->pivot, column);
-        for (uint32_t i = 0; i < rows; i++) f->inverse_stiffness[i * rows + j] = column[i];
-    }
 }
 
 LagStatus flow_init(Flow *f, const LagKernel *kernel, uint32_t systems) {
@@ -156,7 +136,6 @@ LagStatus flow_init(Flow *f, const LagKernel *kernel, uint32_t systems) {
         if (is_table(i)) f->array[i] = (double *)kernel->table[i]; /* programs only read it */
     f->point[LAG_PARAMETER] = f->array[LAG_PARAMETER];
     f->point[LAG_WORK] = f->array[LAG_WORK];
-    if (kernel->facts.iterates && kernel->facts.mass_times_velocity) invert_stiffness(f);
     return LAG_OK;
 }
 

@@ -61,13 +61,8 @@ struct Flow {
     double *weight_A, *weight_B;                      /* [s, d] scratch */
     double *start_pi, *begin_q, *begin_pi;            /* [d] scratch, of who takes the steps */
     double *start_v, *start_BQ, *start_BV, *start_BP; /* of starts that are velocities: [d], [d, d] twice, [d, m] */
-    double *kept;                                     /* [2, n] scratch */
-    bool kinetic; /* B = M v with M constant, and equations are solved by iteration (flow_kinetic.h): no inverse is made */
-    double *inverse_mass, *inverse_stiffness; /* [d, d] M^-1; [r + 1, r + 1], one for all systems */
-    double back_t, back_h;                    /* the step that is gone back through, */
-    const double *back_q, *back_z;            /* where it begins and its solution */
-    double *map_scratch;                      /* [2 d] */
-    Frame frame;                              /* of one system, for steps that a plain iteration does not find */
+    double *map_scratch;                              /* [2 d] */
+    Frame frame;                                      /* of one system, for steps that a plain iteration does not find */
     Stepper stepper;
     double *one;     /* [n, n] a matrix of one system */
     uint32_t *pivot; /* [n] */

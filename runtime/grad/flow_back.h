@@ -91,80 +91,9 @@ FLOW_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Ba
     for (uint32_t k = 0; k < d * PARTS; k += PARTS) x->lambda_pi[k] -= x->mu[(s - 2) * d * PARTS + k];
 }
 
-/* mu of a part by iteration on R_z' mu = g, by K' as in flow_kinetic.h. Gives back the systems for which it does not end. */
-FLOW_INLINE Mask FLOW(iterate_back)(uint32_t d, uint32_t s, Flow *f, uint32_t part, const FLOW(Back) * x) {
-    enum { MOST = 40 };
-    const uint32_t n = (s - 1) * d;
-    const double inverse_h = 1 / x->h;
-    Lane *y = (Lane *)f->kept + part, *next = y + n * PARTS, *by_v = x->beta, before = FLOW(all)(INFINITY);
-    const Set alive = FLOW(alive)(f);
-    Mask active = alive.part[part];
-    FLOW(kinetic_back)(d, n, f, part, x->g, x->mu);
-    for (int count = 0; count < MOST && FLOW(any)(active); count++) {
-        for (uint32_t i = 0; i < s - 1; i++) /* the rows of node i: h b_i mu_i */
-            for (uint32_t k = 0; k < d; k++)
-                next[(i * d + k) * PARTS] = x->h * x->b[i] * x->mu[((i ? i - 1 : s - 2) * d + k) * PARTS];
-        for (uint32_t i = 0; i < s - 1; i++)
-            for (uint32_t l = 0; l < d; l++)
-                by_v[(i * d + l) * PARTS] =
-                    FLOW(column)(next + i * d * PARTS, x->AV + i * d * d * PARTS, d, d, l) * inverse_h;
-        for (uint32_t node = 1; node < s; node++)
-            for (uint32_t l = 0; l < d; l++) {
-                const uint32_t at = ((node - 1) * d + l) * PARTS;
-                Lane sum = x->g[at];
-                if (node < s - 1) sum -= FLOW(column)(next + node * d * PARTS, x->AQ + node * d * d * PARTS, d, d, l);
-                for (uint32_t i = 0; i < s - 1; i++) sum -= x->D[i * s + node] * by_v[(i * d + l) * PARTS];
-                y[at] = sum;
-            }
-        FLOW(kinetic_back)(d, n, f, part, y, next);
-        Lane change = FLOW(all)(0), most = FLOW(all)(DBL_MIN);
-        for (uint32_t i = 0; i < n * PARTS; i += PARTS) {
-            change = FLOW(most)(change, FLOW(size)(next[i] - x->mu[i]));
-            most = FLOW(most)(most, FLOW(size)(next[i]));
-            x->mu[i] = FLOW(pick)(active, next[i], x->mu[i]);
-        }
-        Lane size = change / most;
-        Mask ground = FLOW(less)(before, size * 2) & FLOW(less)(size, FLOW(all)(64 * DBL_EPSILON));
-        Mask last = FLOW(less)(size * size, before * (DBL_EPSILON / 2)) & FLOW(less)(size, before * 0.1);
-        if (count == 0) last &= ~last;
-        active &= ~(FLOW(less)(size, FLOW(all)(DBL_EPSILON)) | ground | last);
-        before = size;
-    }
-    return active;
-}
-
-/* What has no mu by iteration: by the inverse of R_z, which is made for it. */
-FLOW_TARGET static void FLOW(solve_hard)(Flow *f, uint32_t part, Mask lost, const FLOW(Back) * x) {
-    const uint32_t n = f->n;
-    Set wanted = FLOW(none)();
-    wanted.part[part] = lost;
-    memcpy(f->array[LAG_Q], f->back_q, (size_t)f->d * FLOW_SYSTEMS * sizeof(double));
-    memcpy(f->array[LAG_Z], f->back_z, (size_t)n * FLOW_SYSTEMS * sizeof(double));
-    for (uint32_t i = 0; i < FLOW_SYSTEMS; i++)
-        f->array[LAG_TIME][i] = f->back_t, f->array[LAG_TIME][FLOW_SYSTEMS + i] = f->back_h;
-    FLOW(run)(f->slopes.jacobian, f->array);
-    Lane *kept = (Lane *)f->spare; /* g: the inversion wants the room of mu */
-    memcpy(f->kept, f->change, (size_t)n * FLOW_SYSTEMS * sizeof(double));
-    memcpy(f->kept + (size_t)n * FLOW_SYSTEMS, f->row, (size_t)n * FLOW_SYSTEMS * sizeof(double));
-    FLOW(invert)(f, &wanted);
-    memcpy(f->row, f->kept + (size_t)n * FLOW_SYSTEMS, (size_t)n * FLOW_SYSTEMS * sizeof(double));
-    for (uint32_t j = 0; j < n; j++) kept[j] = FLOW(column)(x->g, (const Lane *)f->inverse + part, n, n, j);
-    for (uint32_t j = 0; j < n; j++) x->mu[j * PARTS] = FLOW(pick)(lost, kept[j], x->mu[j * PARTS]);
-}
-
-/* mu of a part. */
-FLOW_INLINE void FLOW(solve_back)(uint32_t d, uint32_t s, Flow *f, uint32_t part, const FLOW(Back) * x) {
-    if (!f->kinetic) {
-        FLOW(adjoint)((s - 1) * d, x);
-        return;
-    }
-    Mask lost = FLOW(iterate_back)(d, s, f, part, x);
-    if (FLOW(any)(lost)) FLOW(solve_hard)(f, part, lost, x);
-}
-
-FLOW_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, Flow *f, uint32_t part, const FLOW(Back) * x) {
+FLOW_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, const Flow *f, const FLOW(Back) * x) {
     FLOW(gather)(d, s, x);
-    FLOW(solve_back)(d, s, f, part, x);
+    FLOW(adjoint)((s - 1) * d, x);
     FLOW(spread)(d, s, x);
     FLOW(collect)(d, s, f->m, x);
 }
@@ -172,7 +101,6 @@ FLOW_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, Flow *f, uint32_t part,
 FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q, const double *z, const double *inverse,
                                    double *by_q, double *by_pi, double *by_c) {
     FLOW(nodes)(f, t, h, q, z);
-    f->back_t = t, f->back_h = h, f->back_q = q, f->back_z = z;
     for (uint32_t part = 0; part < PARTS; part++) {
         FLOW(Back) x = FLOW(back_of)(f, part, h);
         x.inverse = (const Lane *)inverse + part;
@@ -180,10 +108,10 @@ FLOW_TARGET static void FLOW(back)(Flow *f, double t, double h, const double *q,
         x.lambda_pi = (Lane *)by_pi + part;
         x.slope = (Lane *)by_c + part;
         if (f->d == 1 && f->s == 4) /* what is known is unrolled */
-            FLOW(back_part)(1, 4, f, part, &x);
+            FLOW(back_part)(1, 4, f, &x);
         else if (f->d == 2 && f->s == 4)
-            FLOW(back_part)(2, 4, f, part, &x);
+            FLOW(back_part)(2, 4, f, &x);
         else
-            FLOW(back_part)(f->d, f->s, f, part, &x);
+            FLOW(back_part)(f->d, f->s, f, &x);
     }
 }

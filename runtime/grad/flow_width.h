@@ -124,8 +124,6 @@ FLOW_INLINE void FLOW(correct)(uint32_t n, const Lane *inverse, const Lane *F, L
     }
 }
 
-#include "flow_kinetic.h"
-
 /* ---- The step ---- */
 
 /* z from the last step's, carried on (guess.c); else 0. */
@@ -186,10 +184,7 @@ FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) 
     const double tolerance = 4 * DBL_EPSILON, rough = DBL_EPSILON * (64 + (double)f->s * f->s);
     Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part, before = it->before[part];
     Mask active = it->active.part[part];
-    if (f->kinetic)
-        FLOW(kinetic)(d, n, f, part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
-    else
-        FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
+    FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
     FLOW(Sizes) size = FLOW(sizes)(d, n, (const Lane *)f->array[LAG_Q] + part, z, change);
     Mask finite = FLOW(less)(size.strict, FLOW(all)(INFINITY));
     for (uint32_t i = 0; i < n; i++)
@@ -200,7 +195,7 @@ FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) 
     Mask last = ~slow & FLOW(less)(size.strict * size.strict, before * tolerance);
     if (count == 0) last &= ~last;
     it->active.part[part] = active & finite & ~(FLOW(less)(size.strict, FLOW(all)(tolerance)) | ground | last);
-    it->stale.part[part] = f->kinetic ? slow & ~slow : slow;
+    it->stale.part[part] = slow;
     it->before[part] = size.strict;
 }
 
@@ -210,7 +205,7 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
     enum { MOST = 30 };
     FLOW(Iteration) it = {.active = FLOW(alive)(f), .lost = FLOW(none)()};
     FLOW(guess)(f);
-    it.stale = f->followed || f->kinetic ? FLOW(none)() : it.active;
+    it.stale = f->followed ? FLOW(none)() : it.active;
     for (uint32_t part = 0; part < PARTS; part++) it.before[part] = FLOW(all)(INFINITY);
     for (int count = 0; count < MOST && FLOW(some)(&it.active); count++) {
         for (uint32_t part = 0; part < PARTS; part++) it.stale.part[part] &= it.active.part[part];
@@ -274,10 +269,6 @@ FLOW_TARGET static Set FLOW(solve)(Flow *f) {
 FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, const Set *hard) {
     Set wanted = FLOW(alive)(f);
     if (fixed && !FLOW(some)(hard)) return;
-    if (f->kinetic) { /* there is no inverse */
-        FLOW(run)(f->slopes.residual, f->array);
-        return;
-    }
     for (uint32_t part = 0; part < PARTS && fixed; part++) wanted.part[part] &= hard->part[part];
     FLOW(run)(f->slopes.jacobian, f->array);
     FLOW(invert)(f, &wanted);

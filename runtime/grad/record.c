@@ -9,8 +9,8 @@
 
 static bool is_fixed(const Flow *f) { return f->kernel->facts.quadratic && f->kernel->facts.autonomous; }
 
-/* Doubles of a system's inverse of R_z, where there is one; of a step that is kept; and of a piece's beginning. */
-static size_t square_of(const Flow *f) { return f->kinetic ? 0 : (size_t)f->n * f->n; }
+/* Doubles of a system's inverse of R_z; of a step that is kept; and of a piece's beginning. */
+static size_t square_of(const Flow *f) { return (size_t)f->n * f->n; }
 static size_t step_size(const Flow *f) { return f->d + f->n + (is_fixed(f) ? 0 : square_of(f)); }
 static size_t begin_size(const Flow *f) { return 2 * (size_t)f->d + f->n + square_of(f); }
 

@@ -26,37 +26,6 @@ void start_keep(Flow *f, double t) {
     f->slopes.point.run(f->slopes.point.code, p);
 }
 
-enum { KINETIC_LEAST = 6 }; /* unknowns of a step: for fewer, an inverse costs less than iterations */
-
-void start_choose(Flow *f, bool kinetic) {
-    const LagFacts *facts = &f->kernel->facts;
-    f->kinetic = kinetic && facts->iterates && facts->mass_times_velocity && f->n >= KINETIC_LEAST;
-}
-
-void start_mass(Flow *f, double t, bool kinetic) {
-    const uint32_t d = f->d;
-    double **p = f->point, *column = f->stepper.next;
-    start_choose(f, kinetic);
-    if (!f->kinetic) return;
-    for (uint32_t lane = 0; lane < f->systems; lane++) p[LAG_TIME][lane] = t;
-    memset(f->weight_A, 0, (size_t)d * f->systems * sizeof *f->weight_A); /* M does not depend on the velocity */
-    p[LAG_Q] = f->array[LAG_Q], p[LAG_V] = f->weight_A;
-    p[LAG_A] = f->node_A, p[LAG_B] = f->node_B, p[LAG_AQ] = f->node_AQ, p[LAG_AV] = f->node_AV;
-    p[LAG_BQ] = f->node_BQ, p[LAG_BV] = f->node_BV, p[LAG_AP] = f->node_AP, p[LAG_BP] = f->node_BP;
-    f->slopes.point.run(f->slopes.point.code, p);
-    for (uint32_t lane = 0; lane < f->systems; lane++) {
-        flow_from(f->node_BV, f->systems, lane, f->one, (size_t)d * d);
-        LagStatus status = linear_factor(f->one, d, f->pivot, f->stepper.scale);
-        for (uint32_t j = 0; j < d; j++) {
-            memset(column, 0, d * sizeof *column);
-            column[j] = 1;
-            if (status == LAG_OK) linear_solve(f->one, d, f->pivot, column);
-            for (uint32_t i = 0; i < d; i++)
-                f->inverse_mass[((size_t)i * d + j) * f->systems + lane] = status == LAG_OK ? column[i] : 0;
-        }
-    }
-}
-
 void start_back(Flow *f, double *lambda_q, double *lambda_pi, double *slope_c) {
     const size_t d = f->d, m = f->m, w = f->systems;
     for (size_t lane = 0; lane < w; lane++) {

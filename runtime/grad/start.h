@@ -12,9 +12,4 @@ LagStatus start_momentum(Flow *flow, uint32_t lane, double t, const double *v);
 void start_keep(Flow *flow, double t);
 void start_back(Flow *flow, double *lambda_q, double *lambda_pi, double *slope_c);
 
-/* How a motion's equations are solved: by iteration, where that is allowed and can be and pays; and the inverse of the mass
- * matrix of each system, at the flow's start, which that wants. */
-void start_choose(Flow *flow, bool kinetic);
-void start_mass(Flow *flow, double t, bool kinetic);
-
 #endif

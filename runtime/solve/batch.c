@@ -5,26 +5,15 @@
  * sweeps fail, or that has none, goes on in an integrator of its own, as it would alone. */
 #include "crew.h"
 #include "flush.h"
+#include "group.h"
 #include "integrate.h"
 #include "linear.h"
-#include "sweeps.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Arrays of LAG_STEPS that a group keeps; WORK is the thread's. */
-static const LagArray group_array[] = {LAG_TIME,  LAG_PARAMETER,    LAG_Q,  LAG_U, LAG_LOW, LAG_F,
-                                       LAG_SHARE, LAG_INVERSE_MASS, LAG_RUN};
-enum { GROUP_ARRAYS = sizeof group_array / sizeof *group_array };
-
-typedef struct Group {
-    double *array[LAG_ARRAY_COUNT];
-    double *mass; /* [d], or [d, d], of each system */
-    bool begun;
-} Group;
 
 typedef struct Worker {
     Frame frame; /* of one system, to begin with */
@@ -108,38 +97,6 @@ static uint32_t systems_of(const LagBatch *b, size_t g) {
     return left < LAG_SYSTEMS ? (uint32_t)left : LAG_SYSTEMS;
 }
 
-static void to_lane(double *lanes, uint32_t lane, const double *from, size_t count) {
-    for (size_t i = 0; i < count; i++) lanes[i * LAG_SYSTEMS + lane] = from[i];
-}
-
-static void from_lane(const double *lanes, uint32_t lane, double *to, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] = lanes[i * LAG_SYSTEMS + lane];
-}
-
-static size_t mass_size(const LagBatch *b) { return b->kernel->facts.diagonal_mass ? b->d : (size_t)b->d * b->d; }
-
-/* One system into its lane; false where it cannot go by sweeps. */
-static bool begin_lane(LagBatch *b, Worker *w, Group *g, uint32_t lane, size_t i) {
-    Frame *f = &w->frame;
-    if (b->m) memcpy(f->array[LAG_PARAMETER], b->c + i * b->m, b->m * sizeof *b->c);
-    memcpy(f->array[LAG_Q], b->q + i * b->d, b->d * sizeof *b->q);
-    memcpy(f->array[LAG_PI], b->pi + i * b->d, b->d * sizeof *b->pi);
-    memset(f->array[LAG_V], 0, b->d * sizeof(double)); /* as an integrator starts */
-    sweeps_forget(&w->sweeps);
-    bool good = sweeps_begin(&w->sweeps, b->t, b->task.h);
-    for (int a = 0; a < GROUP_ARRAYS && good; a++)
-        to_lane(g->array[group_array[a]], lane, f->array[group_array[a]], b->kernel->size[group_array[a]]);
-    if (good) to_lane(g->mass, lane, w->sweeps.mass, mass_size(b));
-    return good;
-}
-
-/* Lanes without a system, or whose system is alone, do what another does. */
-static void fill_lane(const LagBatch *b, Group *g, uint32_t lane, uint32_t like) {
-    for (int a = 0; a < GROUP_ARRAYS; a++)
-        for (size_t i = 0; i < b->kernel->size[group_array[a]]; i++)
-            g->array[group_array[a]][i * LAG_SYSTEMS + lane] = g->array[group_array[a]][i * LAG_SYSTEMS + like];
-}
-
 static void begin_group(LagBatch *b, Worker *w, size_t number) {
     Group *g = &b->group[number];
     uint32_t systems = systems_of(b, number), good = LAG_SYSTEMS;
@@ -147,7 +104,8 @@ static void begin_group(LagBatch *b, Worker *w, size_t number) {
     for (uint32_t lane = 0; lane < systems; lane++) {
         size_t i = number * LAG_SYSTEMS + lane;
         if (b->alone[i] || b->status[i] != LAG_OK) continue;
-        in[lane] = begin_lane(b, w, g, lane, i);
+        const GroupStart start = {b->c + i * b->m, b->q + i * b->d, b->pi + i * b->d, b->t, b->task.h};
+        in[lane] = group_begin(g, &w->sweeps, lane, &start);
         if (in[lane]) {
             good = lane;
             continue;
@@ -157,37 +115,23 @@ static void begin_group(LagBatch *b, Worker *w, size_t number) {
             b->status[i] = lag_integrator_start(b->alone[i], b->t, b->q + i * b->d, b->pi + i * b->d);
     }
     for (uint32_t lane = 0; lane < LAG_SYSTEMS && good < LAG_SYSTEMS; lane++)
-        if (!in[lane]) fill_lane(b, g, lane, good);
+        if (!in[lane]) group_fill(g, lane, good);
     g->begun = true;
-}
-
-/* pi = M u / h, in the order of sweeps_momentum; or u. */
-static void momentum(const LagBatch *b, const Group *g, uint32_t lane, double *pi) {
-    const double *u = g->array[LAG_U] + lane, *mass = g->mass + lane;
-    if (!b->kernel->facts.mass_times_velocity) from_lane(g->array[LAG_U], lane, pi, b->d);
-    for (size_t k = 0; k < b->d && b->kernel->facts.mass_times_velocity; k++) {
-        double sum = 0;
-        if (b->kernel->facts.diagonal_mass)
-            sum = mass[k * LAG_SYSTEMS] * (u[k * LAG_SYSTEMS] / b->h);
-        else
-            for (size_t l = 0; l < b->d; l++) sum += mass[(k * b->d + l) * LAG_SYSTEMS] * (u[l * LAG_SYSTEMS] / b->h);
-        pi[k] = sum;
-    }
 }
 
 static void keep_row(const LagBatch *b, const Group *g, uint32_t lane, size_t i, size_t row) {
     const LagBatchRows *rows = b->task.rows;
     size_t at = (i * rows->capacity + row) * b->d;
-    if (rows->q) from_lane(g->array[LAG_Q], lane, rows->q + at, b->d);
-    if (rows->pi) momentum(b, g, lane, rows->pi + at);
+    if (rows->q) group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, rows->q + at, b->d);
+    if (rows->pi) group_momentum(g, lane, b->h, rows->pi + at);
 }
 
 /* A system whose step has failed, `done` steps after the call's beginning, goes on alone. */
 static void go_alone(LagBatch *b, Worker *w, const Group *g, uint32_t lane, size_t i, uint64_t done, size_t row) {
     const Task *task = &b->task;
     double *q = w->frame.array[LAG_Q], *u = w->frame.array[LAG_U];
-    from_lane(g->array[LAG_Q], lane, q, b->d);
-    from_lane(g->array[LAG_U], lane, u, b->d);
+    group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, q, b->d);
+    group_from(g->array[LAG_U], LAG_SYSTEMS, lane, u, b->d);
     Stop stop = {b->t_start, task->h, b->count + done, q, u};
     b->status[i] = leave_group(b, i);
     if (b->status[i] == LAG_OK) b->status[i] = integrator_continue(b->alone[i], &stop);
@@ -249,8 +193,8 @@ static void advance_lanes(LagBatch *b, Worker *w, size_t number) {
     for (uint32_t lane = 0; lane < systems; lane++) {
         size_t i = number * LAG_SYSTEMS + lane;
         if (!in[lane]) continue;
-        from_lane(g->array[LAG_Q], lane, b->q + i * b->d, b->d);
-        momentum(b, g, lane, b->pi + i * b->d);
+        group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, b->q + i * b->d, b->d);
+        group_momentum(g, lane, b->h, b->pi + i * b->d);
     }
 }
 
@@ -402,11 +346,7 @@ LagStatus lag_batch_start_velocity(LagBatch *b, double t, const double *q, const
 /* Memory for groups and their threads. */
 static bool make_groups(LagBatch *b) {
     enum { LINE = 64 };
-    size_t each = mass_size(b), place[GROUP_ARRAYS];
-    for (int a = 0; a < GROUP_ARRAYS; a++) {
-        place[a] = each;
-        each += b->kernel->size[group_array[a]];
-    }
+    const size_t each = group_size(b->kernel);
     b->group = calloc(b->groups, sizeof *b->group);
     b->block = aligned_alloc(LINE, b->groups * each * LAG_SYSTEMS * sizeof *b->block);
     bool room = b->group && b->block;
@@ -417,13 +357,8 @@ static bool make_groups(LagBatch *b) {
         if (room) memset(b->worker[i].work, 0, size);
     }
     if (!room) return false;
-    memset(b->block, 0, b->groups * each * LAG_SYSTEMS * sizeof *b->block);
-    for (size_t i = 0; i < b->groups; i++) {
-        Group *g = &b->group[i];
-        g->mass = b->block + i * each * LAG_SYSTEMS;
-        for (int a = LAG_NODE; a < LAG_WORK; a++) g->array[a] = (double *)b->kernel->table[a]; /* only read */
-        for (int a = 0; a < GROUP_ARRAYS; a++) g->array[group_array[a]] = g->mass + place[a] * LAG_SYSTEMS;
-    }
+    for (size_t i = 0; i < b->groups; i++)
+        group_place(&b->group[i], b->kernel, LAG_SYSTEMS, b->block + i * each * LAG_SYSTEMS);
     return true;
 }
 

@@ -11,7 +11,11 @@
 /* ---- Frames ---- */
 
 static bool is_table(int array) { return array >= LAG_NODE && array < LAG_WORK; }
-static bool is_of_derivatives(int array) { return array == LAG_AP || array == LAG_BP; } /* who wants them, brings them */
+/* Who wants them, brings them. */
+static bool is_of_derivatives(int array) {
+    return array == LAG_AP || array == LAG_BP || (array >= LAG_BY_Q && array <= LAG_BY_MASS);
+}
+
 static bool is_of_step(int array) { return array == LAG_Z || (array >= LAG_RESIDUAL && array < LAG_NODE); }
 
 LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {

@@ -231,6 +231,30 @@ static bool has_few_angles(const Mechanics *m) {
     return angles <= MOST;
 }
 
+/* What is written must not be taken for used where it is not; products become parts of sums. */
+static void finish_steps(Writer *w) {
+    tape_trim(w->tape);
+    tape_fuse(w->tape);
+    tape_trim(w->tape);
+    tape_gather(w->tape);
+    w->tape->failed |= w->m->graph->failed;
+    writer_free(w);
+}
+
+/* LAG_STEPS_BACK or LAG_MASS_BACK. */
+static void write_back(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
+    Writer w;
+    if (!m->facts.iterates || !m->facts.mass_times_velocity || mechanics_is_wide(m, r)) return;
+    writer_new(&w, m, tape, r);
+    w.emit.written_out = has_few_angles(m);
+    bind_parameters(&w);
+    if (routine == LAG_STEPS_BACK)
+        back_write(&w);
+    else
+        back_write_mass(&w);
+    finish_steps(&w);
+}
+
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
     if (!m->facts.iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
@@ -240,12 +264,7 @@ void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     bind_parameters(&w);
     bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
     if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
-    tape_trim(tape); /* what is not used must not be taken for a use */
-    tape_fuse(tape);
-    tape_trim(tape);
-    tape_gather(tape);
-    tape->failed |= m->graph->failed;
-    writer_free(&w);
+    finish_steps(&w);
 }
 
 void discrete_tape_beside(Mechanics *m, LagRoutine routine, uint32_t r, uint32_t systems, Tape *tape) {
@@ -258,6 +277,10 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     Roots roots = {0};
     if (routine == LAG_STEPS) {
         discrete_steps_tape(m, r, 0, tape);
+        return;
+    }
+    if (routine == LAG_STEPS_BACK || routine == LAG_MASS_BACK) {
+        write_back(m, routine, r, tape);
         return;
     }
     bool step = routine == LAG_STEP_RESIDUAL || routine == LAG_STEP_JACOBIAN;
@@ -283,6 +306,7 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
     size_t d = m->dof, square = wide ? 0 : d * d, s = r + 2, n = (r + 1) * d,
            l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
     bool momenta = !m->facts.mass_times_velocity;
+    size_t back = momenta || wide ? 0 : l; /* of what steps are gone back through with */
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
         [LAG_PARAMETER] = m->parameter_count,
@@ -315,6 +339,14 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_SHARE] = (momenta ? 1 : d) * l,
         [LAG_INVERSE_MASS] = l && !momenta && !m->facts.diagonal_mass ? d * d : 0,
         [LAG_RUN] = l ? LAG_RUN_COUNT : 0,
+        [LAG_BY_Q] = back ? d : 0,
+        [LAG_BY_U] = back ? d : 0,
+        [LAG_BY_F] = 2 * d * back,
+        [LAG_SEED] = d * back,
+        [LAG_BY_PARAMETER] = back ? m->parameter_count : 0,
+        [LAG_BY_MASS] = !back                    ? 0
+                        : m->facts.diagonal_mass ? d
+                                                 : d * d,
         [LAG_STAGE_NODE] = l,
         [LAG_STAGE_END] = l ? 4 * s : 0,
         [LAG_LEGENDRE] = momenta ? l : 0,
@@ -322,6 +354,10 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_RATE] = s * l,
         [LAG_REACH_AHEAD] = s * l,
         [LAG_RATE_AHEAD] = s * l,
+        [LAG_REACH_BACK] = s * back,
+        [LAG_RATE_BACK] = s * back,
+        [LAG_REACH_BACK_AHEAD] = s * back,
+        [LAG_RATE_BACK_AHEAD] = s * back,
     };
     memcpy(size, sizes, sizeof sizes);
 }

@@ -10,7 +10,8 @@
  * the tape. */
 void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape);
 
-/* The same for `systems` of them side by side (1: one). LAG_POINT_PARAMETER wants mechanics_derive_parameters. */
+/* The same for `systems` of them side by side (1: one). Those that are made when they are first asked
+ * for want mechanics_derive_parameters. */
 void discrete_tape_beside(Mechanics *m, LagRoutine routine, uint32_t r, uint32_t systems, Tape *tape);
 
 /* The tape of LAG_STEPS in a form of LagForm. */

@@ -491,15 +491,36 @@ static void fill_legendre(const Stages *g, double *legendre) {
     }
 }
 
+/* What steps are gone back through by. The second of what is extrapolated stands on K_ij = 1 - J_ji, which `rate_back` holds
+ * until then. */
+static void fill_back(Stages *g, const StageTables *out) {
+    const uint32_t s = g->s;
+    const size_t lanes = g->lanes, last = s - 1;
+    for (size_t i = 0; i < s; i++)
+        for (size_t j = 0; j < s; j++) out->rate_back[j * lanes + i] = 1 - out->rate[i * lanes + j];
+    fill_ahead(g, out->rate_back, out->reach_back_ahead);
+    for (size_t i = 0; i < s; i++)
+        for (size_t j = 0; j < s; j++) {
+            out->rate_back_ahead[i * lanes + j] = out->reach_back_ahead[(last - i) * lanes + last - j];
+            out->rate_back[i * lanes + j] = out->rate[j * lanes + i];
+            out->reach_back[i * lanes + j] = out->reach[j * lanes + i];
+        }
+    for (size_t i = 0; i < s; i++)
+        for (size_t j = 0; j < s; j++)
+            out->reach_back_ahead[i * lanes + j] = out->reach_ahead[(last - i) * lanes + last - j];
+}
+
 bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageTables *out) {
-    double *const table[] = {out->reach, out->rate, out->reach_ahead, out->rate_ahead};
+    double *const table[] = {out->reach,      out->rate,      out->reach_ahead,      out->rate_ahead,
+                             out->reach_back, out->rate_back, out->reach_back_ahead, out->rate_back_ahead};
     size_t size = ((size_t)r + 2) * lanes * sizeof(double);
     Lobatto l;
     Stages g;
     if (r > LAG_R_MAX || lanes < r + 2 || !lobatto_init(&l, r + 1)) return false;
     bool good = stages_init(&g, &l, lanes);
     if (good) {
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++) memset(table[i], 0, size);
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+            if (table[i]) memset(table[i], 0, size);
         memset(out->node, 0, lanes * sizeof *out->node);
         g.node = out->node, g.reach = out->reach, g.rate = out->rate;
         find_nodes(&l);
@@ -513,6 +534,7 @@ bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageT
         find_ahead(&g);
         fill_ahead(&g, out->reach, out->reach_ahead);
         fill_ahead(&g, out->rate, out->rate_ahead);
+        if (out->reach_back) fill_back(&g, out);
     }
     stages_free(&g);
     lobatto_free(&l);

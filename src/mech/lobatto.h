@@ -46,6 +46,12 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * rest.) Here the step is symplectic and symmetric if K_ij + J_ji = 1 and J_ij + J_i'j' = 1, which is exact where J is
  * rounded to multiples of 2^-52.
  *
+ * Gone back through, a step has the same matrices transposed, and time runs the other way: reach_back and rate_back are H
+ * and J, transposed; and what is carried on from the step behind is, by the mirrored step's matrices, H_i'j' = H_ji and
+ * J_i'j' = 1 - J_ij,
+ *
+ *     reach_back_ahead: HE_j'i' at [i * lanes + j]      rate_back_ahead: KE_j'i' there, KE_ij = sum_k (1 - J_ki) e_kj
+ *
  * node [lanes] is c_i, end [s] is 1 - c_j; reach (H; or K), rate (J), reach_ahead (HE; or KE) and rate_ahead (JE) are
  * [s, lanes], transposed: i, j stands at [j * lanes + i], and the entries of all stages for one force lie side by side; for
  * momenta alone, legendre [lanes] is P_N(x_i). Entries of i >= s are 0. False, with the tables untouched, when r is out of
@@ -53,6 +59,7 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
 typedef struct StageTables {
     double *node, *end, *reach, *rate, *reach_ahead, *rate_ahead;
     double *legendre;
+    double *reach_back, *rate_back, *reach_back_ahead, *rate_back_ahead; /* [s, lanes], or all NULL; not for momenta */
 } StageTables;
 
 bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageTables *out);

@@ -33,25 +33,28 @@ static uint32_t impulse_rows(const Steps *s) { return (s->momenta ? 2 : 1) * s->
 /* Where the sweeps have their impulses. Of several systems those that are at rest go on to be computed, for the others'
  * sake, and what they had come to is kept beside: nothing of a sweep waits for the judgement of the one before. */
 static TapeRef under_way(const Steps *s, uint32_t k) {
-    return of(s->w, s->several ? LAG_WORK : LAG_F, s->several ? s->room.f : 0, k, s->l);
+    bool beside = s->several && !s->back;
+    return of(s->w, beside ? LAG_WORK : LAG_F, beside ? s->room.f : 0, k, s->l);
 }
 
 static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 
 /* ---- A sweep ---- */
 
-/* What coordinate k is measured by: its motion in a step, or a part of its place. */
+/* What coordinate k is measured by: its motion in a step, or a part of its place. Going back, lambda_u is the place of what
+ * impulses count for, and lambda_q its motion. */
 static TapeValue size_of(const Steps *s, uint32_t k) {
     Writer *w = s->w;
-    TapeValue q = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, LAG_Q, 0, k, 1)));
-    TapeValue u = s->momenta ? momenta_motion(s, k) : tape_load(w->tape, of(w, LAG_U, 0, k, 1));
+    LagArray place = s->back ? LAG_BY_U : LAG_Q, motion = s->back ? LAG_BY_Q : LAG_U;
+    TapeValue q = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, place, 0, k, 1)));
+    TapeValue u = s->momenta ? momenta_motion(s, k) : tape_load(w->tape, of(w, motion, 0, k, 1));
     u = tape_unary(w->tape, TAPE_ABS, u);
     return binary(w, TAPE_LARGER, u, binary(w, TAPE_MUL, q, number(s, steps_small)));
 }
 
 /* How large a change of an impulse is round-off, coordinate by coordinate. The largest of few sizes is found on the way: to
  * read what has just been written takes long. */
-static void write_measure(const Steps *s) {
+void steps_measure(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     TapeValue most = 0, size[LOOPED_LEAST];
@@ -116,8 +119,7 @@ static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uin
     }
 }
 
-/* The same of all, from the impulses under way; or ahead, from those of the step before. */
-static void write_places(const Steps *s, bool ahead) {
+void steps_places(const Steps *s, bool ahead) {
     Writer *w = s->w;
     tape_lanes(w->tape, w->s);
     TapeValue c = tape_load(w->tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
@@ -351,11 +353,11 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     if (s->momenta) {
         momenta_begin(s, m);
         momenta_sweep(s, m, t, true);
-        write_measure(s);
+        steps_measure(s);
     } else {
-        write_measure(s);
+        steps_measure(s);
         if (s->compensated) write_starts(s);
-        write_places(s, true);
+        steps_places(s, true);
         write_impulses(s, t, false);
     }
     judge_begin(&s->judge, s->w, 0);
@@ -364,7 +366,7 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     if (s->momenta) {
         beside = momenta_sweep(s, m, t, false);
     } else {
-        write_places(s, false);
+        steps_places(s, false);
         write_impulses(s, t, true);
     }
     tape_until(tape, write_judgement(s, beside));

@@ -1,4 +1,4 @@
-/* steps.h: what steps.c and momenta.c write whole steps with, between themselves. */
+/* steps.h: what steps.c, momenta.c and back.c write whole steps with, between themselves. */
 #ifndef LAG_MECH_STEPS_H
 #define LAG_MECH_STEPS_H
 
@@ -30,6 +30,7 @@ typedef struct Steps {
     bool several; /* systems run side by side: each keeps what it has come to while others go on */
     bool compensated;
     bool momenta; /* B is not M v, M constant */
+    bool back;    /* the step was taken, and its impulses are those of LAG_F: see back.c */
     Room room;
     Judge judge;
 } Steps;
@@ -61,6 +62,11 @@ static inline void keep(const Steps *s, LagArray array, uint32_t base, TapeValue
 static inline TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, TapeRef ref) {
     return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
 }
+
+/* steps.c: how large a change is round-off, into room.measure; positions and velocities at the nodes from the impulses under
+ * way, or ahead, from those of the step before. */
+void steps_measure(const Steps *s);
+void steps_places(const Steps *s, bool ahead);
 
 /* momenta.c, in the order of their calls. First: room for the rest, and what does not depend on the step. Before each step:
  * beta. Then sweeps, the first from what the step before is extrapolated to; each of the others leaves velocities' changes

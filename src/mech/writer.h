@@ -77,6 +77,10 @@ void jacobian_write(Writer *w);
 /* steps.c: all of LAG_STEPS, parameters being bound. */
 void steps_write(Writer *w, bool compensated);
 
+/* back.c: all of LAG_STEPS_BACK; and of LAG_MASS_BACK, on which there is nothing where M does not depend on parameters. */
+void back_write(Writer *w);
+void back_write_mass(Writer *w);
+
 /* wide.c: the same for kernels that are wide, where forces are free of velocity and r >= 1. False, and nothing is written,
  * where few coordinates are like the next. */
 bool wide_write(Writer *w);

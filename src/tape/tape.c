@@ -297,6 +297,12 @@ static const char *const array_text[LAG_ARRAY_COUNT] = {
     [LAG_SHARE] = "SHARE",
     [LAG_INVERSE_MASS] = "INVERSE_MASS",
     [LAG_RUN] = "RUN",
+    [LAG_BY_Q] = "BY_Q",
+    [LAG_BY_U] = "BY_U",
+    [LAG_BY_F] = "BY_F",
+    [LAG_SEED] = "SEED",
+    [LAG_BY_PARAMETER] = "BY_PARAMETER",
+    [LAG_BY_MASS] = "BY_MASS",
     [LAG_NODE] = "NODE",
     [LAG_WEIGHT] = "WEIGHT",
     [LAG_DERIVE] = "DERIVE",
@@ -309,6 +315,10 @@ static const char *const array_text[LAG_ARRAY_COUNT] = {
     [LAG_RATE] = "RATE",
     [LAG_REACH_AHEAD] = "REACH_AHEAD",
     [LAG_RATE_AHEAD] = "RATE_AHEAD",
+    [LAG_REACH_BACK] = "REACH_BACK",
+    [LAG_RATE_BACK] = "RATE_BACK",
+    [LAG_REACH_BACK_AHEAD] = "REACH_BACK_AHEAD",
+    [LAG_RATE_BACK_AHEAD] = "RATE_BACK_AHEAD",
     [LAG_WORK] = "WORK",
 };
 

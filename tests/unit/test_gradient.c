@@ -556,6 +556,73 @@ static void test_same_bits(void) {
     }
 }
 
+/* The motion that a gradient stands on is the integrator's, to the last bit, where steps are found by sweeps. */
+static void test_integrator(void) {
+    for (size_t n = 2; n < 3; n++) {
+        static Scene s;
+        static double q[ROWS_MOST * 2], pi[ROWS_MOST * 2];
+        s = scene_of(&cases[n], LAG_BACKEND_LLVM);
+        const Case *w = s.what;
+        LagIntegrator *it;
+        LagGradient *g;
+        LagRows rows = {.capacity = w->steps + 1, .t = s.t, .q = s.q, .pi = s.pi};
+        CU_ASSERT_FATAL(lag_integrator_new(s.kernel, LAG_METHOD_GGL, &it) == LAG_OK);
+        lag_integrator_parameters(it, s.c);
+        lag_integrator_start_velocity(it, w->t, w->q, w->rate);
+        lag_integrator_state(it, &rows);
+        CU_ASSERT(lag_integrator_advance(it, w->h, w->steps, 1, &rows) == LAG_OK);
+        s.rows = rows.count;
+        CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
+        LagGradientAsk ask = ask_of(&s, NULL, s.c, w->q, w->rate);
+        CU_ASSERT(lag_gradient_run(g, &ask, &(LagGradientOut){.motion_q = q, .motion_pi = pi}) == LAG_OK);
+        CU_ASSERT(memcmp(q, s.q, s.rows * s.d * sizeof *q) == 0);
+        CU_ASSERT(memcmp(pi, s.pi, s.rows * s.d * sizeof *pi) == 0);
+        lag_gradient_free(g);
+        lag_integrator_free(it);
+        harness_free(&s.harness);
+    }
+}
+
+/* Steps so long that sweeps do not find them, of some systems: those go another way, and the others have the bits that they
+ * have alone. */
+static void test_without_sweeps(void) {
+    const Case stiff = {"k = 1; a = 0.5; qd^2/2 - k*q^2/2 - a*q^4/4", 5, 0.5, 0, 8, {0.7}, {0.2}, false};
+    static Scene s;
+    s = scene_of(&stiff, LAG_BACKEND_LLVM);
+    double c[SYSTEMS * 2], q[SYSTEMS], pi[SYSTEMS], by[SYSTEMS * 5], rows[2 * SYSTEMS * 16];
+    LagGradient *all, *alone;
+    look(&s, false);
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        c[2 * i] = i % 3 ? 1 : 200; /* h w = 7: sweeps grow */
+        c[2 * i + 1] = 0.5, q[i] = 0.7, pi[i] = 0.2;
+        memcpy(rows + i * s.rows, s.q, s.rows * sizeof *rows);
+        memcpy(rows + (SYSTEMS + i) * s.rows, s.pi, s.rows * sizeof *rows);
+    }
+    CU_ASSERT_FATAL(s.rows <= 16 && lag_gradient_new(s.kernel, SYSTEMS, 1, &all) == LAG_OK);
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &alone) == LAG_OK);
+    LagGradientAsk ask = ask_of(&s, &losses[1], c, q, pi);
+    ask.seen.q = rows, ask.seen.pi = rows + SYSTEMS * s.rows;
+    LagGradientOut out = {.loss = by, .c = by + SYSTEMS, .q = by + 3 * SYSTEMS, .rate = by + 4 * SYSTEMS};
+    CU_ASSERT(lag_gradient_run(all, &ask, &out) == LAG_OK);
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        double x[4] = {c[2 * i], c[2 * i + 1], q[i], pi[i]};
+        Result r = result_of(&s, alone, &losses[1], x, false);
+        CU_ASSERT(r.status == LAG_OK && r.loss == by[i] && memcmp(r.slope, by + SYSTEMS + 2 * i, 2 * sizeof *by) == 0);
+        CU_ASSERT(r.slope[2] == by[3 * SYSTEMS + i] && r.slope[3] == by[4 * SYSTEMS + i]);
+        for (uint32_t j = 0; j < 4; j++) {
+            double up[4], down[4], step = 1e-6 * (0.1 + fabs(x[j]));
+            memcpy(up, x, sizeof up), memcpy(down, x, sizeof down);
+            up[j] += step, down[j] -= step;
+            double rough = result_of(&s, alone, &losses[1], up, false).loss;
+            rough = (rough - result_of(&s, alone, &losses[1], down, false).loss) / (2 * step);
+            CU_ASSERT(fabs(rough - r.slope[j]) < 1e-6 * (1 + fabs(r.slope[j])));
+        }
+    }
+    lag_gradient_free(all);
+    lag_gradient_free(alone);
+    harness_free(&s.harness);
+}
+
 /* ---- What can go wrong ---- */
 
 static void test_capped(void) {
@@ -632,6 +699,8 @@ void suite_gradient(void) {
                                         {"tangents", test_tangents},
                                         {"random Lagrangians", test_random_lagrangians},
                                         {"same bits", test_same_bits},
+                                        {"the integrator's motion", test_integrator},
+                                        {"without sweeps", test_without_sweeps},
                                         {"a cap", test_capped},
                                         {"penalties", test_penalties},
                                         {"arguments", test_arguments},

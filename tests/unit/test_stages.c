@@ -349,7 +349,8 @@ static void test_momenta(void) {
         Stages plain = stages_of(r, lanes);
         size_t size = (size_t)s * lanes;
         double *block = calloc(4 * size + 3 * lanes, sizeof *block), *J = block + size, *P = block + 4 * size, even = 0;
-        const StageTables out = {P + lanes, P + 2 * lanes, block, J, block + 2 * size, block + 3 * size, P};
+        const StageTables out = {P + lanes, P + 2 * lanes, block, J,   block + 2 * size, block + 3 * size, P,
+                                 NULL,      NULL,          NULL,  NULL};
         uint32_t wrong = 0;
         CU_ASSERT(lobatto_stage_tables(r, lanes, true, &out));
         for (uint32_t j = 0; j < s; j++) {
@@ -374,8 +375,10 @@ static void test_range(void) {
     double x[TABLES + 2] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
     static const uint32_t bad[][2] = {{LAG_R_MAX + 1, LAG_R_MAX + 3}, {UINT32_MAX, UINT32_MAX}, {0, 1}, {8, 9}, {3, 0}};
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++)
-        CU_ASSERT(
-            !lobatto_stage_tables(bad[n][0], bad[n][1], false, &(StageTables){x, x + 1, x + 2, x + 3, x + 4, x + 5, NULL}));
+        CU_ASSERT(!lobatto_stage_tables(
+            bad[n][0], bad[n][1], false,
+            &(StageTables){
+                .node = x, .end = x + 1, .reach = x + 2, .rate = x + 3, .reach_ahead = x + 4, .rate_ahead = x + 5}));
     for (size_t i = 0; i < TABLES + 2; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
 }
 
