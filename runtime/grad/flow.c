@@ -159,8 +159,8 @@ bool flow_expect(Flow *f, uint64_t steps) {
 }
 
 void flow_begin(Flow *f, uint32_t lane, const double *c, const double *q) {
-    if (f->m) flow_to(f->array[LAG_PARAMETER], f->systems, lane, c, f->m);
-    flow_to(f->array[LAG_Q], f->systems, lane, q, f->d);
+    if (f->m) numbers_to(f->array[LAG_PARAMETER], f->systems, lane, c, f->m);
+    numbers_to(f->array[LAG_Q], f->systems, lane, q, f->d);
     f->status[lane] = LAG_OK;
     f->followed = false;
 }
@@ -170,7 +170,7 @@ void flow_begin(Flow *f, uint32_t lane, const double *c, const double *q) {
 LagStatus flow_invert_alone(Flow *f, uint32_t lane, double *inverse) {
     uint32_t n = f->n;
     double *column = f->stepper.next;
-    flow_from(f->array[LAG_JACOBIAN], f->systems, lane, f->one, (size_t)n * n);
+    numbers_from(f->array[LAG_JACOBIAN], f->systems, lane, f->one, (size_t)n * n);
     LagStatus status = linear_factor(f->one, n, f->pivot, f->stepper.scale);
     for (uint32_t j = 0; j < n && status == LAG_OK; j++) {
         memset(column, 0, n * sizeof *column);
@@ -184,12 +184,12 @@ LagStatus flow_invert_alone(Flow *f, uint32_t lane, double *inverse) {
 
 LagStatus flow_step_alone(Flow *f, uint32_t lane, double t, double h) {
     double *const *to = f->frame.array;
-    if (f->m) flow_from(f->array[LAG_PARAMETER], f->systems, lane, to[LAG_PARAMETER], f->m);
-    flow_from(f->array[LAG_Q], f->systems, lane, to[LAG_Q], f->d);
-    flow_from(f->array[LAG_PI], f->systems, lane, to[LAG_PI], f->d);
+    if (f->m) numbers_from(f->array[LAG_PARAMETER], f->systems, lane, to[LAG_PARAMETER], f->m);
+    numbers_from(f->array[LAG_Q], f->systems, lane, to[LAG_Q], f->d);
+    numbers_from(f->array[LAG_PI], f->systems, lane, to[LAG_PI], f->d);
     memset(f->stepper.v, 0, f->d * sizeof *f->stepper.v);
     stepper_forget(&f->stepper);
     LagStatus status = stepper_step(&f->stepper, t, h);
-    if (status == LAG_OK) flow_to(f->array[LAG_Z], f->systems, lane, f->stepper.path, f->n);
+    if (status == LAG_OK) numbers_to(f->array[LAG_Z], f->systems, lane, f->stepper.path, f->n);
     return status;
 }

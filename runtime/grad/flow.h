@@ -9,10 +9,10 @@
 #ifndef LAG_GRAD_FLOW_H
 #define LAG_GRAD_FLOW_H
 
+#include "../solve/numbers.h"
 #include "../solve/step.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 typedef struct Flow Flow;
 
@@ -82,21 +82,6 @@ bool flow_expect(Flow *flow, uint64_t steps);
 
 /* Another motion: parameters c [m], and coordinates q [d], are put in the lane of a system. */
 void flow_begin(Flow *flow, uint32_t lane, const double *c, const double *q);
-
-static inline void flow_copy(double *to, const double *from, size_t count) { memcpy(to, from, count * sizeof *to); }
-
-static inline void flow_add(double *to, const double *from, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] += from[i];
-}
-
-/* One number of each system from an array of theirs, and back. */
-static inline void flow_to(double *lanes, uint32_t systems, uint32_t lane, const double *from, size_t count) {
-    for (size_t i = 0; i < count; i++) lanes[i * systems + lane] = from[i];
-}
-
-static inline void flow_from(const double *lanes, uint32_t systems, uint32_t lane, double *to, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] = lanes[i * systems + lane];
-}
 
 /* For the functions of a width: the inverse of a system's R_z, of any pivots, put into its lane of `inverse`; and its step
  * by every means there is, from Q and PI to z. */

@@ -193,7 +193,7 @@ static LagStatus begin_lane(const LagGradient *g, Flow *f, Place p) {
     const double *rate = (ask->pi ? ask->pi : ask->v) + p.system * d;
     bool finite = linear_finite(q, d) && linear_finite(rate, d) && linear_finite(c, m);
     if (!finite) return LAG_ERROR_NOT_FINITE;
-    if (ask->pi) return flow_to(f->array[LAG_PI], f->systems, p.lane, rate, d), LAG_OK;
+    if (ask->pi) return numbers_to(f->array[LAG_PI], f->systems, p.lane, rate, d), LAG_OK;
     return start_momentum(f, p.lane, ask->t, rate);
 }
 
@@ -216,7 +216,7 @@ static double lane_loss(const LagGradient *g, const Lanes *x, Place p) {
 /* A derivative under the cap: what is no number any more counts for nothing where all is to be finite. */
 static void put(double *to, const double *lanes, const Lanes *x, Place p, size_t count, double factor, bool capped) {
     if (!to) return;
-    flow_from(lanes, x->width, p.lane, to, count);
+    numbers_from(lanes, x->width, p.lane, to, count);
     for (size_t i = 0; i < count; i++) {
         to[i] = factor == 0 ? 0 : to[i] * factor;
         if (capped && !isfinite(to[i])) to[i] = 0;
@@ -255,7 +255,7 @@ static void keep_motion(LagGradient *g, const Lanes *x, Place p) {
     for (int which = 0; which < 2; which++) {
         double *into = at(to[which], p.system, count);
         if (!into) continue;
-        flow_from(x->row[which], x->width, p.lane, into, count);
+        numbers_from(x->row[which], x->width, p.lane, into, count);
         for (size_t i = 0; i < count && status != LAG_OK; i++) into[i] = NAN;
     }
 }

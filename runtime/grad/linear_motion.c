@@ -57,8 +57,8 @@ void linear_free(LinearMotion *r) { free(r->room); }
 static void step_from(const LinearMotion *r, const double *y) {
     Flow *f = r->flow;
     const size_t width = (size_t)f->d * f->systems;
-    flow_copy(f->array[LAG_Q], y, width);
-    flow_copy(f->array[LAG_PI], y + width, width);
+    numbers_copy(f->array[LAG_Q], y, width);
+    numbers_copy(f->array[LAG_PI], y + width, width);
     f->code->step(f, r->t, r->h);
 }
 
@@ -66,13 +66,13 @@ static void step_from(const LinearMotion *r, const double *y) {
 static void make_map(LinearMotion *r) {
     Flow *f = r->flow;
     const size_t width = (size_t)f->d * f->systems;
-    flow_copy(r->y, f->array[LAG_Q], width);
-    flow_copy(r->y + width, f->array[LAG_PI], width);
+    numbers_copy(r->y, f->array[LAG_Q], width);
+    numbers_copy(r->y + width, f->array[LAG_PI], width);
     memset(r->lambda, 0, 2 * width * sizeof *r->lambda);
     step_from(r, r->lambda);
-    flow_copy(r->b, f->array[LAG_Q], width);
-    flow_copy(r->b + width, f->array[LAG_PI], width);
-    flow_copy(r->zero_z, f->z, f->n * f->systems);
+    numbers_copy(r->b, f->array[LAG_Q], width);
+    numbers_copy(r->b + width, f->array[LAG_PI], width);
+    numbers_copy(r->zero_z, f->z, f->n * f->systems);
     f->code->nodes(f, r->t, r->h, r->lambda, r->zero_z);
     f->code->map(f, r->h, r->M);
 }
@@ -99,13 +99,13 @@ void linear_run(LinearMotion *r, const Sights *sights, double *seen_q, double *s
     memset(r->most, 0, 2 * width * sizeof *r->most);
     for (uint64_t piece = 0; piece < r->pieces; piece++) {
         uint64_t first = piece * r->piece, end = first + r->piece < r->steps ? first + r->piece : r->steps;
-        flow_copy(r->begin + piece * 2 * width, r->y, 2 * width);
+        numbers_copy(r->begin + piece * 2 * width, r->y, 2 * width);
         run_piece(r, piece);
         for (; i < sights->rows && (sights->row[i].step < end || piece + 1 == r->pieces); i++) {
             uint64_t step = sights->row[i].step;
             const double *y = step < end ? r->path + (step - first) * 2 * width : r->y;
-            flow_copy(seen_q + i * width, y, width);
-            flow_copy(seen_pi + i * width, y + width, width);
+            numbers_copy(seen_q + i * width, y, width);
+            numbers_copy(seen_pi + i * width, y + width, width);
         }
     }
     check_end(r);
@@ -148,17 +148,17 @@ void linear_back(LinearMotion *r, const Sights *sights, const double *seed_q, co
     for (uint64_t n = r->steps + 1; n-- > 0;) {
         if (n < r->steps) {
             if (r->held != n / r->piece) {
-                flow_copy(r->y, r->begin + n / r->piece * 2 * width, 2 * width);
+                numbers_copy(r->y, r->begin + n / r->piece * 2 * width, 2 * width);
                 run_piece(r, n / r->piece);
             }
             f->code->map_back(f, r->M, r->path + n % r->piece * 2 * width, r->lambda, r->S, r->sum);
         }
         for (; i > 0 && sights->row[i - 1].step == n; i--) {
-            flow_add(r->lambda, seed_q + (i - 1) * width, width);
-            flow_add(r->lambda + width, seed_pi + (i - 1) * width, width);
+            numbers_add(r->lambda, seed_q + (i - 1) * width, width);
+            numbers_add(r->lambda + width, seed_pi + (i - 1) * width, width);
         }
     }
-    flow_copy(lambda_q, r->lambda, width);
-    flow_copy(lambda_pi, r->lambda + width, width);
+    numbers_copy(lambda_q, r->lambda, width);
+    numbers_copy(lambda_pi, r->lambda + width, width);
     collect(r, slope_c);
 }

@@ -51,7 +51,7 @@ static void keep_begin(Record *r, uint64_t piece, bool back) {
     double *at = r->begin + piece * begin_size(f) * w;
     double *const part[] = {f->array[LAG_Q], f->array[LAG_PI], f->z, f->inverse};
     const size_t size[] = {f->d * w, f->d * w, f->n * w, square_of(f) * w};
-    for (int i = 0; i < 4; at += size[i], i++) flow_copy(back ? part[i] : at, back ? at : part[i], size[i]);
+    for (int i = 0; i < 4; at += size[i], i++) numbers_copy(back ? part[i] : at, back ? at : part[i], size[i]);
     f->followed = piece > 0;
 }
 
@@ -73,13 +73,13 @@ static void look_inside(const Record *r, const Sight *row, const double *q, cons
 static void take_step(Record *r, uint64_t n) {
     Flow *f = r->flow;
     const size_t w = f->systems, slot = (size_t)(n % r->piece), square = square_of(f) * w;
-    flow_copy(r->q + slot * f->d * w, f->array[LAG_Q], f->d * w);
+    numbers_copy(r->q + slot * f->d * w, f->array[LAG_Q], f->d * w);
     f->code->step(f, r->t + (double)n * r->h, r->h);
-    flow_copy(r->z + slot * f->n * w, f->z, f->n * w);
+    numbers_copy(r->z + slot * f->n * w, f->z, f->n * w);
     if (!is_fixed(f))
-        flow_copy(r->inverse + slot * square, f->inverse, square);
+        numbers_copy(r->inverse + slot * square, f->inverse, square);
     else if (n % r->piece == 0)
-        flow_copy(r->inverse, f->inverse, square);
+        numbers_copy(r->inverse, f->inverse, square);
     r->held = n / r->piece;
 }
 
@@ -94,13 +94,13 @@ void record_run(Record *r, const Sights *sights, double *seen_q, double *seen_pi
     for (uint64_t n = 0; n <= r->steps && !is_cancelled(r); n++) {
         double *q = f->array[LAG_Q], *pi = f->array[LAG_PI];
         for (; i < sights->rows && sights->row[i].step == n && !sights->row[i].inside; i++) {
-            flow_copy(seen_q + i * width, q, width);
-            flow_copy(seen_pi + i * width, pi, width);
+            numbers_copy(seen_q + i * width, q, width);
+            numbers_copy(seen_pi + i * width, pi, width);
         }
         if (n == r->steps) break;
         bool inside = i < sights->rows && sights->row[i].step == n;
         if (n % r->piece == 0) keep_begin(r, n / r->piece, false);
-        if (inside) flow_copy(f->start_pi, pi, width);
+        if (inside) numbers_copy(f->start_pi, pi, width);
         take_step(r, n);
         const double *from = r->q + (size_t)(n % r->piece) * width;
         if (inside) f->code->nodes(f, r->t + (double)n * r->h, r->h, from, f->z);
@@ -156,12 +156,12 @@ void record_back(Record *r, const Sights *sights, const double *seed_q, const do
                           r->inverse + (is_fixed(f) ? 0 : slot * square), lambda_q, lambda_pi, slope_c);
         }
         if (inside) {
-            flow_add(lambda_q, begin_q, width);
-            flow_add(lambda_pi, begin_pi, width);
+            numbers_add(lambda_q, begin_q, width);
+            numbers_add(lambda_pi, begin_pi, width);
         }
         for (; i > 0 && sights->row[i - 1].step == n; i--) {
-            flow_add(lambda_q, seed_q + (i - 1) * width, width);
-            flow_add(lambda_pi, seed_pi + (i - 1) * width, width);
+            numbers_add(lambda_q, seed_q + (i - 1) * width, width);
+            numbers_add(lambda_pi, seed_pi + (i - 1) * width, width);
         }
     }
 }

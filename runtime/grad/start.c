@@ -7,13 +7,13 @@
 
 LagStatus start_momentum(Flow *f, uint32_t lane, double t, const double *v) {
     double *const *to = f->frame.array;
-    if (f->m) flow_from(f->array[LAG_PARAMETER], f->systems, lane, to[LAG_PARAMETER], f->m);
-    flow_from(f->array[LAG_Q], f->systems, lane, to[LAG_Q], f->d);
+    if (f->m) numbers_from(f->array[LAG_PARAMETER], f->systems, lane, to[LAG_PARAMETER], f->m);
+    numbers_from(f->array[LAG_Q], f->systems, lane, to[LAG_Q], f->d);
     memcpy(to[LAG_V], v, f->d * sizeof *v);
     to[LAG_TIME][0] = t;
     frame_run(&f->frame, LAG_POINT);
-    flow_to(f->start_v, f->systems, lane, v, f->d);
-    flow_to(f->array[LAG_PI], f->systems, lane, to[LAG_B], f->d);
+    numbers_to(f->start_v, f->systems, lane, v, f->d);
+    numbers_to(f->array[LAG_PI], f->systems, lane, to[LAG_B], f->d);
     return linear_finite(to[LAG_B], f->d) ? LAG_OK : LAG_ERROR_NOT_FINITE;
 }
 

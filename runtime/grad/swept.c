@@ -140,9 +140,9 @@ LagStatus swept_begin(Swept *s, uint32_t lane, const double *c, const double *q,
         frame_run(&s->frame, LAG_POINT);
         pi = to[LAG_B];
         if (!linear_finite(pi, d)) return LAG_ERROR_NOT_FINITE;
-        group_to(s->start_v, s->systems, lane, v, d);
+        numbers_to(s->start_v, s->systems, lane, v, d);
     }
-    group_to(s->start_pi, s->systems, lane, pi, d);
+    numbers_to(s->start_pi, s->systems, lane, pi, d);
     const GroupStart start = {c, q, pi, s->t, s->h};
     s->lost[lane] = !group_begin(&s->group, &s->sweeps, lane, &start);
     return LAG_OK;
@@ -166,15 +166,13 @@ static void fill_lost(Swept *s) {
 
 static bool is_cancelled(const Swept *s) { return s->cancelled && atomic_load_explicit(s->cancelled, memory_order_relaxed); }
 
-static void copy(double *to, const double *from, size_t count) { memcpy(to, from, count * sizeof *to); }
-
 /* What a step hands to the next, kept or put back. */
 static void keep_begin(Swept *s, uint64_t piece, bool back) {
     const size_t w = s->systems;
     double *at = s->begin + piece * begin_size(s) * w, *const *array = s->group.array;
     double *const part[] = {array[LAG_Q], array[LAG_U], array[LAG_F], array[LAG_RUN]};
     const size_t size[] = {s->d * w, s->d * w, (size_t)s->d * s->l * w, LAG_RUN_COUNT * w};
-    for (int i = 0; i < 4; at += size[i], i++) copy(back ? part[i] : at, back ? at : part[i], size[i]);
+    for (int i = 0; i < 4; at += size[i], i++) numbers_copy(back ? part[i] : at, back ? at : part[i], size[i]);
 }
 
 /* One step of a program that has LAG_RUN; lanes whose step was not taken are lost. Gives back whether there are such. */
@@ -202,11 +200,11 @@ static void take_step(Swept *s, uint64_t n) {
     enum { ASK = 64 }; /* steps after which better programs are looked for */
     double *const *array = s->group.array;
     const size_t w = s->systems, slot = (size_t)(n % s->piece), width = s->d * w, wide = width * s->l;
-    copy(s->q + slot * width, array[LAG_Q], width);
-    copy(s->u + slot * width, array[LAG_U], width);
+    numbers_copy(s->q + slot * width, array[LAG_Q], width);
+    numbers_copy(s->u + slot * width, array[LAG_U], width);
     if (w == 1 && n % ASK == 0) frame_improve(&s->frame, 0);
     if (run_step(s, w > 1 ? s->lanes : s->frame.procedure[LAG_STEPS], array, n)) fill_lost(s);
-    copy(s->f + slot * wide, array[LAG_F], wide);
+    numbers_copy(s->f + slot * wide, array[LAG_F], wide);
     s->held = n / s->piece;
 }
 
@@ -262,14 +260,14 @@ void swept_run(Swept *s, const Sights *sights, double *seen_q, double *seen_pi) 
     const size_t width = (size_t)s->d * s->systems;
     size_t i = 0;
     fill_lost(s);
-    copy(s->start_u, array[LAG_U], width);
+    numbers_copy(s->start_u, array[LAG_U], width);
     for (uint64_t n = 0; n <= s->steps && !is_cancelled(s) && !swept_all_lost(s); n++) {
         for (; i < sights->rows && sights->row[i].step == n && !sights->row[i].inside; i++) {
-            copy(seen_q + i * width, array[LAG_Q], width);
+            numbers_copy(seen_q + i * width, array[LAG_Q], width);
             if (n)
                 momenta(s, array[LAG_U], seen_pi + i * width);
             else
-                copy(seen_pi + i * width, s->start_pi, width);
+                numbers_copy(seen_pi + i * width, s->start_pi, width);
         }
         if (n == s->steps) break;
         if (s->recording && n % s->piece == 0) keep_begin(s, n / s->piece, false);
@@ -281,7 +279,7 @@ void swept_run(Swept *s, const Sights *sights, double *seen_q, double *seen_pi) 
             momenta(s, s->row_u, seen_pi + i * width);
         }
     }
-    copy(s->end_u, array[LAG_U], width);
+    numbers_copy(s->end_u, array[LAG_U], width);
 }
 
 /* ---- Back ---- */
@@ -317,10 +315,6 @@ static void add_by_mass(const Swept *s, const double *by, const double *u, doubl
     for (size_t k = 0; k < d; k++)
         for (size_t l = diagonal ? k : 0; l < (diagonal ? k + 1 : d); l++, to += w)
             for (size_t lane = 0; lane < w; lane++) to[lane] += factor * by[k * w + lane] * u[l * w + lane];
-}
-
-static void add(double *to, const double *from, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] += from[i];
 }
 
 /* Nothing is made of a lane that is lost: all of it is 0, of the rows that are left too. */
@@ -360,9 +354,9 @@ static void seed_inside(Swept *s, const Sight *row, uint64_t n, const double *se
 /* The seeds of a row where step n begins, whose u is that. */
 static void seed_between(Swept *s, uint64_t n, const double *u, const double *seed_q, const double *seed_pi) {
     const size_t width = s->d * s->systems;
-    add(s->array[LAG_BY_Q], seed_q, width);
+    numbers_add(s->array[LAG_BY_Q], seed_q, width);
     if (n == 0) { /* pi is given there */
-        add(s->start_by, seed_pi, width);
+        numbers_add(s->start_by, seed_pi, width);
         return;
     }
     add_masses(s, seed_pi, 1 / s->h, s->array[LAG_BY_U]);
@@ -382,12 +376,12 @@ static void finish(Swept *s, double *lambda_rate) {
             lambda_rate[k * w + lane] = s->h * sum;
         }
     add_by_mass(s, lambda_rate, s->start_u, -1 / s->h);
-    add(lambda_rate, s->start_by, width);
+    numbers_add(lambda_rate, s->start_by, width);
     if (s->velocity) {
         add_by_mass(s, lambda_rate, s->start_v, 1);
         memset(s->row_by, 0, width * sizeof *s->row_by);
         add_masses(s, lambda_rate, 1, s->row_by);
-        copy(lambda_rate, s->row_by, width);
+        numbers_copy(lambda_rate, s->row_by, width);
     }
     if (s->back.mass.run) s->back.mass.run(s->back.mass.code, s->array);
 }
@@ -429,8 +423,8 @@ void swept_back(Swept *s, const Sights *sights, double *seed_q, double *seed_pi,
             seed_inside(s, &sights->row[i - 1], n, seed_q + (i - 1) * width, seed_pi + (i - 1) * width);
         if (n < s->steps) step_back(s, n, i, seed_q, seed_pi);
         if (inside) {
-            add(s->array[LAG_BY_Q], s->begin_q, width);
-            add(s->array[LAG_BY_U], s->begin_u, width);
+            numbers_add(s->array[LAG_BY_Q], s->begin_q, width);
+            numbers_add(s->array[LAG_BY_U], s->begin_u, width);
             memset(s->array[LAG_SEED], 0, s->kernel->size[LAG_SEED] * w * sizeof(double));
         }
         for (; i > 0 && sights->row[i - 1].step == n; i--)
@@ -438,6 +432,6 @@ void swept_back(Swept *s, const Sights *sights, double *seed_q, double *seed_pi,
                          seed_pi + (i - 1) * width);
     }
     finish(s, lambda_rate);
-    copy(lambda_q, s->array[LAG_BY_Q], width);
-    copy(slope_c, s->array[LAG_BY_PARAMETER], s->m * w);
+    numbers_copy(lambda_q, s->array[LAG_BY_Q], width);
+    numbers_copy(slope_c, s->array[LAG_BY_PARAMETER], s->m * w);
 }

@@ -122,7 +122,7 @@ static void begin_group(LagBatch *b, Worker *w, size_t number) {
 static void keep_row(const LagBatch *b, const Group *g, uint32_t lane, size_t i, size_t row) {
     const LagBatchRows *rows = b->task.rows;
     size_t at = (i * rows->capacity + row) * b->d;
-    if (rows->q) group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, rows->q + at, b->d);
+    if (rows->q) numbers_from(g->array[LAG_Q], LAG_SYSTEMS, lane, rows->q + at, b->d);
     if (rows->pi) group_momentum(g, lane, b->h, rows->pi + at);
 }
 
@@ -130,8 +130,8 @@ static void keep_row(const LagBatch *b, const Group *g, uint32_t lane, size_t i,
 static void go_alone(LagBatch *b, Worker *w, const Group *g, uint32_t lane, size_t i, uint64_t done, size_t row) {
     const Task *task = &b->task;
     double *q = w->frame.array[LAG_Q], *u = w->frame.array[LAG_U];
-    group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, q, b->d);
-    group_from(g->array[LAG_U], LAG_SYSTEMS, lane, u, b->d);
+    numbers_from(g->array[LAG_Q], LAG_SYSTEMS, lane, q, b->d);
+    numbers_from(g->array[LAG_U], LAG_SYSTEMS, lane, u, b->d);
     Stop stop = {b->t_start, task->h, b->count + done, q, u};
     b->status[i] = leave_group(b, i);
     if (b->status[i] == LAG_OK) b->status[i] = integrator_continue(b->alone[i], &stop);
@@ -193,7 +193,7 @@ static void advance_lanes(LagBatch *b, Worker *w, size_t number) {
     for (uint32_t lane = 0; lane < systems; lane++) {
         size_t i = number * LAG_SYSTEMS + lane;
         if (!in[lane]) continue;
-        group_from(g->array[LAG_Q], LAG_SYSTEMS, lane, b->q + i * b->d, b->d);
+        numbers_from(g->array[LAG_Q], LAG_SYSTEMS, lane, b->q + i * b->d, b->d);
         group_momentum(g, lane, b->h, b->pi + i * b->d);
     }
 }

@@ -40,8 +40,8 @@ bool group_begin(Group *g, Sweeps *sweeps, uint32_t lane, const GroupStart *star
     sweeps_forget(sweeps);
     if (!sweeps_begin(sweeps, start->t, start->h)) return false;
     for (int a = 0; a < GROUP_ARRAYS; a++)
-        group_to(g->array[group_array[a]], g->systems, lane, from[group_array[a]], kernel->size[group_array[a]]);
-    group_to(g->mass, g->systems, lane, sweeps->mass, mass_size(kernel));
+        numbers_to(g->array[group_array[a]], g->systems, lane, from[group_array[a]], kernel->size[group_array[a]]);
+    numbers_to(g->mass, g->systems, lane, sweeps->mass, mass_size(kernel));
     return true;
 }
 
@@ -59,7 +59,7 @@ void group_fill(Group *g, uint32_t lane, uint32_t like) {
 void group_momentum(const Group *g, uint32_t lane, double h, double *pi) {
     const size_t d = g->kernel->dof, w = g->systems;
     const double *u = g->array[LAG_U] + lane, *mass = g->mass + lane;
-    if (!g->kernel->facts.mass_times_velocity) group_from(g->array[LAG_U], g->systems, lane, pi, d);
+    if (!g->kernel->facts.mass_times_velocity) numbers_from(g->array[LAG_U], g->systems, lane, pi, d);
     for (size_t k = 0; k < d && g->kernel->facts.mass_times_velocity; k++) {
         double sum = 0;
         if (g->kernel->facts.diagonal_mass)

@@ -3,6 +3,7 @@
 #ifndef LAG_SOLVE_GROUP_H
 #define LAG_SOLVE_GROUP_H
 
+#include "numbers.h"
 #include "sweeps.h"
 
 typedef struct Group {
@@ -31,14 +32,5 @@ void group_fill(Group *group, uint32_t lane, uint32_t like);
 
 /* pi [d] of a lane, steps being h. */
 void group_momentum(const Group *group, uint32_t lane, double h, double *pi);
-
-/* The numbers of one lane from what stands side by side, and back. */
-static inline void group_to(double *lanes, uint32_t systems, uint32_t lane, const double *from, size_t count) {
-    for (size_t i = 0; i < count; i++) lanes[i * systems + lane] = from[i];
-}
-
-static inline void group_from(const double *lanes, uint32_t systems, uint32_t lane, double *to, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] = lanes[i * systems + lane];
-}
 
 #endif
