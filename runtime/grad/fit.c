@@ -5,6 +5,7 @@
  * g = J' W e, and is taken if what is minimised gets less. */
 #include "fit.h"
 
+#include "../solve/chance.h"
 #include "../solve/linear.h"
 
 #include <float.h>
@@ -168,13 +169,8 @@ static double distance(Fit *f, const double *x) {
     return sum;
 }
 
-/* A number from 0 to 1, the next of a sequence (splitmix64). */
-static double draw(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
+/* A number from 0 to 1, the next of a sequence. */
+static double draw(uint64_t *state) { return (double)(chance_bits(state) >> 11) * 0x1p-53; }
 
 /* A point about the guess: values up to ten times as large or as small, those of starts moved by a tenth of what is seen. */
 static void scatter(const Fit *f, const double *guess, uint64_t *state, double *x) {

@@ -9,6 +9,7 @@
  * order. */
 #include "network.h"
 
+#include "../solve/chance.h"
 #include "../solve/crew.h"
 #include "../solve/flush.h"
 #include "arithmetic.h"
@@ -170,13 +171,8 @@ float *network_weights(Network *net) { return net->weights; }
 
 /* ---- Weights to begin with ---- */
 
-/* A number between -1 and 1, of the variance 1/3 (splitmix64). */
-static float draw(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (float)((int64_t)(z ^ z >> 31) >> 40) * 0x1p-23f;
-}
+/* A number between -1 and 1, of the variance 1/3. */
+static float draw(uint64_t *state) { return (float)((int64_t)chance_bits(state) >> 40) * 0x1p-23f; }
 
 static float *draw_many(float *at, size_t count, double variance, uint64_t *state) {
     const float size = (float)sqrt(3 * variance);

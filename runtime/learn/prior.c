@@ -1,21 +1,17 @@
 /* prior.c: how the systems of a family are drawn. System i of a seed depends on nothing but the two and the prior, so that
  * what is drawn doesn't depend on batches or threads, and goes on where it was left off. */
 #include "prior.h"
+
+#include "../solve/chance.h"
 #include "functions.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The finaliser of SplitMix64 (Steele, Lea & Flood 2014). */
-static uint64_t mixed(uint64_t z) {
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 double prior_number(uint64_t seed, uint64_t index, uint32_t which) {
-    const uint64_t golden = 0x9e3779b97f4a7c15u;
-    uint64_t state = mixed(mixed(mixed(seed + golden) + (index + 1) * golden) + (which + 1ull) * golden);
+    uint64_t state = chance_mixed(seed + CHANCE_GOLDEN);
+    state = chance_mixed(state + (index + 1) * CHANCE_GOLDEN);
+    state = chance_mixed(state + (which + 1ull) * CHANCE_GOLDEN);
     return ((double)(state >> 12) + 0.5) * 0x1p-52;
 }
 
