@@ -16,7 +16,18 @@ enum { AHEAD_DEGREE = 8, AHEAD_ULPS = 8 };
 
 /* ---- Tables ---- */
 
-enum { REACH, RATE, REACH_AHEAD, RATE_AHEAD, TABLES };
+enum {
+    REACH,
+    RATE,
+    REACH_AHEAD,
+    RATE_AHEAD,
+    FORTH, /* tables up to here, which there are references of */
+    REACH_BACK = FORTH,
+    RATE_BACK,
+    REACH_BACK_AHEAD,
+    RATE_BACK_AHEAD,
+    TABLES
+};
 
 typedef struct Stages {
     uint32_t r, s, lanes;
@@ -37,7 +48,11 @@ static Stages stages_of(uint32_t r, uint32_t lanes) {
                              .reach = t.table[REACH],
                              .rate = t.table[RATE],
                              .reach_ahead = t.table[REACH_AHEAD],
-                             .rate_ahead = t.table[RATE_AHEAD]};
+                             .rate_ahead = t.table[RATE_AHEAD],
+                             .reach_back = t.table[REACH_BACK],
+                             .rate_back = t.table[RATE_BACK],
+                             .reach_back_ahead = t.table[REACH_BACK_AHEAD],
+                             .rate_back_ahead = t.table[RATE_BACK_AHEAD]};
     CU_ASSERT(lobatto_stage_tables(r, lanes, false, &out));
     CU_ASSERT_EQUAL(t.node[lanes], UNTOUCHED);
     CU_ASSERT_EQUAL(t.end[s], UNTOUCHED);
@@ -85,6 +100,7 @@ static void check_exact(const Stages *t) {
             double H = at(t, REACH, i, j), across = at(t, REACH, j, i);
             wrong += !on_grid(H) || H - across != c[i] - c[j];
             wrong += at(t, REACH, last - i, last - j) != across;
+            wrong += at(t, REACH_BACK, j, i) != H || at(t, RATE_BACK, j, i) != at(t, RATE, i, j);
         }
     }
     CU_ASSERT_EQUAL(wrong, 0);
@@ -160,6 +176,22 @@ static void check_ahead(const Stages *t) {
 
 static void test_ahead(void) { every_r(check_ahead); }
 
+/* The same from the step behind, which is the later one, to the one before. */
+static void check_back_ahead(const Stages *t) {
+    unsigned N = t->r + 1, p = N < AHEAD_DEGREE ? N : AHEAD_DEGREE;
+    long double f[LAG_R_MAX + 2], g[LAG_R_MAX + 2];
+    for (unsigned m = 0; m <= N && m <= p + 4; m++) {
+        for (size_t j = 0; j < t->s; j++) {
+            f[j] = t->weight[j] * legendre(m, 2 * (long double)t->node[j] - 1);
+            g[j] = m <= p ? t->weight[j] * legendre(m, 2 * (long double)t->node[j] - 3) : 0;
+        }
+        CU_ASSERT(ahead_error(t, REACH_BACK, REACH_BACK_AHEAD, f, g) < AHEAD_ULPS);
+        CU_ASSERT(ahead_error(t, RATE_BACK, RATE_BACK_AHEAD, f, g) < AHEAD_ULPS);
+    }
+}
+
+static void test_back_ahead(void) { every_r(check_back_ahead); }
+
 /* ---- Many digits ---- */
 
 /* The worst of some entries: errors of H, in multiples of the grid, and of its upper half; of HE and JE, in units in the
@@ -199,11 +231,11 @@ static void test_golden(void) {
     for (size_t n = 0; n < sizeof part / sizeof *part; n++) {
         Stages t = stages_of(part[n].r, part[n].r + 2);
         size_t count = (t.s + part[n].every - 1) / part[n].every * t.s;
-        mpfr_t *row = read_numbers("lobatto_stage", t.r, count, 2 + TABLES);
+        mpfr_t *row = read_numbers("lobatto_stage", t.r, count, 2 + FORTH);
         double reach_ulp = DBL_EPSILON / 2 * largest(&t, REACH_AHEAD), rate_ulp = DBL_EPSILON / 2 * largest(&t, RATE_AHEAD);
         Worst worst = {0};
         for (size_t k = 0; k < count; k++) {
-            mpfr_t *entry = row + k * (2 + TABLES), *value = entry + 2;
+            mpfr_t *entry = row + k * (2 + FORTH), *value = entry + 2;
             size_t i = mpfr_get_ui(entry[0], MPFR_RNDN), j = mpfr_get_ui(entry[1], MPFR_RNDN);
             CU_ASSERT_FATAL(i == k / t.s * part[n].every && j == k % t.s);
             worst_reach(&worst, &t, i, j, value[REACH]);
@@ -212,7 +244,7 @@ static void test_golden(void) {
             worst.rate_ahead = fmax(worst.rate_ahead, error(at(&t, RATE_AHEAD, i, j), value[RATE_AHEAD]) / rate_ulp);
         }
         check_worst(&worst);
-        free_numbers(row, count * (2 + TABLES));
+        free_numbers(row, count * (2 + FORTH));
         free(t.block);
     }
 }
@@ -372,20 +404,21 @@ static void test_momenta(void) {
 }
 
 static void test_range(void) {
-    double x[TABLES + 2] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
+    double x[FORTH + 2] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
     static const uint32_t bad[][2] = {{LAG_R_MAX + 1, LAG_R_MAX + 3}, {UINT32_MAX, UINT32_MAX}, {0, 1}, {8, 9}, {3, 0}};
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++)
         CU_ASSERT(!lobatto_stage_tables(
             bad[n][0], bad[n][1], false,
             &(StageTables){
                 .node = x, .end = x + 1, .reach = x + 2, .rate = x + 3, .reach_ahead = x + 4, .rate_ahead = x + 5}));
-    for (size_t i = 0; i < TABLES + 2; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
+    for (size_t i = 0; i < FORTH + 2; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
 }
 
 void suite_stages(void) {
     suite_add("stages", (SuiteTest[]){{"exact relations", test_exact},
                                       {"powers of time", test_powers},
                                       {"forces carried on", test_ahead},
+                                      {"derivatives carried back", test_back_ahead},
                                       {"references", test_golden},
                                       {"definition", test_definition},
                                       {"lanes", test_lanes},
