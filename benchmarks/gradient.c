@@ -107,10 +107,10 @@ static double gradient_seconds(const Motion *m, const Samples *s) {
     int runs = s->count * m->rows * m->every > 10000 ? 1 : (int)(10000 / (s->count * m->rows * m->every)) + 1;
     need(lag_gradient_run(gradient, &ask, &(LagGradientOut){.loss = s->loss, .c = s->slope}), "run"); /* makes code */
     for (int i = 0; i < TIMES; i++) {
-        double start = seconds_now();
+        double start = seconds_of_cpu();
         for (int j = 0; j < runs; j++)
             need(lag_gradient_run(gradient, &ask, &(LagGradientOut){.loss = s->loss, .c = s->slope}), "run");
-        seconds[i] = (seconds_now() - start) / runs;
+        seconds[i] = (seconds_of_cpu() - start) / runs;
     }
     lag_gradient_free(gradient);
     return median(seconds, TIMES) / (double)s->count;
@@ -124,13 +124,13 @@ static double alone_seconds(const Motion *m, const Samples *s) {
     need(lag_integrator_new(m->kernel, LAG_METHOD_GGL, &it), "integrator");
     lag_integrator_parameters(it, s->c);
     for (int i = -1; i < TIMES; i++) {
-        double start = seconds_now();
+        double start = seconds_of_cpu();
         for (int j = 0; j < runs; j++) {
             need(lag_integrator_start(it, 0, s->q, s->pi), "start");
             LagRows rows = {.capacity = m->rows - 1, .q = s->seen_q, .pi = s->seen_pi};
             need(lag_integrator_advance(it, m->h, (m->rows - 1) * m->every, m->every, &rows), "steps");
         }
-        if (i >= 0) seconds[i] = (seconds_now() - start) / runs;
+        if (i >= 0) seconds[i] = (seconds_of_cpu() - start) / runs;
     }
     lag_integrator_free(it);
     return median(seconds, TIMES);
@@ -143,11 +143,11 @@ static double forward_seconds(const Motion *m, const Samples *s) {
     need(lag_batch_new(m->kernel, LAG_METHOD_GGL, s->count, 1, &batch), "batch");
     lag_batch_parameters(batch, s->c);
     for (int i = -1; i < TIMES; i++) {
-        double start = seconds_now();
+        double start = seconds_of_cpu();
         need(lag_batch_start(batch, 0, s->q, s->pi), "start");
         LagBatchRows rows = {.capacity = m->rows - 1, .q = s->seen_q, .pi = s->seen_pi};
         need(lag_batch_advance(batch, m->h, (m->rows - 1) * m->every, m->every, &rows), "steps");
-        if (i >= 0) seconds[i] = seconds_now() - start;
+        if (i >= 0) seconds[i] = seconds_of_cpu() - start;
     }
     lag_batch_free(batch);
     return median(seconds, TIMES) / (double)s->count;

@@ -12,6 +12,10 @@ enum { SWEPT_PIECES = 64 * 1024 * 1024 / 8 }; /* doubles that are taken without 
 enum { LINE = 64 };
 enum { SWEPT_LEAST = 6 }; /* unknowns of a step: for fewer, an inverse costs less than sweeps back */
 
+/* What is missing of a derivative may be a rounding: unlike a motion's, errors do not build up to a drift of one sign that
+ * would show beside it. */
+static const double slack_back = 512;
+
 bool swept_fits(const LagKernel *kernel) {
     if ((kernel->r + 1) * kernel->dof < SWEPT_LEAST) return false;
     return kernel->back && kernel->facts.mass_times_velocity && sweeps_fit(kernel) && kernel->size[LAG_BY_F];
@@ -25,7 +29,7 @@ static double *room_of(size_t doubles) { return aligned_alloc(LINE, (doubles * s
 static size_t lay_out(Swept *s, double *at) {
     const size_t w = s->systems, d = s->d, *size = s->kernel->size;
     size_t used = (group_size(s->kernel) * w + 7) / 8 * 8;
-    static const LagArray own[] = {LAG_BY_Q, LAG_BY_U, LAG_BY_F, LAG_SEED, LAG_BY_PARAMETER, LAG_BY_MASS, LAG_RUN};
+    static const LagArray own[] = {LAG_F, LAG_BY_Q, LAG_BY_U, LAG_BY_F, LAG_SEED, LAG_BY_PARAMETER, LAG_BY_MASS, LAG_RUN};
     double **const each[] = {&s->start_pi, &s->start_v, &s->start_u, &s->start_by, &s->end_u,
                              &s->begin_q,  &s->begin_u, &s->row_u,   &s->row_by};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -96,8 +100,9 @@ bool swept_expect(Swept *s, uint64_t steps, bool back) {
     return true;
 }
 
-static size_t step_size(const Swept *s) { return 2 * s->d + (size_t)s->d * s->l; }
-static size_t begin_size(const Swept *s) { return step_size(s) + LAG_RUN_COUNT; }
+/* What is kept of a step: its state, and its impulses without the room between rows; and of a piece's beginning. */
+static size_t step_size(const Swept *s) { return 2 * s->d + (size_t)s->d * s->s; }
+static size_t begin_size(const Swept *s) { return 2 * s->d + (size_t)s->d * s->l + LAG_RUN_COUNT; }
 
 bool swept_open(Swept *s, double t, double h, uint64_t steps, bool sparing, bool back) {
     const size_t w = s->systems, step = step_size(s) * w;
@@ -117,7 +122,7 @@ bool swept_open(Swept *s, double t, double h, uint64_t steps, bool sparing, bool
     }
     if (!s->room) return false;
     s->f = s->room;
-    s->q = s->f + (size_t)s->piece * s->d * s->l * w;
+    s->q = s->f + (size_t)s->piece * s->d * s->s * w;
     s->u = s->q + (size_t)s->piece * s->d * w;
     s->begin = s->u + (size_t)s->piece * s->d * w;
     return true;
@@ -176,7 +181,7 @@ static void keep_begin(Swept *s, uint64_t piece, bool back) {
 }
 
 /* One step of a program that has LAG_RUN; lanes whose step was not taken are lost. Gives back whether there are such. */
-static bool run_step(Swept *s, LagProcedure program, double *const *array, uint64_t n) {
+static bool run_step(Swept *s, LagProcedure program, double *const *array, uint64_t n, double slack) {
     const uint32_t w = s->systems;
     double *run = array[LAG_RUN];
     bool lost = false;
@@ -184,7 +189,7 @@ static bool run_step(Swept *s, LagProcedure program, double *const *array, uint6
         run[LAG_RUN_STEPS * w + lane] = 1;
         run[LAG_RUN_BEFORE * w + lane] = (double)n;
         run[LAG_RUN_DONE * w + lane] = 0;
-        run[LAG_RUN_SLACK * w + lane] = 1;
+        run[LAG_RUN_SLACK * w + lane] = slack;
     }
     program.run(program.code, array);
     for (uint32_t lane = 0; lane < w; lane++) {
@@ -195,16 +200,23 @@ static bool run_step(Swept *s, LagProcedure program, double *const *array, uint6
     return lost;
 }
 
+/* The impulses of the step in that slot, from rows of l into rows of s, or back. */
+static void keep_impulses(const Swept *s, size_t slot, double *F, bool back) {
+    const size_t row = (size_t)s->s * s->systems, wide = (size_t)s->l * s->systems;
+    double *kept = s->f + slot * s->d * row;
+    for (size_t k = 0; k < s->d; k++, kept += row, F += wide) numbers_copy(back ? F : kept, back ? kept : F, row);
+}
+
 /* Step n, kept in its place of the piece. */
 static void take_step(Swept *s, uint64_t n) {
     enum { ASK = 64 }; /* steps after which better programs are looked for */
     double *const *array = s->group.array;
-    const size_t w = s->systems, slot = (size_t)(n % s->piece), width = s->d * w, wide = width * s->l;
+    const size_t w = s->systems, slot = (size_t)(n % s->piece), width = s->d * w;
     numbers_copy(s->q + slot * width, array[LAG_Q], width);
     numbers_copy(s->u + slot * width, array[LAG_U], width);
     if (w == 1 && n % ASK == 0) frame_improve(&s->frame, 0);
-    if (run_step(s, w > 1 ? s->lanes : s->frame.procedure[LAG_STEPS], array, n)) fill_lost(s);
-    numbers_copy(s->f + slot * wide, array[LAG_F], wide);
+    if (run_step(s, w > 1 ? s->lanes : s->frame.procedure[LAG_STEPS], array, n, 1)) fill_lost(s);
+    keep_impulses(s, slot, array[LAG_F], false);
     s->held = n / s->piece;
 }
 
@@ -244,7 +256,7 @@ static void see_inside(const Swept *s, const Inside *inside, size_t slot, double
     for (size_t k = 0; k < s->d; k++)
         for (size_t lane = 0; lane < w; lane++) {
             const size_t i = k * w + lane;
-            const double *f = s->f + slot * width * s->l + k * s->l * w + lane, u_n = s->u[slot * width + i];
+            const double *f = s->f + (slot * s->d + k) * s->s * w + lane, u_n = s->u[slot * width + i];
             double at = s->q[slot * width + i] + inside->x * u_n, rate = u_n;
             for (size_t j = 0; j < s->s; j++) {
                 at += inside->at[j] * f[j * w];
@@ -391,8 +403,8 @@ static void step_back(Swept *s, uint64_t n, size_t rows, double *seed_q, double 
     const size_t width = s->d * s->systems, slot = (size_t)(n % s->piece);
     s->array[LAG_Q] = s->q + slot * width;
     s->array[LAG_U] = s->u + slot * width;
-    s->array[LAG_F] = s->f + slot * width * s->l;
-    if (run_step(s, s->back.steps, s->array, n)) drop_lost(s, rows, seed_q, seed_pi);
+    keep_impulses(s, slot, s->array[LAG_F], true);
+    if (run_step(s, s->back.steps, s->array, n, slack_back)) drop_lost(s, rows, seed_q, seed_pi);
 }
 
 static void begin_back(Swept *s, size_t rows, double *seed_q, double *seed_pi) {

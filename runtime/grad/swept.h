@@ -30,7 +30,7 @@ typedef struct Swept {
     bool recording;
     uint64_t steps, piece, pieces, held;
     double t, h;
-    double *q, *u, *f; /* of each step of the piece held: [piece] of [d], [d], [d, l] */
+    double *q, *u, *f; /* of each step of the piece held: [piece] of [d], [d], [d, s] */
     double *begin;     /* [pieces] of what a step hands to the next */
     double *room;
     size_t size; /* doubles of it */

@@ -32,9 +32,6 @@ uint32_t outputs_of(const LagPrior *prior, const LagLoss *loss, bool raw, Output
 /* The errors of c are measured in s, or in s c where it is named by its logarithm. */
 double output_size(const Output *output, double c);
 
-/* The errors of c are measured in s, or in s c where it is named by its logarithm. */
-double output_size(const Output *output, double c);
-
 /* The error of the parameter named, among c [m] and truth [m], in that measure: of its logarithm, where it is named by that.
  */
 double output_error(const Output *output, const double *c, const double *truth);

@@ -12,6 +12,10 @@
 
 enum { BACK_Q, BACK_V, BACKS }; /* zeta of A_q, eta of A_v */
 
+/* Rows that are compared make derivatives jump, and changes are large again: a theta of a place where forces hardly vary,
+ * as small as round-off has it, would let them pass. */
+static const double back_theta = 1e-3;
+
 /* A derivative that is not zero: of A_k in coordinate l, or in a parameter. */
 typedef struct Term {
     NodeId node;
@@ -48,7 +52,7 @@ static bool back_new(Back *b, Writer *w) {
                       .several = w->tape->systems > 1,
                       .back = true},
                 .mass = mass_slopes(m)};
-    b->s.judge.several = b->s.several;
+    b->s.judge = (Judge){.several = b->s.several, .theta_least = back_theta};
     b->term[BACK_Q] = memory_new((2 * most + m->slope_count) * sizeof *b->slope);
     b->has[BACK_Q] = memory_new(2 * (size_t)d);
     b->inverse = memory_new(d * sizeof *b->inverse);

@@ -45,6 +45,7 @@ static void keep_active(const Judge *j, Writer *w, uint32_t base, TapeValue valu
 static TapeValue is_small(const Judge *j, Writer *w, TapeValue first, TapeValue now, TapeValue before) {
     TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(w, LAG_RUN_AGE_MOST - 1));
     TapeValue known = pick(w, young, load(w, LAG_RUN, LAG_RUN_THETA), number(w, 1));
+    if (j->theta_least > 0) known = binary(w, TAPE_LARGER, known, number(w, j->theta_least));
     TapeValue shrunk = binary(w, TAPE_LARGER, now, number(w, judge_least[j->compensated])); /* over `before`: theta */
     TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
     TapeValue bound = binary(w, TAPE_MUL, before, number(w, judge_left[j->compensated]));

@@ -10,6 +10,7 @@ typedef struct Judge {
     uint32_t alive, active;            /* of systems side by side: whether all steps were good, and sweeps go on */
     bool several;                      /* systems run side by side: each keeps what it has come to while others go on */
     bool compensated;
+    double theta_least; /* what a theta of steps before is taken for at least */
 } Judge;
 
 void judge_room(Judge *judge, Tape *tape);

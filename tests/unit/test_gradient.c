@@ -60,6 +60,7 @@ static const Case cases[] = {
      {0.3},
      {0.4},
      true},
+    {"m = 1; k = 3; m*qd^2/2 - k*max(q, 0)^4/4", 6, 0.1, 0, 40, {1}, {-0.2}, false}, /* in the end there is no force */
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
