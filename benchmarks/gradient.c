@@ -1,9 +1,8 @@
 /* gradient.c: what a loss and its exact gradient cost, and the loss about a minimum (figure 8 of Roberts, "A Lagrangian
  * mechanics oriented approach to neural networks").
  *
- *     build/benchmarks/gradient        compares values, then prints microseconds a sample, and how many times its forward
- * run a gradient takes build/benchmarks/gradient 8      the landscape as CSV: the paper's family, and those of its eqs. 30a
- * and 30b
+ * Compares values, then prints microseconds a sample, and how many times its forward run a gradient takes. With the argument
+ * 8 it prints the landscape as CSV: of the paper's family, and of those of its eqs. 30a and 30b.
  *
  * The loss is that of tests/golden/gradient.csv: 41 points, r = 2, dt = 0.1, three coefficients. Exit status 1 where a value
  * is not what it should be. */
