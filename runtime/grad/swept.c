@@ -329,14 +329,17 @@ static void add_by_mass(const Swept *s, const double *by, const double *u, doubl
             for (size_t lane = 0; lane < w; lane++) to[lane] += factor * by[k * w + lane] * u[l * w + lane];
 }
 
+/* What the programs that go back make: 0 to begin with. */
+static const LagArray made_back[] = {LAG_BY_Q, LAG_BY_U, LAG_BY_F, LAG_SEED, LAG_BY_PARAMETER, LAG_BY_MASS};
+enum { MADE_BACK = sizeof made_back / sizeof *made_back };
+
 /* Nothing is made of a lane that is lost: all of it is 0, of the rows that are left too. */
 static void drop_lost(Swept *s, size_t rows, double *seed_q, double *seed_pi) {
-    static const LagArray all[] = {LAG_BY_Q, LAG_BY_U, LAG_BY_F, LAG_SEED, LAG_BY_PARAMETER, LAG_BY_MASS};
     const size_t w = s->systems;
     for (uint32_t lane = 0; lane < w; lane++) {
         if (!s->lost[lane]) continue;
-        for (size_t a = 0; a < sizeof all / sizeof *all; a++)
-            for (size_t i = 0; i < s->kernel->size[all[a]]; i++) s->array[all[a]][i * w + lane] = 0;
+        for (size_t a = 0; a < MADE_BACK; a++)
+            for (size_t i = 0; i < s->kernel->size[made_back[a]]; i++) s->array[made_back[a]][i * w + lane] = 0;
         for (size_t i = 0; i < rows * s->d; i++) seed_q[i * w + lane] = seed_pi[i * w + lane] = 0;
         for (size_t k = 0; k < s->d; k++)
             s->start_by[k * w + lane] = s->begin_q[k * w + lane] = s->begin_u[k * w + lane] = 0;
@@ -408,10 +411,9 @@ static void step_back(Swept *s, uint64_t n, size_t rows, double *seed_q, double 
 }
 
 static void begin_back(Swept *s, size_t rows, double *seed_q, double *seed_pi) {
-    static const LagArray zero[] = {LAG_BY_Q, LAG_BY_U, LAG_BY_F, LAG_SEED, LAG_BY_PARAMETER, LAG_BY_MASS};
     const size_t w = s->systems;
-    for (size_t a = 0; a < sizeof zero / sizeof *zero; a++)
-        memset(s->array[zero[a]], 0, s->kernel->size[zero[a]] * w * sizeof(double));
+    for (size_t a = 0; a < MADE_BACK; a++)
+        memset(s->array[made_back[a]], 0, s->kernel->size[made_back[a]] * w * sizeof(double));
     memset(s->start_by, 0, s->d * w * sizeof(double));
     for (size_t lane = 0; lane < w; lane++) {
         s->array[LAG_RUN][LAG_RUN_SWEEPS * w + lane] = 0;
@@ -429,8 +431,10 @@ void swept_back(Swept *s, const Sights *sights, double *seed_q, double *seed_pi,
     for (uint64_t n = s->steps + 1; n-- > 0 && !is_cancelled(s) && !swept_all_lost(s);) {
         const bool inside = i > 0 && sights->row[i - 1].step == n && sights->row[i - 1].inside;
         if (n < s->steps) recall(s, n);
-        memset(s->begin_q, 0, width * sizeof(double));
-        memset(s->begin_u, 0, width * sizeof(double));
+        if (inside) {
+            memset(s->begin_q, 0, width * sizeof(double));
+            memset(s->begin_u, 0, width * sizeof(double));
+        }
         for (; i > 0 && sights->row[i - 1].step == n && sights->row[i - 1].inside; i--)
             seed_inside(s, &sights->row[i - 1], n, seed_q + (i - 1) * width, seed_pi + (i - 1) * width);
         if (n < s->steps) step_back(s, n, i, seed_q, seed_pi);

@@ -153,18 +153,25 @@ static double ahead_error(const Stages *t, int table, int ahead, const long doub
     return (double)worst / (DBL_EPSILON / 2 * largest(t, ahead));
 }
 
-/* P_m is carried on to the next step for m <= p, and the higher ones, orthogonal to these, to nothing. */
-static void check_ahead(const Stages *t) {
+/* P_m is carried on, by two tables whose extrapolating ones are these, to nodes of x + shift for m <= p, and the higher
+ * ones, orthogonal to these, to nothing. */
+static void check_carried(const Stages *t, int reach, int reach_ahead, int rate, int rate_ahead, int shift) {
     unsigned N = t->r + 1, p = N < AHEAD_DEGREE ? N : AHEAD_DEGREE;
     long double f[LAG_R_MAX + 2], g[LAG_R_MAX + 2];
     for (unsigned m = 0; m <= N && m <= p + 4; m++) {
         for (size_t j = 0; j < t->s; j++) {
-            f[j] = t->weight[j] * legendre(m, 2 * (long double)t->node[j] - 1);
-            g[j] = m <= p ? t->weight[j] * legendre(m, 2 * (long double)t->node[j] + 1) : 0;
+            long double x = 2 * (long double)t->node[j] - 1;
+            f[j] = t->weight[j] * legendre(m, x);
+            g[j] = m <= p ? t->weight[j] * legendre(m, x + shift) : 0;
         }
-        CU_ASSERT(ahead_error(t, REACH, REACH_AHEAD, f, g) < AHEAD_ULPS);
-        CU_ASSERT(ahead_error(t, RATE, RATE_AHEAD, f, g) < AHEAD_ULPS);
+        CU_ASSERT(ahead_error(t, reach, reach_ahead, f, g) < AHEAD_ULPS);
+        CU_ASSERT(ahead_error(t, rate, rate_ahead, f, g) < AHEAD_ULPS);
     }
+}
+
+/* To the next step. */
+static void check_ahead(const Stages *t) {
+    check_carried(t, REACH, REACH_AHEAD, RATE, RATE_AHEAD, 2);
     double worst = 0; /* a constant force */
     for (size_t i = 0; i < t->s; i++) {
         double sum = 0, c = t->node[i];
@@ -176,18 +183,9 @@ static void check_ahead(const Stages *t) {
 
 static void test_ahead(void) { every_r(check_ahead); }
 
-/* The same from the step behind, which is the later one, to the one before. */
+/* From the step behind, which is the later one, to the one before. */
 static void check_back_ahead(const Stages *t) {
-    unsigned N = t->r + 1, p = N < AHEAD_DEGREE ? N : AHEAD_DEGREE;
-    long double f[LAG_R_MAX + 2], g[LAG_R_MAX + 2];
-    for (unsigned m = 0; m <= N && m <= p + 4; m++) {
-        for (size_t j = 0; j < t->s; j++) {
-            f[j] = t->weight[j] * legendre(m, 2 * (long double)t->node[j] - 1);
-            g[j] = m <= p ? t->weight[j] * legendre(m, 2 * (long double)t->node[j] - 3) : 0;
-        }
-        CU_ASSERT(ahead_error(t, REACH_BACK, REACH_BACK_AHEAD, f, g) < AHEAD_ULPS);
-        CU_ASSERT(ahead_error(t, RATE_BACK, RATE_BACK_AHEAD, f, g) < AHEAD_ULPS);
-    }
+    check_carried(t, REACH_BACK, REACH_BACK_AHEAD, RATE_BACK, RATE_BACK_AHEAD, -2);
 }
 
 static void test_back_ahead(void) { every_r(check_back_ahead); }
