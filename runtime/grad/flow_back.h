@@ -16,7 +16,7 @@ typedef struct FLOW(Back) {
 } FLOW(Back);
 
 /* The pointers to a part of the flow's own arrays. */
-FLOW_INLINE FLOW(Back) FLOW(back_of)(const Flow *f, uint32_t part, double h) {
+LANE_INLINE FLOW(Back) FLOW(back_of)(const Flow *f, uint32_t part, double h) {
     return (FLOW(Back)){.omega = (Lane *)f->weight_A + part,
                         .beta = (Lane *)f->weight_B + part,
                         .seed_z = (Lane *)f->seed_z + part,
@@ -35,7 +35,7 @@ FLOW_INLINE FLOW(Back) FLOW(back_of)(const Flow *f, uint32_t part, double h) {
                         .h = h};
 }
 
-FLOW_INLINE void FLOW(gather)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
+LANE_INLINE void FLOW(gather)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
     const double inverse_h = 1 / x->h;
     for (uint32_t i = 0; i < s; i++)
         for (uint32_t k = 0; k < d; k++) {
@@ -58,12 +58,12 @@ FLOW_INLINE void FLOW(gather)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
         }
 }
 
-FLOW_INLINE void FLOW(adjoint)(uint32_t n, const FLOW(Back) * x) {
+LANE_INLINE void FLOW(adjoint)(uint32_t n, const FLOW(Back) * x) {
     for (uint32_t j = 0; j < n; j++) x->mu[j * PARTS] = FLOW(column)(x->g, x->inverse, n, n, j);
 }
 
 /* alpha and beta from mu. */
-FLOW_INLINE void FLOW(spread)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
+LANE_INLINE void FLOW(spread)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
     const uint32_t n = (s - 1) * d;
     const Lane *mu = x->mu, *first = mu + (n - d) * PARTS; /* of node 0: its rows are the last */
     for (uint32_t i = 0; i < s - 1; i++)
@@ -78,7 +78,7 @@ FLOW_INLINE void FLOW(spread)(uint32_t d, uint32_t s, const FLOW(Back) * x) {
 }
 
 /* What alpha and beta make of the state and the parameters. */
-FLOW_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Back) * x) {
+LANE_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Back) * x) {
     for (uint32_t i = 0; i < s; i++) {
         const Lane *alpha = x->omega + i * d * PARTS, *beta = x->beta + i * d * PARTS;
         const uint32_t square = i * d * d * PARTS, wide = i * d * m * PARTS;
@@ -91,7 +91,7 @@ FLOW_INLINE void FLOW(collect)(uint32_t d, uint32_t s, uint32_t m, const FLOW(Ba
     for (uint32_t k = 0; k < d * PARTS; k += PARTS) x->lambda_pi[k] -= x->mu[(s - 2) * d * PARTS + k];
 }
 
-FLOW_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, const Flow *f, const FLOW(Back) * x) {
+LANE_INLINE void FLOW(back_part)(uint32_t d, uint32_t s, const Flow *f, const FLOW(Back) * x) {
     FLOW(gather)(d, s, x);
     FLOW(adjoint)((s - 1) * d, x);
     FLOW(spread)(d, s, x);

@@ -3,7 +3,7 @@
  * y = (q, pi), and y' = y + M y + b for all steps of a motion: what has been found for one serves all. */
 
 /* M [2 d, 2 d] of a part, by unit changes of the state (tangent.c has the formulas). */
-FLOW_INLINE void FLOW(map_part)(uint32_t d, uint32_t s, double h, const FLOW(Back) * x, Lane *M) {
+LANE_INLINE void FLOW(map_part)(uint32_t d, uint32_t s, double h, const FLOW(Back) * x, Lane *M) {
     const uint32_t n = (s - 1) * d, wide = 2 * d;
     Lane *r = x->mu, *z = x->g;
     for (uint32_t column = 0; column < wide; column++) {
@@ -48,7 +48,7 @@ FLOW_TARGET static void FLOW(map)(Flow *f, double h, double *to) {
 }
 
 /* Of a part: y before each step into `path` [steps, 2 d], y behind them all, and the largest of each number of y. */
-FLOW_INLINE void FLOW(forth_part)(uint32_t wide, const Lane *M, const Lane *b, uint64_t steps, Lane *y, Lane *path,
+LANE_INLINE void FLOW(forth_part)(uint32_t wide, const Lane *M, const Lane *b, uint64_t steps, Lane *y, Lane *path,
                                   Lane *most) {
     for (uint64_t n = 0; n < steps; n++, path += wide * PARTS) {
         for (uint32_t c = 0; c < wide; c++) {
@@ -76,7 +76,7 @@ FLOW_TARGET static void FLOW(forth)(const Flow *f, const double *M, const double
 }
 
 /* Back through one step of a part: lambda (1 + M), having added lambda y' to S [2 d, 2 d] and lambda to `sum`. */
-FLOW_INLINE void FLOW(map_back_part)(uint32_t wide, const Lane *M, const Lane *y, Lane *lambda, Lane *S, Lane *sum,
+LANE_INLINE void FLOW(map_back_part)(uint32_t wide, const Lane *M, const Lane *y, Lane *lambda, Lane *S, Lane *sum,
                                      Lane *scratch) {
     for (uint32_t row = 0; row < wide; row++) {
         Lane l = scratch[row] = lambda[row * PARTS];

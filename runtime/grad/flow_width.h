@@ -5,39 +5,19 @@
  * A vector holds one number of FLOW_LANES systems: a part of all. What is done for a part is given arrays that begin at it,
  * where number e stands at e * PARTS. The programs run all systems at once, and so between the parts. */
 
-#if FLOW_LANES == 1
-typedef double FLOW(Lane);
-typedef int64_t FLOW(Mask);
-#else
-typedef double FLOW(Lane) __attribute__((vector_size(FLOW_LANES * sizeof(double))));
-typedef int64_t FLOW(Mask) __attribute__((vector_size(FLOW_LANES * sizeof(double))));
-#endif
-#define Lane FLOW(Lane)
-#define Mask FLOW(Mask)
+#define LANE(name) FLOW(name)
+#define LANE_COUNT FLOW_LANES
+#define LANE_TARGET FLOW_TARGET
+#include "../solve/lane_width.h"
 #define PARTS (FLOW_SYSTEMS / FLOW_LANES)
-#define FLOW_INLINE FLOW_TARGET __attribute__((always_inline)) static inline
 
 #if FLOW_LANES == 1
-FLOW_INLINE Mask FLOW(less)(Lane a, Lane b) { return -(Mask)(a < b); }
-FLOW_INLINE Lane FLOW(pick)(Mask mask, Lane a, Lane b) { return mask ? a : b; }
-FLOW_INLINE bool FLOW(any)(Mask mask) { return mask; }
-FLOW_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return (void)lane, *mask; }
-FLOW_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { *mask = -1 + 0 * (Mask)lane; }
+LANE_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return (void)lane, *mask; }
+LANE_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { *mask = -1 + 0 * (Mask)lane; }
 #else
-FLOW_INLINE Mask FLOW(less)(Lane a, Lane b) { return a < b; }
-FLOW_INLINE Lane FLOW(pick)(Mask mask, Lane a, Lane b) { return (Lane)(((Mask)a & mask) | ((Mask)b & ~mask)); }
-FLOW_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return mask[lane / FLOW_LANES][lane % FLOW_LANES]; }
-FLOW_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { mask[lane / FLOW_LANES][lane % FLOW_LANES] = -1; }
-FLOW_INLINE bool FLOW(any)(Mask mask) {
-    int64_t all = 0;
-    for (int i = 0; i < FLOW_LANES; i++) all |= mask[i];
-    return all;
-}
+LANE_INLINE bool FLOW(has)(const Mask *mask, uint32_t lane) { return mask[lane / FLOW_LANES][lane % FLOW_LANES]; }
+LANE_INLINE void FLOW(mark)(Mask *mask, uint32_t lane) { mask[lane / FLOW_LANES][lane % FLOW_LANES] = -1; }
 #endif
-
-FLOW_INLINE Lane FLOW(size)(Lane a) { return FLOW(pick)(FLOW(less)(a, a * 0), -a, a); }
-FLOW_INLINE Lane FLOW(most)(Lane a, Lane b) { return FLOW(pick)(FLOW(less)(a, b), b, a); }
-FLOW_INLINE Lane FLOW(all)(double x) { return x - (Lane){0}; }
 
 static void FLOW(run)(LagProcedure procedure, double *const *array) { procedure.run(procedure.code, array); }
 
@@ -47,7 +27,7 @@ typedef struct FLOW(Set) {
 } FLOW(Set);
 #define Set FLOW(Set)
 
-FLOW_INLINE bool FLOW(some)(const Set *set) {
+LANE_INLINE bool FLOW(some)(const Set *set) {
     Mask all = set->part[0];
     for (uint32_t part = 1; part < PARTS; part++) all |= set->part[part];
     return FLOW(any)(all);
@@ -72,7 +52,7 @@ FLOW_TARGET static Set FLOW(alive)(const Flow *f) {
 
 /* The inverse of a part of R_z in `jacobian` into `a`, for the systems of `wanted`: by Gauss and Jordan, in the order that
  * the rows come in. Gives back those of which a pivot is small for its row: they have none yet. */
-FLOW_INLINE Mask FLOW(invert_part)(uint32_t n, const Lane *jacobian, Lane *x, Lane *scale, Lane *a, Mask wanted) {
+LANE_INLINE Mask FLOW(invert_part)(uint32_t n, const Lane *jacobian, Lane *x, Lane *scale, Lane *a, Mask wanted) {
     Mask good = wanted;
     for (uint32_t i = 0; i < n; i++) {
         Lane most = FLOW(all)(0);
@@ -116,7 +96,7 @@ FLOW_TARGET static void FLOW(invert)(Flow *f, const Set *wanted) {
 }
 
 /* x = -R_z^-1 F, a part. */
-FLOW_INLINE void FLOW(correct)(uint32_t n, const Lane *inverse, const Lane *F, Lane *x) {
+LANE_INLINE void FLOW(correct)(uint32_t n, const Lane *inverse, const Lane *F, Lane *x) {
     for (uint32_t i = 0; i < n; i++) {
         Lane sum = inverse[i * n * PARTS] * F[0];
         for (uint32_t j = 1; j < n; j++) sum += inverse[(i * n + j) * PARTS] * F[j * PARTS];
@@ -144,7 +124,7 @@ typedef struct FLOW(Sizes) {
     Lane strict, loose; /* of a correction, relative to z and to the state, coordinate by coordinate */
 } FLOW(Sizes);
 
-FLOW_INLINE FLOW(Sizes) FLOW(sizes)(uint32_t d, uint32_t n, const Lane *q, const Lane *z, const Lane *change) {
+LANE_INLINE FLOW(Sizes) FLOW(sizes)(uint32_t d, uint32_t n, const Lane *q, const Lane *z, const Lane *change) {
     FLOW(Sizes) size = {FLOW(all)(0), FLOW(all)(0)};
     Lane floor = FLOW(all)(0);
     for (uint32_t k = 0; k < d; k++) floor = FLOW(most)(floor, FLOW(size)(q[k * PARTS]));
@@ -180,7 +160,7 @@ typedef struct FLOW(Iteration) {
 } FLOW(Iteration);
 
 /* One correction of a part, and what it tells. */
-FLOW_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) * it, uint32_t part, int count) {
+LANE_INLINE void FLOW(advance)(uint32_t d, uint32_t n, Flow *f, FLOW(Iteration) * it, uint32_t part, int count) {
     const double tolerance = 4 * DBL_EPSILON, rough = DBL_EPSILON * (64 + (double)f->s * f->s);
     Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part, before = it->before[part];
     Mask active = it->active.part[part];
@@ -231,7 +211,7 @@ FLOW_TARGET static Set FLOW(iterate)(Flow *f) {
 
 /* Where R_z is the same everywhere, its inverse is made once; from 0, one correction is the solution and another takes its
  * round-off. */
-FLOW_INLINE Mask FLOW(solve_part)(uint32_t d, uint32_t n, const Flow *f, uint32_t part, bool polish) {
+LANE_INLINE Mask FLOW(solve_part)(uint32_t d, uint32_t n, const Flow *f, uint32_t part, bool polish) {
     const double rough = DBL_EPSILON * (64 + (double)f->s * f->s);
     Lane *z = (Lane *)f->array[LAG_Z] + part, *change = (Lane *)f->change + part;
     FLOW(correct)(n, (const Lane *)f->inverse + part, (const Lane *)f->array[LAG_RESIDUAL] + part, change);
@@ -276,7 +256,7 @@ FLOW_TARGET static void FLOW(settle)(Flow *f, bool fixed, const Set *hard) {
 
 /* The next state of a part, for the systems of `alive`; those where it is not finite are left as they are, and given back.
  */
-FLOW_INLINE Mask FLOW(commit)(const Flow *f, uint32_t part, Mask alive) {
+LANE_INLINE Mask FLOW(commit)(const Flow *f, uint32_t part, Mask alive) {
     Lane *z = (Lane *)f->array[LAG_Z] + part, *q = (Lane *)f->array[LAG_Q] + part, *pi = (Lane *)f->array[LAG_PI] + part;
     const Lane *impulse = (const Lane *)f->array[LAG_IMPULSE] + part, *end = z + (f->n - f->d) * PARTS;
     Mask finite = alive;
@@ -313,7 +293,7 @@ FLOW_TARGET static void FLOW(step)(Flow *f, double t, double h) {
 /* ---- At the nodes ---- */
 
 /* Places and velocities of a part. */
-FLOW_INLINE void FLOW(places)(uint32_t d, uint32_t s, const Flow *f, double inverse_h, const Lane *q, const Lane *z,
+LANE_INLINE void FLOW(places)(uint32_t d, uint32_t s, const Flow *f, double inverse_h, const Lane *q, const Lane *z,
                               Lane *at, Lane *v) {
     const double *D = f->array[LAG_DERIVE];
     for (uint32_t i = 0; i < s; i++)
@@ -350,7 +330,7 @@ FLOW_TARGET static void FLOW(nodes)(Flow *f, double t, double h, const double *f
 }
 
 /* sum_k x_k M_kl, for a column l. */
-FLOW_INLINE Lane FLOW(column)(const Lane *x, const Lane *matrix, uint32_t rows, uint32_t columns, uint32_t l) {
+LANE_INLINE Lane FLOW(column)(const Lane *x, const Lane *matrix, uint32_t rows, uint32_t columns, uint32_t l) {
     Lane sum = x[0] * matrix[l * PARTS];
     for (uint32_t k = 1; k < rows; k++) sum += x[k * PARTS] * matrix[(k * columns + l) * PARTS];
     return sum;
@@ -363,4 +343,7 @@ FLOW_INLINE Lane FLOW(column)(const Lane *x, const Lane *matrix, uint32_t rows, 
 #undef Mask
 #undef Set
 #undef PARTS
-#undef FLOW_INLINE
+#undef LANE_INLINE
+#undef LANE
+#undef LANE_COUNT
+#undef LANE_TARGET

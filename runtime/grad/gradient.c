@@ -197,20 +197,23 @@ static LagStatus begin_lane(const LagGradient *g, Flow *f, Place p) {
     return start_momentum(f, p.lane, ask->t, rate);
 }
 
-/* The loss of a lane and its seeds. */
-static double lane_loss(const LagGradient *g, const Lanes *x, Place p) {
+/* The losses of a group, and their seeds. */
+static void find_losses(const LagGradient *g, const Lanes *x, double *loss) {
     const LagSeen *seen = &g->ask->seen;
-    const size_t size = seen->rows * x->d;
     LossRows r = {.rows = seen->rows,
                   .d = (uint32_t)x->d,
-                  .stride = x->width,
-                  .seen_q = seen->q ? seen->q + p.system * size : NULL,
-                  .seen_pi = seen->pi ? seen->pi + p.system * size : NULL,
-                  .q = x->row[0] + p.lane,
-                  .pi = x->row[1] + p.lane,
-                  .seed_q = x->row[2] + p.lane,
-                  .seed_pi = x->row[3] + p.lane};
-    return loss_rows(g->ask->loss, &r);
+                  .systems = x->width,
+                  .q = x->row[0],
+                  .pi = x->row[1],
+                  .seed_q = x->row[2],
+                  .seed_pi = x->row[3]};
+    if (!g->compared) return;
+    for (uint32_t lane = 0; lane < x->width; lane++) {
+        const size_t first = place_of(x, lane).system * seen->rows * x->d;
+        r.seen_q[lane] = seen->q ? seen->q + first : NULL;
+        r.seen_pi[lane] = seen->pi ? seen->pi + first : NULL;
+    }
+    loss_rows(g->ask->loss, &r, loss);
 }
 
 /* A derivative under the cap: what is no number any more counts for nothing where all is to be finite. */
@@ -258,11 +261,6 @@ static void keep_motion(LagGradient *g, const Lanes *x, Place p) {
         numbers_from(x->row[which], x->width, p.lane, into, count);
         for (size_t i = 0; i < count && status != LAG_OK; i++) into[i] = NAN;
     }
-}
-
-/* The losses of a group, and their seeds. */
-static void find_losses(const LagGradient *g, const Lanes *x, double *loss) {
-    for (uint32_t lane = 0; lane < x->width && g->compared; lane++) loss[lane] = lane_loss(g, x, place_of(x, lane));
 }
 
 /* Everything of the group to where it is wanted, but for lanes that are lost. */

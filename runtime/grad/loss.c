@@ -13,6 +13,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 bool loss_fits(const LagLoss *loss, uint32_t d, uint32_t m) {
     bool good = (unsigned)loss->kind < LAG_LOSSES && isfinite(loss->alpha) && isfinite(loss->beta) && loss->cap >= 0;
@@ -27,50 +28,85 @@ bool loss_fits(const LagLoss *loss, uint32_t d, uint32_t m) {
 /* ---- A group ---- */
 
 typedef struct Group {
-    const double *seen, *predicted, *weight; /* weight [d], or NULL */
-    double *seed;                            /* the errors first, then what they are for the loss */
+    const double *const *seen; /* [systems][rows, d] */
+    const double *predicted;   /* [rows, d], each of all systems */
+    const double *weight;      /* [d], or NULL */
+    double *seed;              /* the errors first, then what they are for the loss */
     size_t rows;
-    uint32_t d, stride;
-    size_t count;         /* values that were seen */
-    double most, squares; /* the largest |e|; sum w e^2 */
+    uint32_t d, systems;
+    double count[LAG_SYSTEMS];                      /* values that were seen */
+    double most[LAG_SYSTEMS], squares[LAG_SYSTEMS]; /* the largest |e|; sum w e^2 */
 } Group;
 
-static double weight_of(const Group *g, size_t i) { return g->weight ? g->weight[g->d == 1 ? 0 : i % g->d] : 1; }
+static inline double weight_of(const Group *g, uint32_t k) { return g->weight ? g->weight[k] : 1; }
 
-/* The errors, 0 where a value was not seen: that counts for nothing in any kind. */
-static void measure(Group *g) {
-    double most = 0, squares = 0;
-    size_t count = 0;
-    for (size_t i = 0; i < g->rows * g->d; i++) {
-        double seen = g->seen[i], e = g->predicted[i * g->stride] - seen;
-        bool missing = seen != seen;
-        e = missing ? 0 : e;
-        count += !missing;
-        g->seed[i * g->stride] = e;
-        most = fabs(e) <= most ? most : fabs(e);
-        squares += weight_of(g, i) * (e * e);
-    }
-    g->most = most;
-    g->count = count;
-    g->squares = squares;
+#define LOSS_SYSTEMS 1
+#define LOSS_LANES 1
+#define LOSS_TARGET
+#define LOSS(name) name##_alone
+#include "loss_width.h"
+#undef LOSS_SYSTEMS
+#undef LOSS_LANES
+#undef LOSS
+
+#define LOSS_SYSTEMS LAG_SYSTEMS
+#define LOSS_LANES 2
+#define LOSS(name) name##_2
+#include "loss_width.h"
+#undef LOSS_LANES
+#undef LOSS_TARGET
+#undef LOSS
+
+#if defined(__x86_64__)
+#define LOSS_LANES 4
+#define LOSS_TARGET __attribute__((target("avx2")))
+#define LOSS(name) name##_4
+#include "loss_width.h"
+#undef LOSS_LANES
+#undef LOSS_TARGET
+#undef LOSS
+
+#define LOSS_LANES 8
+#define LOSS_TARGET __attribute__((target("avx512f"), no_sanitize("object-size"))) /* flow.c says why */
+#define LOSS(name) name##_8
+#include "loss_width.h"
+#endif
+
+typedef struct LossCode {
+    void (*measure)(Group *g);
+    void (*scale)(const Group *g, const double *factor);
+} LossCode;
+
+static const LossCode *code_of(uint32_t systems) {
+    static const LossCode alone = {measure_alone, scale_alone}, two = {measure_2, scale_2};
+#if defined(__x86_64__)
+    static const LossCode four = {measure_4, scale_4}, eight = {measure_8, scale_8};
+    if (systems > 1 && __builtin_cpu_supports("avx512f")) return &eight;
+    if (systems > 1 && __builtin_cpu_supports("avx2")) return &four;
+#endif
+    return systems > 1 ? &two : &alone;
 }
 
+/* ---- One system of a group ---- */
+
 /* A norm. Where squares would overflow or be lost, sums are taken relative to the largest error. */
-static double norm_of(const Group *g, double p) {
-    double sum = 0, scale = 1 / g->most;
-    if (p == 2 && g->most > 1e-140 && g->most < 1e140) return sqrt(g->squares);
-    if (!isfinite(g->most)) return g->most;
+static double norm_of(const Group *g, uint32_t lane, double p) {
+    const double most = g->most[lane], scale = 1 / most, *e = g->seed + lane;
+    double sum = 0;
+    if (p == 2 && most > 1e-140 && most < 1e140) return sqrt(g->squares[lane]);
+    if (!isfinite(most)) return most;
     if (!(scale <= DBL_MAX)) return 0;
-    for (size_t i = 0; i < g->rows * g->d; i++) {
-        double part = fabs(g->seed[i * g->stride]) * scale;
-        sum += weight_of(g, i) * (p == 2 ? part * part : pow(part, p));
-    }
-    return g->most * (p == 2 ? sqrt(sum) : pow(sum, 1 / p));
+    for (size_t row = 0; row < g->rows; row++)
+        for (uint32_t k = 0; k < g->d; k++, e += g->systems) {
+            double part = fabs(*e) * scale;
+            sum += weight_of(g, k) * (p == 2 ? part * part : pow(part, p));
+        }
+    return most * (p == 2 ? sqrt(sum) : pow(sum, 1 / p));
 }
 
 static double sign_of(double e) { return (e > 0) - (e < 0); }
 
-/* d loss / d e of one value, by the group's factor. */
+/* d loss / d e of one value. */
 static double slope_of(const LagLoss *loss, double e, double w, double norm, double n) {
     switch (loss->kind) {
     case LAG_LOSS_L2: return norm > 0 ? w * (e / norm) : 0;
@@ -90,33 +126,66 @@ static double value_of(const LagLoss *loss, double e, double w) {
     }
 }
 
-static double group_loss(const LagLoss *loss, Group *g, double factor) {
-    bool norm = loss->kind == LAG_LOSS_L2 || loss->kind == LAG_LOSS_LP;
-    double sum = 0, n;
-    measure(g);
-    n = (double)g->count;
-    if (norm) sum = norm_of(g, loss->kind == LAG_LOSS_L2 ? 2 : loss->p);
-    double each = loss->kind == LAG_LOSS_L2 && sum > 0 ? factor / sum : 0; /* in one product what slope_of says of it */
-    bool plain = each > 0 && each <= DBL_MAX;
-    for (size_t i = 0; i < g->rows * g->d; i++) {
-        double *seed = &g->seed[i * g->stride], e = *seed, w = weight_of(g, i);
-        if (!plain && !norm) sum += value_of(loss, e, w);
-        *seed = plain ? w * e * each : factor * slope_of(loss, e, w, sum, n);
-    }
-    return g->count == 0 ? 0 : factor * (norm ? sum : sum / n);
+/* The loss of any kind, value by value. */
+static double odd_loss(const LagLoss *loss, const Group *g, uint32_t lane, double factor) {
+    const bool norm = loss->kind == LAG_LOSS_L2 || loss->kind == LAG_LOSS_LP;
+    const double n = g->count[lane];
+    double *seed = g->seed + lane, sum = norm ? norm_of(g, lane, loss->kind == LAG_LOSS_L2 ? 2 : loss->p) : 0;
+    for (size_t row = 0; row < g->rows; row++)
+        for (uint32_t k = 0; k < g->d; k++, seed += g->systems) {
+            const double e = *seed, w = weight_of(g, k);
+            if (!norm) sum += value_of(loss, e, w);
+            *seed = factor * slope_of(loss, e, w, sum, n);
+        }
+    return n == 0 ? 0 : factor * (norm ? sum : sum / n);
 }
 
-double loss_rows(const LagLoss *loss, const LossRows *r) {
+/* Where the loss is a norm whose squares are plain numbers, seeds are errors by one factor; else that is 0. */
+static double factor_of(const LagLoss *loss, const Group *g, uint32_t lane, double factor) {
+    const double most = g->most[lane], each = factor / sqrt(g->squares[lane]);
+    return loss->kind == LAG_LOSS_L2 && most > 1e-140 && most < 1e140 && fabs(each) <= DBL_MAX ? each : 0;
+}
+
+static double lane_loss(const LagLoss *loss, const Group *g, uint32_t lane, double factor, double each) {
+    double *seed = g->seed + lane;
+    if (each == 0) return odd_loss(loss, g, lane, factor);
+    for (size_t row = 0; row < g->rows; row++)
+        for (uint32_t k = 0; k < g->d; k++, seed += g->systems) *seed = weight_of(g, k) * *seed * each;
+    return factor * sqrt(g->squares[lane]);
+}
+
+/* ---- All of them ---- */
+
+/* Adds factor times the group's loss to value[systems]. */
+static void group_loss(const LagLoss *loss, Group *g, double factor, double *value) {
+    double each[LAG_SYSTEMS];
+    bool plain = true;
+    const LossCode *code = code_of(g->systems);
+    code->measure(g);
+    for (uint32_t lane = 0; lane < g->systems; lane++) {
+        each[lane] = factor_of(loss, g, lane, factor);
+        plain = plain && each[lane] != 0;
+    }
+    if (plain) code->scale(g, each);
+    for (uint32_t lane = 0; lane < g->systems; lane++)
+        value[lane] += plain ? factor * sqrt(g->squares[lane]) : lane_loss(loss, g, lane, factor, each[lane]);
+}
+
+void loss_rows(const LagLoss *loss, const LossRows *r, double *value) {
     const double *weight = loss->weight;
-    Group q = {r->seen_q, r->q, weight, r->seed_q, r->rows, r->d, r->stride, 0, 0, 0},
-          pi = {r->seen_pi, r->pi, weight ? weight + r->d : NULL, r->seed_pi, r->rows, r->d, r->stride, 0, 0, 0};
-    double value = 0;
-    bool some_q = r->seen_q && loss->alpha != 0, some_pi = r->seen_pi && loss->beta != 0;
-    for (size_t i = 0; i < r->rows * r->d && !some_q; i++) r->seed_q[i * r->stride] = 0;
-    for (size_t i = 0; i < r->rows * r->d && !some_pi; i++) r->seed_pi[i * r->stride] = 0;
-    if (some_q) value += group_loss(loss, &q, loss->alpha);
-    if (some_pi) value += group_loss(loss, &pi, loss->beta);
-    return value;
+    const size_t size = r->rows * r->d * r->systems * sizeof *r->seed_q;
+    Group q = {.seen = r->seen_q, .predicted = r->q, .weight = weight, .seed = r->seed_q},
+          pi = {.seen = r->seen_pi, .predicted = r->pi, .weight = weight ? weight + r->d : NULL, .seed = r->seed_pi};
+    q.rows = pi.rows = r->rows, q.d = pi.d = r->d, q.systems = pi.systems = r->systems;
+    memset(value, 0, r->systems * sizeof *value);
+    if (r->seen_q[0] && loss->alpha != 0)
+        group_loss(loss, &q, loss->alpha, value);
+    else
+        memset(r->seed_q, 0, size);
+    if (r->seen_pi[0] && loss->beta != 0)
+        group_loss(loss, &pi, loss->beta, value);
+    else
+        memset(r->seed_pi, 0, size);
 }
 
 /* ---- Bounds and the cap ---- */

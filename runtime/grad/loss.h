@@ -3,20 +3,23 @@
 #define LAG_GRAD_LOSS_H
 
 #include "lag.h"
+#include "lag_kernel.h"
 
 /* Whether every number of a loss is in its range, for d coordinates and m parameters. */
 bool loss_fits(const LagLoss *loss, uint32_t d, uint32_t m);
 
-/* The loss of `rows` rows: seen [rows, d] (NULL: not at all; NaN: missing) against predicted ones, which stand `stride`
- * doubles apart, as do their derivatives seed_q and seed_pi. No cap, no penalties. */
+/* Rows of `systems` systems, 1 or LAG_SYSTEMS: each one's seen [rows, d] (of the first NULL: not at all; NaN: missing)
+ * against those predicted and the derivatives in them, where number e stands at e * systems. */
 typedef struct LossRows {
     size_t rows;
-    uint32_t d, stride;
-    const double *seen_q, *seen_pi, *q, *pi;
+    uint32_t d, systems;
+    const double *seen_q[LAG_SYSTEMS], *seen_pi[LAG_SYSTEMS];
+    const double *q, *pi;
     double *seed_q, *seed_pi;
 } LossRows;
 
-double loss_rows(const LagLoss *loss, const LossRows *rows);
+/* The loss of each system's rows to value[systems]. No cap, no penalties. */
+void loss_rows(const LagLoss *loss, const LossRows *rows, double *value);
 
 /* What the bounds add for parameters c[m] (eq. 29); its derivatives are added to slope[m]. */
 double loss_penalty(const LagLoss *loss, const double *c, double *slope);

@@ -75,14 +75,15 @@ void motions_relate(const Motions *seen, const LagLoss *loss, double *still, dou
     for (size_t s = 0; s < seen->systems; s++) {
         LossRows none = {.rows = seen->rows,
                          .d = (uint32_t)d,
-                         .stride = 1,
-                         .seen_q = seen->q + s * row,
-                         .seen_pi = seen->pi + s * row,
+                         .systems = 1,
+                         .seen_q = {seen->q + s * row},
+                         .seen_pi = {seen->pi + s * row},
                          .q = still,
                          .pi = still + row,
                          .seed_q = still + 2 * row,
                          .seed_pi = still + 3 * row};
-        double size = loss_rows(loss, &none);
+        double size;
+        loss_rows(loss, &none, &size);
         if (!(size > 0)) continue; /* it stays where it is */
         double factor;
         value[s] = loss_capped(&(LagLoss){.cap = 2}, value[s] / size, &factor);

@@ -285,6 +285,7 @@ static void test_landscape_golden(void) {
 
 /* ---- Differences ---- */
 
+static const double weights[2 * MOST] = {2, 0.5, 1.5, 0.25};
 static const LagLoss losses[] = {
     {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 0.5},
     {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 2},
@@ -292,7 +293,9 @@ static const LagLoss losses[] = {
     {.kind = LAG_LOSS_LP, .alpha = 1, .beta = 1, .p = 3.5},
     {.kind = LAG_LOSS_MAE, .alpha = 1, .beta = 1},
     {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 1, .cap = 4},
+    {.kind = LAG_LOSS_L2, .alpha = 1, .beta = 3, .weight = weights},
 };
+enum { LOSSES = sizeof losses / sizeof *losses };
 
 /* By the fourth-order rule, whose own error tells how far it can be trusted. */
 static double difference(const Scene *s, LagGradient *g, const LagLoss *loss, const double *x, uint32_t count, uint32_t i) {
@@ -316,7 +319,7 @@ static void test_differences(void) {
             uint32_t count = point_of(&s, x);
             look(&s, inside);
             CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &g) == LAG_OK);
-            for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+            for (size_t i = 0; i < LOSSES; i++) {
                 Result r = result_of(&s, g, &losses[i], x, false);
                 CU_ASSERT(r.status == LAG_OK);
                 double most = 0;
@@ -557,6 +560,51 @@ static void test_same_bits(void) {
     }
 }
 
+/* Every kind of loss of systems side by side, each with other rows, some missing, some huge: what each has alone. */
+static void check_losses(const Case *what, const LagLoss *loss) {
+    static Scene s;
+    s = scene_of(what, LAG_BACKEND_LLVM);
+    look(&s, false);
+    const size_t d = s.d, m = s.m, seen = s.rows * d, each = m + 2 * d;
+    double *x = calloc(SYSTEMS * each, sizeof *x), *q = x + SYSTEMS * m, *rate = q + SYSTEMS * d;
+    double *rows = calloc(2 * SYSTEMS * seen, sizeof *rows), *by = calloc(SYSTEMS * (each + 1), sizeof *by);
+    SuiteRandom random = {11};
+    LagGradient *all, *alone;
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        memcpy(x + i * m, s.c, m * sizeof *x);
+        memcpy(q + i * d, what->q, d * sizeof *x);
+        memcpy(rate + i * d, what->rate, d * sizeof *x);
+        for (size_t k = 0; k < 2 * seen; k++) {
+            double own = suite_uniform(&random, -2, 2) * (i == 9 ? 1e200 : i == 12 ? 1e-200 : 1);
+            rows[(k < seen ? i : SYSTEMS + i - 1) * seen + k] = i == 3 || suite_bits(&random) % 6 == 0 ? NAN : own;
+        }
+    }
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, SYSTEMS, 1, &all) == LAG_OK);
+    CU_ASSERT_FATAL(lag_gradient_new(s.kernel, 1, 1, &alone) == LAG_OK);
+    LagGradientAsk ask = ask_of(&s, loss, x, q, rate);
+    ask.seen.q = rows, ask.seen.pi = rows + SYSTEMS * seen;
+    LagGradientOut out = {.loss = by, .c = by + SYSTEMS, .q = by + SYSTEMS * (m + 1), .rate = by + SYSTEMS * (m + d + 1)};
+    lag_gradient_run(all, &ask, &out);
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        double loss_alone, slope[64];
+        LagGradientAsk one = ask_of(&s, loss, x + i * m, q + i * d, rate + i * d);
+        one.seen.q = ask.seen.q + i * seen, one.seen.pi = ask.seen.pi + i * seen;
+        lag_gradient_run(alone, &one,
+                         &(LagGradientOut){.loss = &loss_alone, .c = slope, .q = slope + m, .rate = slope + m + d});
+        CU_ASSERT(memcmp(&loss_alone, by + i, sizeof *by) == 0 && memcmp(slope, out.c + i * m, m * sizeof *by) == 0);
+        CU_ASSERT(memcmp(slope + m, out.q + i * d, d * sizeof *by) == 0);
+        CU_ASSERT(memcmp(slope + m + d, out.rate + i * d, d * sizeof *by) == 0);
+    }
+    lag_gradient_free(all);
+    lag_gradient_free(alone);
+    free(x), free(rows), free(by);
+    harness_free(&s.harness);
+}
+
+static void test_losses(void) {
+    for (size_t i = 0; i < LOSSES; i++) check_losses(&cases[1], &losses[i]), check_losses(&cases[2], &losses[i]);
+}
+
 /* The motion that a gradient stands on is the integrator's, to the last bit, where steps are found by sweeps. */
 static void test_integrator(void) {
     for (size_t n = 2; n < 3; n++) {
@@ -700,6 +748,7 @@ void suite_gradient(void) {
                                         {"tangents", test_tangents},
                                         {"random Lagrangians", test_random_lagrangians},
                                         {"same bits", test_same_bits},
+                                        {"losses side by side", test_losses},
                                         {"the integrator's motion", test_integrator},
                                         {"without sweeps", test_without_sweeps},
                                         {"a cap", test_capped},
