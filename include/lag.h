@@ -389,12 +389,13 @@ typedef struct LagReport {
     uint64_t steps;      /* done since lag_integrator_start */
     double t;            /* reached */
     double residual;     /* of the step that failed, max norm; 0 on success, NaN where there is none: LAG_ERROR_SWEEPS */
-    uint64_t iterations; /* of Newton, over all steps (0 for rk2 and rk4; for LAG_ROAD_AFFINE those of first steps) */
+    uint64_t iterations; /* of Newton's method, over all steps (0 for rk2 and rk4; by LAG_ROAD_AFFINE of first steps) */
     uint64_t sweeps;     /* of LAG_ROAD_SWEEPS, over all steps: evaluations of the forces at all nodes, less one a step */
     double energy_start; /* energy of the conservative part at the start, and now; NaN where Lambda depends on time */
     double energy;
     double seconds;     /* spent in advance */
-    uint64_t fallbacks; /* steps that sweeps would not converge for, so that Newton's method took them (LAG_ROAD_SWEEPS) */
+    uint64_t fallbacks; /* steps that neither sweeps converged for nor, if there is that, Newton's method on impulses, so
+                           that the step's own equations had to be solved (LAG_ROAD_SWEEPS) */
 } LagReport;
 
 /* How the equations of LAG_METHOD_GGL's steps are solved, chosen by the kernel's facts. Every road takes the same steps, to
@@ -402,7 +403,8 @@ typedef struct LagReport {
 typedef enum LagRoad {
     LAG_ROAD_NEWTON,
     LAG_ROAD_SWEEPS, /* B = M v with a constant mass matrix M, diagonal or of 16 coordinates at most; or any B of so many: by
-                        fixed-point iteration; and by Newton's method where that does not converge. Where the kernel is wide
+                        fixed-point iteration; and by Newton's method where that does not converge soon, which is machine
+                        code too where B = M v and a step has LAG_NEWTON_MOST impulses at most. Where the kernel is wide
                         (lag_kernel.h) there is no Newton's method: such a step is LAG_ERROR_SWEEPS, and LAG_METHOD_NEWTON is
                         refused with LAG_ERROR_LIMIT */
     LAG_ROAD_AFFINE, /* they are linear and the same at all times: the step is an affine map, made once for h and c, and
@@ -417,13 +419,14 @@ LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);
  * with a state of two doubles a number, of which the second is what the first is short of, and adds up in twice the digits
  * what a step changes it by: there the walk is three to seventeen times as short, for a tenth to a third of the time more.
  * What is told of the state are the first doubles. The second begin at 0 with each start; by sweeps also where h or a
- * parameter changes, and where Newton's method takes a step that sweeps cannot.
+ * parameter changes, and with each of LagReport.fallbacks.
  *
  * By the other roads the state alone is compensated, and each step is as exact as before: only where h is so small that
  * round-off of the state is most of it does that help, and what drifts goes on drifting (benchmarks/README.md). */
 
-/* An integrator of a kernel. It allocates all it needs here: a step allocates, prints and locks nothing. The kernel must
- * outlive it. Caller frees it with lag_integrator_free (NULL allowed). */
+/* An integrator of a kernel. It allocates all it needs here, but for what Newton's method wants when sweeps have failed
+ * several times (LAG_ERROR_MEMORY of an advance, which can go on later): otherwise a step allocates, prints and locks
+ * nothing. The kernel must outlive it. Caller frees it with lag_integrator_free (NULL allowed). */
 LAG_API LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagIntegrator **integrator);
 LAG_API void lag_integrator_free(LagIntegrator *integrator);
 

@@ -38,6 +38,13 @@
  * and those in the parameters gain sum_i h^2 b_i A_c(i)^T M^-T phi_i, and what M's are: M_c comes to stand beside the
  * matrix -sum_i (M^-T phi_i) f_i^T.
  *
+ * Where the iteration f <- f*, f*_j = h^2 b_j M^-1 A_j at the places that f leads to, does not shrink errors, simplified
+ * Newton iteration does (ibid., VIII.6):
+ *
+ *     f <- f + N (f* - f)      N = (1 - f*_f)^-1      df*_i/df_j = h^2 b_i M^-1 (A_q(i) H_ij + A_v(i) J_ij / h)
+ *
+ * with a matrix N that is kept from step to step. It begins with what f is by N to first order in the state.
+ *
  * Where B is another function of q, v and t, it is that pair of methods but for a number beta a coordinate. sum_j b_j D_ji
  * B_j does not see what B has of P_{r+1}, the Legendre polynomial, while v, being the derivative of a polynomial of degree
  * r + 1, has nothing of it. With the impulses f_j = h b_j A_j and the displacements g_j = h b_j v_j,
@@ -95,6 +102,10 @@ typedef enum LagArray {
                                  facts.mass_times_velocity: h b_i */
     LAG_INVERSE_MASS, /* [d, d]  M^-1, where it is not diagonal */
     LAG_RUN,          /* [LAG_RUN_COUNT] what is to be done and was done: see LagRun */
+    /* of LAG_FORM_NEWTON alone */
+    LAG_NEWTON, /* [d, s, d, l] N, of impulse k at node i by coordinate c at node j, at [c, j, k, i] */
+    LAG_AHEAD,  /* [d, l]  impulses that a step begins with, but for what the state makes of them; out: for the next step */
+    LAG_AHEAD_BY, /* [2, d, d, l] what they have of each coordinate c of q, and of u, at [0, c, k, i] and [1, c, k, i] */
     /* of LAG_STEPS_BACK and LAG_MASS_BACK alone */
     LAG_BY_Q, /* [d]     lambda_q', which lambda_q replaces */
     LAG_BY_U, /* [d]     lambda_u', which lambda_u replaces */
@@ -139,10 +150,13 @@ typedef enum LagRun {
     LAG_RUN_THETA,  /* what corrections shrank by when it was measured last, and the steps since; at the start 1 and
                        LAG_RUN_AGE_MOST */
     LAG_RUN_AGE,
+    LAG_RUN_MOST, /* in: sweeps that a step may take; one that has not converged then has failed. Of LAG_FORM_NEWTON, a step
+                     that takes so many is the last, for N to be made anew; it has failed after LAG_SWEEPS_MOST */
     LAG_RUN_COUNT
 } LagRun;
 
 #define LAG_RUN_AGE_MOST 16
+#define LAG_SWEEPS_MOST 40 /* more do not help */
 
 /* Forms of LAG_STEPS. */
 typedef enum LagForm {
@@ -151,7 +165,8 @@ typedef enum LagForm {
                            while the others go on */
     LAG_FORM_COMPENSATED = 2, /* the state is Q and U and, beyond doubles, LOW: steps add up what they change it by in twice
                                  the digits */
-    LAG_FORMS = 4
+    LAG_FORM_NEWTON = 4, /* by simplified Newton iteration, where facts.mass_times_velocity and N is small; of one system */
+    LAG_FORMS = 8
 } LagForm;
 
 #define LAG_SYSTEMS 8
@@ -168,7 +183,7 @@ typedef enum LagRoutine {
     LAG_STEP_RESIDUAL,  /* TIME PARAMETER Q PI Z and tables -> RESIDUAL IMPULSE VELOCITY */
     LAG_STEP_JACOBIAN,  /* the same -> RESIDUAL IMPULSE VELOCITY JACOBIAN */
     LAG_STEPS,          /* TIME PARAMETER Q U F SHARE INVERSE_MASS RUN and tables -> Q U F RUN: whole steps by fixed-point
-                           iteration, where facts.iterates; else its procedure is empty */
+                           iteration, where facts.iterates and not facts.affine; else its procedure is empty */
     LAG_ROUTINE_COUNT,
     /* Made when they are first asked for, see LagKernel.slopes and LagKernel.back: */
     LAG_POINT_PARAMETER = LAG_ROUTINE_COUNT, /* TIME PARAMETER Q V -> A B AQ AV BQ BV AP BP */
@@ -198,7 +213,8 @@ typedef struct LagFacts {
     bool mass_times_velocity;     /* B = M v with M constant, nothing else */
     bool diagonal_mass;           /* M is diagonal */
     bool affine;                  /* quadratic, autonomous, and of few coordinates: a step is one affine map */
-    bool iterates;                /* not that; and M is small, or constant and diagonal: steps may be found by LAG_STEPS */
+    bool iterates;                /* M is small, or constant and diagonal: steps may be found by forms of LAG_STEPS, and by
+                                     LAG_STEPS itself where they are not affine */
     const bool *cyclic;           /* [d] A_k = 0: the momentum of coordinate k is conserved */
 } LagFacts;
 
@@ -222,11 +238,12 @@ typedef struct LagBack {
     size_t work;        /* doubles of LAG_WORK that they want, of each system */
 } LagBack;
 
-#define LAG_KERNEL_ABI 5
+#define LAG_KERNEL_ABI 6
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16
 #define LAG_SLOPES_MAX 4000000      /* most entries of dA/dc, d times m: it is dense */
+#define LAG_NEWTON_MOST 128         /* most impulses, (r + 2) * dof, of LAG_FORM_NEWTON */
 #define LAG_UNKNOWNS_MAX 2500       /* most unknowns of a step, (r + 1) * dof, whose equations are solved: densely */
 #define LAG_DENSE_DOF_MOST 500      /* most coordinates over which there are matrices */
 #define LAG_UNKNOWNS_WIDE_MAX 50000 /* most unknowns of a step that is found by LAG_STEPS alone */

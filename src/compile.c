@@ -108,7 +108,7 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
     }
     if (!lobatto_tables(r, table[LAG_NODE], table[LAG_WEIGHT], table[LAG_DERIVE], table[LAG_GATHER], table[LAG_STIFFNESS]))
         return false;
-    if (!k->kernel.facts.iterates) return true;
+    if (!k->kernel.size[LAG_REACH]) return true;
     uint32_t s = r + 2;
     double *end = table[LAG_STAGE_END] + s;
     const StageTables stages = {.node = table[LAG_STAGE_NODE],

@@ -251,8 +251,8 @@ static void make_form(ModelKernel *k, uint32_t form, LagBackend road) {
 LagProcedure tiers_form(const LagKernel *kernel, uint32_t form, uint64_t steps, size_t *work) {
     ModelKernel *k = model_kernel_of(kernel);
     LagModel *model = model_changeable(k->model);
-    bool none = !kernel->facts.iterates || (form & LAG_FORM_LANES && lag_kernel_is_wide(kernel));
-    if (form == 0 || form >= LAG_FORMS || none) return (LagProcedure){NULL, NULL};
+    bool none = form == 0 || form >= LAG_FORMS || !mechanics_has_steps(&model->mech, kernel->r, form);
+    if (none) return (LagProcedure){NULL, NULL};
     pthread_mutex_lock(&model->lock);
     ModelForm *f = &k->form[form];
     LagBackend road = f->tried ? LAG_BACKEND_INTERPRETER : road_of_form(k, form, (double)steps);

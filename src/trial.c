@@ -77,10 +77,11 @@ Trial trial_run(Trials *c, uint32_t r, const Path *path, double *q, double *pi) 
     lag_integrator_free(it);
     if (is_fatal(status)) c->fault = status;
     Effort effort = effort_of(model_kernel_of(kernel), c->ask->method);
-    double done = fmax((double)report.steps, 1), iterations = (double)(report.iterations + report.sweeps) / done;
+    double done = fmax((double)report.steps, 1), newton = (double)report.iterations, sweeps = (double)report.sweeps;
+    bool swept = c->ask->method != LAG_METHOD_NEWTON && lag_kernel_road(kernel) == LAG_ROAD_SWEEPS;
     Trial trial = {.good = status == LAG_OK,
-                   .iterations = iterations,
-                   .seconds = effort.step + effort.iteration * iterations,
+                   .iterations = (newton + sweeps) / done,
+                   .seconds = effort.step + effort.iteration * (swept ? 2 * newton + sweeps : newton) / done,
                    .first = effort.first};
     c->spent += trial.first + done * trial.seconds;
     return trial;

@@ -86,6 +86,7 @@ int main(int argc, char **argv) {
     suite_affine();
     suite_affine_long();
     suite_sweeps();
+    suite_newton();
     suite_compensated();
     suite_wide();
     suite_powers();

@@ -57,6 +57,7 @@ void suite_solve(void);
 void suite_affine(void);
 void suite_affine_long(void);
 void suite_sweeps(void);
+void suite_newton(void);
 void suite_compensated(void);
 void suite_wide(void);
 void suite_powers(void);

@@ -190,6 +190,7 @@ static bool run_step(Swept *s, LagProcedure program, double *const *array, uint6
         run[LAG_RUN_BEFORE * w + lane] = (double)n;
         run[LAG_RUN_DONE * w + lane] = 0;
         run[LAG_RUN_SLACK * w + lane] = slack;
+        run[LAG_RUN_MOST * w + lane] = LAG_SWEEPS_MOST;
     }
     program.run(program.code, array);
     for (uint32_t lane = 0; lane < w; lane++) {

@@ -129,10 +129,11 @@ static void keep_row(const LagBatch *b, const Group *g, uint32_t lane, size_t i,
 /* A system whose step has failed, `done` steps after the call's beginning, goes on alone. */
 static void go_alone(LagBatch *b, Worker *w, const Group *g, uint32_t lane, size_t i, uint64_t done, size_t row) {
     const Task *task = &b->task;
-    double *q = w->frame.array[LAG_Q], *u = w->frame.array[LAG_U];
+    double *q = w->frame.array[LAG_Q], *u = w->frame.array[LAG_U], *low = w->frame.array[LAG_LOW];
     numbers_from(g->array[LAG_Q], LAG_SYSTEMS, lane, q, b->d);
     numbers_from(g->array[LAG_U], LAG_SYSTEMS, lane, u, b->d);
-    Stop stop = {b->t_start, task->h, b->count + done, q, u};
+    numbers_from(g->array[LAG_LOW], LAG_SYSTEMS, lane, low, 2 * (size_t)b->d);
+    Stop stop = {b->t_start, task->h, b->count + done, q, u, low};
     b->status[i] = leave_group(b, i);
     if (b->status[i] == LAG_OK) b->status[i] = integrator_continue(b->alone[i], &stop);
     if (b->status[i] == LAG_OK)

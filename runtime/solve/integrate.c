@@ -116,9 +116,14 @@ LagRoad lag_kernel_road(const LagKernel *kernel) {
     return affine_fits(kernel) ? LAG_ROAD_AFFINE : sweeps_fit(kernel) ? LAG_ROAD_SWEEPS : LAG_ROAD_NEWTON;
 }
 
-/* What goes by the road that suits the kernel. */
+/* What goes by the road that suits the kernel; Newton's method in machine code, where that is asked for. */
 static LagStatus roads_init(LagIntegrator *it) {
     const LagKernel *kernel = it->frame.kernel;
+    if (it->method == LAG_METHOD_NEWTON && !sweeps_fit_newton(kernel)) return LAG_OK;
+    if (it->method == LAG_METHOD_NEWTON) {
+        LagStatus made = sweeps_init(&it->sweeps, &it->frame);
+        return made == LAG_OK ? sweeps_be_newton(&it->sweeps) : made;
+    }
     bool compensated = it->method == LAG_METHOD_COMPENSATED;
     LagStatus status = LAG_OK;
     if (affine_fits(kernel)) status = affine_init(&it->affine, &it->frame);
@@ -140,7 +145,7 @@ LagStatus lag_integrator_new(const LagKernel *kernel, LagMethod method, LagInteg
     if (status == LAG_OK)
         status =
             ggl ? stepper_init(&it->stepper, &it->frame) : runge_kutta_init(&it->rk, &it->frame, method == LAG_METHOD_RK4);
-    if (status == LAG_OK && ggl && method != LAG_METHOD_NEWTON) status = roads_init(it);
+    if (status == LAG_OK && ggl) status = roads_init(it);
     if (status == LAG_OK && !(it->spare = calloc(2 * (size_t)it->frame.d, sizeof *it->spare))) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK)
         *integrator = it;
@@ -212,7 +217,7 @@ static LagStatus begin(LagIntegrator *it, double t, bool velocity_known) {
         it->stepper.iterations = 0;
     }
     sweeps_forget(&it->sweeps);
-    it->sweeps.count = 0;
+    it->sweeps.count = it->sweeps.iterations = 0;
     it->t = it->t_start = t;
     it->started = it->fresh = true;
     it->h = it->residual = it->seconds = 0;
@@ -371,8 +376,8 @@ static bool take_one(LagIntegrator *it, double h, LagStatus *status) {
     *status = is_ggl(it->method) ? stepper_step(&it->stepper, it->t, h) : explicit_step(it, h);
     if (*status != LAG_OK) return false;
     it->fresh = false;
-    it->fallbacks += it->sweeps.frame != NULL;
-    if (it->sweeps.rest) it->sweeps.rest--;
+    it->fallbacks += it->sweeps.frame && !it->sweeps.newton;
+    if (it->sweeps.wait) it->sweeps.wait--;
     if (it->affine.made) affine_begin(&it->affine);
     return true;
 }
@@ -385,7 +390,7 @@ static void hand_over(LagIntegrator *it) {
 
 static void begin_sweeps(LagIntegrator *it, double h) {
     memcpy(it->frame.array[LAG_V], it->stepper.v, it->frame.d * sizeof(double));
-    if (!sweeps_begin(&it->sweeps, it->t, h)) it->sweeps.rest = UINT32_MAX;
+    if (!sweeps_begin(&it->sweeps, it->t, h)) it->sweeps.wait = UINT32_MAX;
 }
 
 /* Takes steps by the map, and tells how many. It keeps the rows that it can; the next is then one after these steps. */
@@ -416,8 +421,8 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, Keep *ke
         took = take_affine(it, h, piece, keep);
         *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
     } else if (it->sweeps.begun) {
-        took = sweeps_take(&it->sweeps, it->t_start, it->count, piece); /* where it fails, Newton's method goes on */
-        if (took < piece) hand_over(it);
+        took = sweeps_take(&it->sweeps, it->t_start, it->count, piece, status);
+        if (took < piece && *status == LAG_OK) hand_over(it); /* the step's equations go on */
     } else {
         took = take_one(it, h, status);
     }
@@ -450,7 +455,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
         if (rows && rows->count >= rows->capacity) keep = (Keep){.every = INT64_MAX, .next = INT64_MAX};
         if (it->sweeps.begun || done % IMPROVE_EVERY == 0) frame_improve(&it->frame, 0);
         if (it->affine.frame && !it->affine.tried && !it->fresh) affine_make(&it->affine, h); /* else Newton goes on */
-        if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.rest) begin_sweeps(it, h);
+        if (it->sweeps.frame && !it->sweeps.begun && !it->sweeps.wait) begin_sweeps(it, h);
         uint64_t sweeps = it->sweeps.count, took = take_steps(it, h, piece_of(it, h, steps - done, &keep), &keep, &status);
         if (done == 0 && it->sweeps.begun && took) weigh(it, it->sweeps.count - sweeps, took, steps);
         done += took;
@@ -480,8 +485,7 @@ LagStatus integrator_continue(LagIntegrator *it, const Stop *stop) {
     it->h = stop->h;
     it->count = it->steps = stop->count;
     it->t = stop->t_start + (double)stop->count * stop->h;
-    sweeps_resume(&it->sweeps, it->t, stop->h, stop->q, stop->u);
-    hand_over(it);
+    sweeps_resume(&it->sweeps, it->t, stop->h, stop->q, stop->u, stop->low);
     return LAG_OK;
 }
 
@@ -491,7 +495,7 @@ void lag_integrator_report(const LagIntegrator *it, LagReport *report) {
         .steps = it->steps,
         .t = it->t,
         .residual = it->residual,
-        .iterations = is_ggl(it->method) ? it->stepper.iterations : 0,
+        .iterations = is_ggl(it->method) ? it->stepper.iterations + it->sweeps.iterations : 0,
         .sweeps = it->sweeps.count,
         .energy_start = it->energy_start,
         .energy = it->started && it->frame.kernel->facts.autonomous ? energy_of(it) : NAN,

@@ -12,8 +12,8 @@
 
 static bool is_table(int array) { return array >= LAG_NODE && array < LAG_WORK; }
 /* Who wants them, brings them. */
-static bool is_of_derivatives(int array) {
-    return array == LAG_AP || array == LAG_BP || (array >= LAG_BY_Q && array <= LAG_BY_MASS);
+static bool is_brought(int array) {
+    return array == LAG_AP || array == LAG_BP || (array >= LAG_NEWTON && array <= LAG_BY_MASS);
 }
 
 static bool is_of_step(int array) { return array == LAG_Z || (array >= LAG_RESIDUAL && array < LAG_NODE); }
@@ -29,8 +29,7 @@ LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {
     size_t place[LAG_ARRAY_COUNT] = {0}, total = 0, d = f->d;
     for (int i = 0; i < LAG_ARRAY_COUNT; i++) {
         place[i] = total;
-        if (!is_table(i) && !is_of_derivatives(i) && (step || !is_of_step(i)))
-            total += (kernel->size[i] + LINE - 1) / LINE * LINE;
+        if (!is_table(i) && !is_brought(i) && (step || !is_of_step(i))) total += (kernel->size[i] + LINE - 1) / LINE * LINE;
     }
     f->block = aligned_alloc(LINE * sizeof *f->block, (total + 3 * d + LINE - 1) / LINE * LINE * sizeof *f->block);
     f->pivot = calloc(d, sizeof *f->pivot);
@@ -42,7 +41,7 @@ LagStatus frame_init(Frame *f, const LagKernel *kernel, bool step) {
     for (int i = 0; i < LAG_ARRAY_COUNT; i++)
         if (is_table(i))
             f->array[i] = (double *)kernel->table[i]; /* programs only read it */
-        else if (!is_of_derivatives(i) && (step || !is_of_step(i)))
+        else if (!is_brought(i) && (step || !is_of_step(i)))
             f->array[i] = f->block + place[i];
     f->velocity = f->block + total;
     f->correction = f->velocity + d;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE_MOST = 256 };
+enum { PATIENCE_MOST = 256, PATIENCE_NEWTON = 4, SWEEPS_FEW = 16 };
 
 bool sweeps_fit(const LagKernel *kernel) { return kernel->facts.iterates && kernel->procedure[LAG_STEPS].run; }
 
@@ -17,7 +17,7 @@ static bool has_mass(const Frame *f) { return f->kernel->facts.mass_times_veloci
 
 LagStatus sweeps_init(Sweeps *s, Frame *frame) {
     size_t d = frame->d, size = frame->kernel->facts.diagonal_mass ? d : d * d;
-    *s = (Sweeps){.frame = frame, .slack = 1, .patience = 1};
+    *s = (Sweeps){.frame = frame, .slack = 1, .patience = 1, .hold = 1, .simplified = {.form = LAG_FORM_NEWTON}};
     s->block = calloc(2 * size + d, sizeof *s->block);
     s->pivot = calloc(d, sizeof *s->pivot);
     if (!s->block || !s->pivot) {
@@ -29,29 +29,68 @@ LagStatus sweeps_init(Sweeps *s, Frame *frame) {
     return LAG_OK;
 }
 
-LagStatus sweeps_compensate(Sweeps *s) {
+/* ---- Programs ---- */
+
+/* The program, if there is one, and room for it to work in: the frame's LAG_WORK is that from here on. */
+static LagStatus find_program(Sweeps *s, Program *p) {
     enum { LINE = 8 }; /* as in frame_init */
     Frame *f = s->frame;
     size_t work = 0, least = f->kernel->size[LAG_WORK];
-    s->compensated = f->kernel->form(f->kernel, LAG_FORM_COMPENSATED, 0, &work);
+    p->procedure = f->kernel->form(f->kernel, p->form, s->asked, &work);
+    p->worth = 2 * s->asked + 1;
+    if (!p->procedure.run) return LAG_ERROR_MEMORY;
     work = work > least ? work : least;
-    s->work = aligned_alloc(LINE * sizeof *s->work, (work + LINE) / LINE * LINE * sizeof *s->work);
-    if (!s->compensated.run || !s->work) return LAG_ERROR_MEMORY;
-    memset(s->work, 0, work * sizeof *s->work);
-    f->array[LAG_WORK] = s->work;
+    if (work <= s->room) return LAG_OK;
+    double *room = aligned_alloc(LINE * sizeof *room, (work + LINE) / LINE * LINE * sizeof *room);
+    if (!room) return LAG_ERROR_MEMORY;
+    memset(room, 0, work * sizeof *room);
+    free(s->work);
+    f->array[LAG_WORK] = s->work = room;
+    s->room = work;
     return LAG_OK;
 }
 
+LagStatus sweeps_compensate(Sweeps *s) {
+    s->compensated.form = LAG_FORM_COMPENSATED;
+    s->simplified.form |= LAG_FORM_COMPENSATED;
+    return find_program(s, &s->compensated);
+}
+
+bool sweeps_fit_newton(const LagKernel *kernel) { return kernel->size[LAG_NEWTON] > 0 && kernel->form; }
+
+/* Whether steps that fail are Newton's: not where that happens now and then, since its program has to be made. */
+static bool turns_to_newton(const Sweeps *s) {
+    return s->newton || (sweeps_fit_newton(s->frame->kernel) && s->patience > PATIENCE_NEWTON);
+}
+
+/* The program of Newton's method and what it keeps, when they are first wanted. */
+static LagStatus find_newton(Sweeps *s) {
+    LagStatus status = s->kept.block ? LAG_OK : kept_init(&s->kept, s->frame);
+    return status == LAG_OK && !s->simplified.procedure.run ? find_program(s, &s->simplified) : status;
+}
+
+LagStatus sweeps_be_newton(Sweeps *s) {
+    s->newton = true;
+    return find_newton(s);
+}
+
 /* The kernel is asked each time that the steps have doubled. */
-void sweeps_expect(Sweeps *s, uint64_t steps) {
+static void improve(Sweeps *s, Program *p) {
     size_t work;
+    if (!p->procedure.run || s->asked < p->worth) return;
+    p->procedure = s->frame->kernel->form(s->frame->kernel, p->form, s->asked, &work);
+    p->worth = 2 * s->asked;
+}
+
+void sweeps_expect(Sweeps *s, uint64_t steps) {
+    if (!steps) return;
     s->asked += steps;
-    if (!s->compensated.run || !steps || s->asked < s->worth) return;
-    s->compensated = s->frame->kernel->form(s->frame->kernel, LAG_FORM_COMPENSATED, s->asked, &work);
-    s->worth = 2 * s->asked;
+    improve(s, &s->compensated);
+    improve(s, &s->simplified);
 }
 
 void sweeps_free(Sweeps *s) {
+    kept_free(&s->kept);
     free(s->work);
     free(s->block);
     free(s->pivot);
@@ -59,9 +98,9 @@ void sweeps_free(Sweeps *s) {
 }
 
 void sweeps_forget(Sweeps *s) {
-    s->known = s->begun = false;
-    s->patience = 1;
-    s->rest = 0;
+    s->known = s->begun = s->kept_fits = false;
+    s->patience = s->hold = 1;
+    s->rest = s->wait = 0;
 }
 
 /* ---- What depends on h and the parameters ---- */
@@ -170,21 +209,37 @@ static bool find_state(const Sweeps *s) {
     return linear_finite(U, f->d);
 }
 
+/* The next step is measured by nothing that was before it. Where there is Newton's method in machine code, more sweeps than
+ * a few take longer than that. */
+static void begin_run(const Sweeps *s) {
+    double *run = s->frame->array[LAG_RUN];
+    run[LAG_RUN_SLACK] = s->slack;
+    run[LAG_RUN_MOST] = sweeps_fit_newton(s->frame->kernel) ? SWEEPS_FEW : LAG_SWEEPS_MOST;
+    run[LAG_RUN_THETA] = 1;
+    run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
+}
+
 bool sweeps_begin(Sweeps *s, double t, double h) {
     Frame *f = s->frame;
-    double *run = f->array[LAG_RUN];
     f->array[LAG_TIME][0] = t;
     f->array[LAG_TIME][1] = h;
     if (!s->known || s->h != h) s->known = find_all(s, h);
     if (!s->known) return false;
-    run[LAG_RUN_SLACK] = s->slack;
-    run[LAG_RUN_THETA] = 1;
-    run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
+    begin_run(s);
+    s->kept_fits = false;
     memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double)); /* PI has none for U */
-    return s->begun = find_state(s) && guess_impulses(s);
+    return s->begun = find_state(s) && (s->newton || s->rest > 0 || guess_impulses(s));
 }
 
-/* After a step that failed, at time t: its impulses are of no use. */
+static uint32_t doubled(uint32_t steps) { return steps < PATIENCE_MOST ? 2 * steps : steps; }
+
+/* After a step that failed: the next steps are Newton's. */
+static void be_patient(Sweeps *s) {
+    s->rest = s->patience;
+    s->patience = doubled(s->patience);
+}
+
+/* After a step that failed, at time t: its impulses are of no use, and other steps go on from PI. */
 static void give_up(Sweeps *s, double t) {
     Frame *f = s->frame;
     sweeps_momentum(s);
@@ -195,33 +250,86 @@ static void give_up(Sweeps *s, double t) {
     }
     memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double));
     s->begun = false;
-    s->rest = s->patience;
-    s->patience = s->patience < PATIENCE_MOST ? 2 * s->patience : s->patience;
+    if (turns_to_newton(s)) {
+        s->wait = s->hold;
+        s->hold = doubled(s->hold);
+    } else {
+        s->wait = s->rest;
+        s->rest = 0;
+    }
 }
 
-uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps) {
-    Frame *f = s->frame;
-    double *run = f->array[LAG_RUN];
-    f->array[LAG_TIME][0] = t;
+/* So many steps of a program, and how many they were; their sweeps are added to *count. */
+static uint64_t run_steps(const Sweeps *s, const LagProcedure *program, double t, uint64_t before, uint64_t steps,
+                          uint64_t *count) {
+    double *const *array = s->frame->array, *run = array[LAG_RUN];
+    array[LAG_TIME][0] = t;
     run[LAG_RUN_STEPS] = (double)steps;
     run[LAG_RUN_BEFORE] = (double)before;
     run[LAG_RUN_DONE] = run[LAG_RUN_SWEEPS] = 0;
-    if (s->compensated.run)
-        s->compensated.run(s->compensated.code, f->array);
-    else
-        frame_run(f, LAG_STEPS);
-    s->count += (uint64_t)run[LAG_RUN_SWEEPS];
-    uint64_t took = (uint64_t)run[LAG_RUN_DONE];
-    if (took < steps) give_up(s, t + (double)(before + took) * s->h);
-    return took;
+    program->run(program->code, array);
+    *count += (uint64_t)run[LAG_RUN_SWEEPS];
+    return (uint64_t)run[LAG_RUN_DONE];
 }
 
-void sweeps_resume(Sweeps *s, double t, double h, const double *q, const double *u) {
+/* The same of Newton's method: fewer where even a matrix made for the next step does not do. */
+static uint64_t run_newton(Sweeps *s, double t, uint64_t before, uint64_t steps) {
+    const Frame *f = s->frame;
+    uint64_t done = 0;
+    while (done < steps) {
+        bool fresh = !s->kept_fits;
+        if (fresh && !kept_make(&s->kept, f, t + (double)(before + done) * s->h, s->h)) break;
+        if (fresh) begin_run(s);
+        f->array[LAG_RUN][LAG_RUN_MOST] = 8 + f->s * f->d / 4; /* sweeps that take as long as a new matrix */
+        uint64_t took = run_steps(s, &s->simplified.procedure, t, before + done, steps - done, &s->iterations);
+        done += took;
+        s->kept_fits = done == steps;
+        if (took == 0 && fresh) break;
+    }
+    return done;
+}
+
+uint64_t sweeps_take(Sweeps *s, double t, uint64_t before, uint64_t steps, LagStatus *status) {
+    const LagProcedure *plain = s->compensated.procedure.run ? &s->compensated.procedure : &s->frame->procedure[LAG_STEPS];
+    uint64_t done = 0;
+    while (done < steps) {
+        const bool always = s->newton, newton = always || s->rest > 0;
+        uint64_t piece = steps - done, took = 0;
+        if (newton && !always && s->rest < piece) piece = s->rest;
+        if (newton && turns_to_newton(s)) {
+            if ((*status = find_newton(s)) != LAG_OK) break;
+            took = run_newton(s, t, before + done, piece);
+        } else if (!newton) {
+            took = run_steps(s, plain, t, before + done, piece, &s->count);
+        }
+        done += took;
+        if (newton && !always) s->rest -= (uint32_t)took;
+        if (newton && took < piece) {
+            give_up(s, t + (double)(before + done) * s->h);
+            break;
+        }
+        if (took < piece) {
+            be_patient(s);
+            s->kept_fits = false;
+        } else if (newton && !always && s->rest == 0) {
+            begin_run(s);
+        }
+    }
+    return done;
+}
+
+void sweeps_resume(Sweeps *s, double t, double h, const double *q, const double *u, const double *low) {
     const Frame *f = s->frame;
     s->known = find_all(s, h);
     memcpy(f->array[LAG_Q], q, f->d * sizeof *q);
     memcpy(f->array[LAG_U], u, f->d * sizeof *u);
-    give_up(s, t);
+    memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof *q);
+    if (low) memcpy(f->array[LAG_LOW], low, 2 * f->d * sizeof *low);
+    f->array[LAG_TIME][0] = t;
+    f->array[LAG_TIME][1] = h;
+    begin_run(s);
+    be_patient(s);
+    s->begun = true;
 }
 
 void sweeps_momentum(const Sweeps *s) {

@@ -244,7 +244,7 @@ static void finish_steps(Writer *w) {
 /* LAG_STEPS_BACK or LAG_MASS_BACK. */
 static void write_back(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
     Writer w;
-    if (!m->facts.iterates || !m->facts.mass_times_velocity || mechanics_is_wide(m, r)) return;
+    if (!mechanics_has_steps(m, r, 0) || !m->facts.mass_times_velocity || mechanics_is_wide(m, r)) return;
     writer_new(&w, m, tape, r);
     w.emit.written_out = has_few_angles(m);
     bind_parameters(&w);
@@ -257,13 +257,13 @@ static void write_back(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape)
 
 void discrete_steps_tape(Mechanics *m, uint32_t r, uint32_t form, Tape *tape) {
     Writer w;
-    if (!m->facts.iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return;
+    if (!mechanics_has_steps(m, r, form)) return;
     if (form & LAG_FORM_LANES) tape->systems = LAG_SYSTEMS;
     writer_new(&w, m, tape, r);
     w.emit.written_out = has_few_angles(m);
     bind_parameters(&w);
     bool across = w.wide && r > 0 && m->facts.forces_free_of_velocity && !form;
-    if (!across || !wide_write(&w)) steps_write(&w, form & LAG_FORM_COMPENSATED);
+    if (!across || !wide_write(&w)) steps_write(&w, form);
     finish_steps(&w);
 }
 
@@ -304,9 +304,10 @@ void discrete_tape(Mechanics *m, LagRoutine routine, uint32_t r, Tape *tape) {
 void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]) {
     bool wide = mechanics_is_wide(m, r);
     size_t d = m->dof, square = wide ? 0 : d * d, s = r + 2, n = (r + 1) * d,
-           l = m->facts.iterates ? lag_lanes((uint32_t)s) : 0;
+           newton = mechanics_has_steps(m, r, LAG_FORM_NEWTON) ? lag_lanes((uint32_t)s) : 0,
+           l = mechanics_has_steps(m, r, 0) ? lag_lanes((uint32_t)s) : newton;
     bool momenta = !m->facts.mass_times_velocity;
-    size_t back = momenta || wide ? 0 : l; /* of what steps are gone back through with */
+    size_t back = momenta || wide || m->facts.affine ? 0 : l; /* of what steps are gone back through with */
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
         [LAG_PARAMETER] = m->parameter_count,
@@ -339,6 +340,9 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_SHARE] = (momenta ? 1 : d) * l,
         [LAG_INVERSE_MASS] = l && !momenta && !m->facts.diagonal_mass ? d * d : 0,
         [LAG_RUN] = l ? LAG_RUN_COUNT : 0,
+        [LAG_NEWTON] = d * s * d * newton,
+        [LAG_AHEAD] = d * newton,
+        [LAG_AHEAD_BY] = 2 * d * d * newton,
         [LAG_BY_Q] = back ? d : 0,
         [LAG_BY_U] = back ? d : 0,
         [LAG_BY_F] = 2 * d * back,

@@ -282,17 +282,24 @@ static bool has_pivots(const Mechanics *m) {
 
 static bool iterates(const Mechanics *m) {
     const LagFacts *f = &m->facts;
-    if (f->affine) return false;
     if (f->mass_times_velocity && f->diagonal_mass) return true;
     return m->dof <= DENSE_MOST && (f->mass_times_velocity || has_pivots(m));
 }
 
 static bool can_be_wide(const Mechanics *m) {
-    return m->facts.iterates && m->facts.diagonal_mass && m->facts.mass_times_velocity;
+    return m->facts.iterates && !m->facts.affine && m->facts.diagonal_mass && m->facts.mass_times_velocity;
 }
 
 bool mechanics_is_wide(const Mechanics *m, uint32_t r) {
     return can_be_wide(m) && (m->dof > LAG_DENSE_DOF_MOST || (uint64_t)(r + 1) * m->dof > LAG_UNKNOWNS_MAX);
+}
+
+bool mechanics_has_steps(const Mechanics *m, uint32_t r, uint32_t form) {
+    const LagFacts *f = &m->facts;
+    if (!f->iterates || (form & LAG_FORM_LANES && mechanics_is_wide(m, r))) return false;
+    if (!(form & LAG_FORM_NEWTON)) return !f->affine;
+    return f->mass_times_velocity && m->dof <= LAG_AFFINE_DOF_MOST && (r + 2) * m->dof <= LAG_NEWTON_MOST &&
+           !(form & LAG_FORM_LANES);
 }
 
 uint32_t mechanics_unknowns_most(const Mechanics *m) { return can_be_wide(m) ? LAG_UNKNOWNS_WIDE_MAX : LAG_UNKNOWNS_MAX; }

@@ -3,13 +3,15 @@
  * where it is small a step takes one sweep. */
 #include "mech/judge.h"
 
-enum { SWEEPS_MOST = 40 };
+#include <float.h>
 
 /* Of a rounding, plainly and compensated: what may be missing in the end; or by what only the steps before tell of theta;
  * and what a change is taken for at least, when theta is measured (benchmarks/README.md: what they are found by). */
 static const double judge_left[] = {1.0 / 512, 1.0 / 4096}, judge_left_at_once[] = {1.0 / 512, 1.0 / 16384},
                     judge_least[] = {1.0 / 512, 1.0 / 64};
-static const double judge_noise = 64; /* changes up to that many roundings may stop shrinking */
+static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
+static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
+static const double judge_far = 0.1; /* of a coordinate's motion: a correction larger than that is from far off */
 
 static TapeValue number(Writer *w, double value) { return tape_constant(w->tape, value); }
 
@@ -47,6 +49,7 @@ static TapeValue is_small(const Judge *j, Writer *w, TapeValue first, TapeValue 
     TapeValue known = pick(w, young, load(w, LAG_RUN, LAG_RUN_THETA), number(w, 1));
     if (j->theta_least > 0) known = binary(w, TAPE_LARGER, known, number(w, j->theta_least));
     TapeValue shrunk = binary(w, TAPE_LARGER, now, number(w, judge_least[j->compensated])); /* over `before`: theta */
+    if (j->exact) known = number(w, 0);
     TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
     TapeValue bound = binary(w, TAPE_MUL, before, number(w, judge_left[j->compensated]));
     bound = pick(w, first, number(w, judge_left_at_once[j->compensated]), bound);
@@ -58,11 +61,18 @@ TapeValue judge_sweep(const Judge *j, Writer *w, TapeValue now, uint32_t uncompa
     TapeValue zero = number(w, 0), one = number(w, 1), before = load(w, LAG_WORK, j->now);
     TapeValue sweeps = binary(w, TAPE_ADD, load(w, LAG_WORK, j->sweeps), one), first = binary(w, TAPE_LE, sweeps, one);
     TapeValue small = is_small(j, w, first, now, before);
-    TapeValue still = pick(w, first, zero, binary(w, TAPE_LE, before, binary(w, TAPE_ADD, now, now)));
+    TapeValue slowly = binary(w, TAPE_MUL, now, number(w, j->newton ? judge_slow_newton : judge_slow));
+    TapeValue still = pick(w, first, zero, binary(w, TAPE_LE, before, slowly));
     TapeValue ground = pick(w, still, binary(w, TAPE_LE, now, number(w, judge_noise)), zero);
     TapeValue good = binary(w, TAPE_ADD, small, ground);
     if (uncompared) good = pick(w, binary(w, TAPE_LE, sweeps, zero), zero, good);
-    TapeValue stop = binary(w, TAPE_ADD, good, binary(w, TAPE_LE, number(w, SWEEPS_MOST), sweeps));
+    TapeValue most = j->newton ? number(w, LAG_SWEEPS_MOST) : load(w, LAG_RUN, LAG_RUN_MOST);
+    TapeValue stop = binary(w, TAPE_ADD, good, binary(w, TAPE_LE, most, sweeps));
+    if (j->newton && !j->exact) {
+        TapeValue far = pick(w, first, binary(w, TAPE_LE, number(w, judge_far / DBL_EPSILON), now), zero);
+        good = pick(w, far, zero, good);
+        stop = binary(w, TAPE_ADD, stop, far);
+    }
     keep_active(j, w, j->now, now);
     keep_active(j, w, j->sweeps, sweeps);
     keep_active(j, w, j->good, good);

@@ -88,8 +88,10 @@ bool mechanics_check_coupling(Mechanics *m, const Lowering *lowering, const Tree
 /* facts.c: what can be known without running; a mass matrix that is singular everywhere is an error. */
 bool mechanics_facts(Mechanics *m, Span lagrangian, Diagnostics *diag);
 
-/* facts.c: whether a kernel of that r is wide (lag_kernel.h), and the most unknowns that its step may have. */
+/* facts.c: whether a kernel of that r is wide (lag_kernel.h); whether it has LAG_STEPS, in a form of LagForm (0: its own);
+ * and the most unknowns that a step may have. */
 bool mechanics_is_wide(const Mechanics *m, uint32_t r);
+bool mechanics_has_steps(const Mechanics *m, uint32_t r, uint32_t form);
 uint32_t mechanics_unknowns_most(const Mechanics *m);
 
 /* equations.c: an expression as people write it; the equations of motion, B_v q'' = A - B_q q' - B_t, one a line; A, B and

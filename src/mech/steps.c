@@ -41,7 +41,8 @@ static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(
 
 /* ---- A sweep ---- */
 
-/* What coordinate k is measured by: its motion in a step, or a part of its place. Going back, lambda_u is the place of what
+/* What coordinate k is measured by: its motion in a step, or a part of its place (all of it where steps may be so large that
+ * impulses are many times the place, and have its roundings as often). Going back, lambda_u is the place of what
  * impulses count for, and lambda_q its motion. */
 static TapeValue size_of(const Steps *s, uint32_t k) {
     Writer *w = s->w;
@@ -49,7 +50,7 @@ static TapeValue size_of(const Steps *s, uint32_t k) {
     TapeValue q = tape_unary(w->tape, TAPE_ABS, tape_load(w->tape, of(w, place, 0, k, 1)));
     TapeValue u = s->momenta ? momenta_motion(s, k) : tape_load(w->tape, of(w, motion, 0, k, 1));
     u = tape_unary(w->tape, TAPE_ABS, u);
-    return binary(w, TAPE_LARGER, u, binary(w, TAPE_MUL, q, number(s, steps_small)));
+    return binary(w, TAPE_LARGER, u, s->newton ? q : binary(w, TAPE_MUL, q, number(s, steps_small)));
 }
 
 /* How large a change of an impulse is round-off, coordinate by coordinate. The largest of few sizes is found on the way: to
@@ -162,6 +163,10 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
         TapeRef kept = at(LAG_F, k * s->l, 1, 0, 0), place = s->several ? at(LAG_WORK, s->room.f + k * s->l, 1, 0, 0) : kept;
         TapeValue share = tape_load(tape, at(LAG_SHARE, k * s->l, 1, 0, 0));
         TapeValue f = binary(w, TAPE_MUL, share, acceleration(s, k));
+        if (s->newton) {
+            newton_compare(s, k, f);
+            continue;
+        }
         if (compare) {
             TapeValue change = tape_unary(tape, TAPE_ABS, binary(w, TAPE_SUB, f, tape_load(tape, place)));
             change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
@@ -170,9 +175,10 @@ static void write_impulses(const Steps *s, TapeValue t, bool compare) {
         tape_store(tape, place, f);
         if (s->several && compare) tape_store(tape, kept, masked(s, active, f, kept));
     }
-    if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
+    if (compare && !s->newton) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
     tape_end(tape);
     emit_forget(&w->emit, begin);
+    if (s->newton) newton_correct(s);
 }
 
 /* Whether the sweeps are at an end, the largest change being among room.change, or `beside`. */
@@ -332,6 +338,7 @@ static void make_room(Steps *s) {
     room->v = s->moving || s->momenta ? tape_work(tape, d * line) : 0;
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
+    room->error = s->newton ? tape_work(tape, d * line) : 0;
     if (s->compensated) {
         uint32_t rows = impulse_rows(s);
         room->start = s->momenta ? 0 : tape_work(tape, d * line);
@@ -357,8 +364,12 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     } else {
         steps_measure(s);
         if (s->compensated) write_starts(s);
-        steps_places(s, true);
-        write_impulses(s, t, false);
+        if (s->newton) {
+            newton_begin(s);
+        } else {
+            steps_places(s, true);
+            write_impulses(s, t, false);
+        }
     }
     judge_begin(&s->judge, s->w, 0);
     tape_repeat(tape);
@@ -372,17 +383,22 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     tape_until(tape, write_judgement(s, beside));
 }
 
-void steps_write(Writer *w, bool compensated) {
+void steps_write(Writer *w, uint32_t form) {
     Tape *tape = w->tape;
+    const bool compensated = form & LAG_FORM_COMPENSATED, newton = form & LAG_FORM_NEWTON;
     Steps s = {.w = w,
                .l = lag_lanes(w->s),
                .moving = !w->m->facts.forces_free_of_velocity,
                .several = tape->systems > 1,
                .compensated = compensated,
-               .momenta = !w->m->facts.mass_times_velocity};
-    s.judge = (Judge){.several = s.several, .compensated = compensated};
+               .momenta = !w->m->facts.mass_times_velocity,
+               .newton = newton};
+    s.judge = (Judge){.several = s.several,
+                      .compensated = compensated,
+                      .newton = newton,
+                      .exact = newton && w->m->facts.quadratic && w->m->facts.autonomous};
     Momenta *momenta = NULL;
-    if (s.momenta) w->looped = false; /* there are few coordinates */
+    if (s.momenta || newton) w->looped = false; /* there are few coordinates */
     make_room(&s);
     w->t = load(w, LAG_TIME, 0);
     w->h = load(w, LAG_TIME, 1);
@@ -402,6 +418,10 @@ void steps_write(Writer *w, bool compensated) {
     write_sweeps(&s, momenta, t);
     judge_remember(&s.judge, w);
     TapeValue last = judge_count(&s.judge, w, write_next(&s));
+    if (newton) {
+        newton_end(&s);
+        last = binary(w, TAPE_ADD, last, binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_MOST), work(&s, s.judge.sweeps)));
+    }
     if (s.several) copy_state(&s, false, work(&s, s.judge.alive));
     tape_until(tape, last);
     TapeValue failed = binary(w, TAPE_LE, work(&s, s.judge.good), number(&s, 0));

@@ -21,6 +21,7 @@ typedef struct Room {
     uint32_t factors;         /* [d, d, l] of what is solved for: L below its diagonal, U above, U's diagonal inverted */
     uint32_t pull;            /* [d, d, l] h b_i A_v */
     uint32_t mass, middle;    /* [d, d, l] M, which is looked at in one lane; that lane */
+    uint32_t error;           /* [d, l] of newton.c: what impulses should be more than they are */
 } Room;
 
 typedef struct Steps {
@@ -31,6 +32,7 @@ typedef struct Steps {
     bool compensated;
     bool momenta; /* B is not M v, M constant */
     bool back;    /* the step was taken, and its impulses are those of LAG_F: see back.c */
+    bool newton;  /* LAG_FORM_NEWTON: see newton.c */
     Room room;
     Judge judge;
 } Steps;
@@ -67,6 +69,14 @@ static inline TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, Ta
  * way, or ahead, from those of the step before. */
 void steps_measure(const Steps *s);
 void steps_places(const Steps *s, bool ahead);
+
+/* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be f.
+ * After each sweep: corrected impulses; and by how much, in room.change. After the step, its state before being in room.q and
+ * room.u: what the next begins with. */
+void newton_begin(const Steps *s);
+void newton_compare(const Steps *s, uint32_t k, TapeValue f);
+void newton_correct(const Steps *s);
+void newton_end(const Steps *s);
 
 /* momenta.c, in the order of their calls. First: room for the rest, and what does not depend on the step. Before each step:
  * beta. Then sweeps, the first from what the step before is extrapolated to; each of the others leaves velocities' changes

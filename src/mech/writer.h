@@ -74,8 +74,8 @@ bool jacobian_place(Writer *w);
 void jacobian_store_node(Writer *w);
 void jacobian_write(Writer *w);
 
-/* steps.c: all of LAG_STEPS, parameters being bound. */
-void steps_write(Writer *w, bool compensated);
+/* steps.c: all of LAG_STEPS, in a form of LagForm, parameters being bound. */
+void steps_write(Writer *w, uint32_t form);
 
 /* back.c: all of LAG_STEPS_BACK; and of LAG_MASS_BACK, on which there is nothing where M does not depend on parameters. */
 void back_write(Writer *w);

@@ -54,6 +54,7 @@ static const Script scripts[] = {
     {"machine code by libtcc", .argument = {"--backend=tcc", "machine.lag"}},
     {"automatic", .argument = {"oscillator.lag", "-o", "link.csv"}},
     {"explicit", .argument = {INTERPRET, "explicit.lag", "-o", "-"}},
+    {"newton", .argument = {INTERPRET, "newton.lag"}},
     {"fall", .argument = {INTERPRET, "fall.lag", "-o", "old.csv"}},
     {"two", .argument = {INTERPRET, "two.lag"}},
     {"tolerance", .argument = {INTERPRET, "tolerance.lag", "-o", "new.csv"}},
