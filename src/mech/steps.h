@@ -70,9 +70,9 @@ static inline TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, Ta
 void steps_measure(const Steps *s);
 void steps_places(const Steps *s, bool ahead);
 
-/* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be f.
- * After each sweep: corrected impulses; and by how much, in room.change. After the step, its state before being in room.q and
- * room.u: what the next begins with. */
+/* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be
+ * f. After each sweep: corrected impulses; and by how much, in room.change. After the step, its state before being in room.q
+ * and room.u: what the next begins with. */
 void newton_begin(const Steps *s);
 void newton_compare(const Steps *s, uint32_t k, TapeValue f);
 void newton_correct(const Steps *s);
