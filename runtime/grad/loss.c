@@ -131,13 +131,14 @@ static double odd_loss(const LagLoss *loss, const Group *g, uint32_t lane, doubl
     const bool norm = loss->kind == LAG_LOSS_L2 || loss->kind == LAG_LOSS_LP;
     const double n = g->count[lane];
     double *seed = g->seed + lane, sum = norm ? norm_of(g, lane, loss->kind == LAG_LOSS_L2 ? 2 : loss->p) : 0;
+    if (n == 0) return 0; /* and so are all seeds */
     for (size_t row = 0; row < g->rows; row++)
         for (uint32_t k = 0; k < g->d; k++, seed += g->systems) {
             const double e = *seed, w = weight_of(g, k);
             if (!norm) sum += value_of(loss, e, w);
             *seed = factor * slope_of(loss, e, w, sum, n);
         }
-    return n == 0 ? 0 : factor * (norm ? sum : sum / n);
+    return factor * (norm ? sum : sum / n);
 }
 
 /* Where the loss is a norm whose squares are plain numbers, seeds are errors by one factor; else that is 0. */

@@ -594,6 +594,7 @@ static void check_losses(const Case *what, const LagLoss *loss) {
         CU_ASSERT(memcmp(&loss_alone, by + i, sizeof *by) == 0 && memcmp(slope, out.c + i * m, m * sizeof *by) == 0);
         CU_ASSERT(memcmp(slope + m, out.q + i * d, d * sizeof *by) == 0);
         CU_ASSERT(memcmp(slope + m + d, out.rate + i * d, d * sizeof *by) == 0);
+        for (size_t j = 0; j < each && i == 3; j++) CU_ASSERT(by[i] == 0 && slope[j] == 0); /* nothing was seen */
     }
     lag_gradient_free(all);
     lag_gradient_free(alone);
