@@ -61,18 +61,18 @@ static LagPrior shown_of(const Family *f) {
 }
 
 static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint32_t threads) {
+    const bool wide = f->draw[0].low < 0.1; /* sizes differ by 1,000 */
     return (LagTrainAsk){.prior = shown_of(f),
-                         .target =
-                             f->draw[0].low < 0.1 ? LAG_TARGET_RELATIVE : LAG_TARGET_MOTION, /* sizes differ by 1,000 */
+                         .target = wide ? LAG_TARGET_RELATIVE : LAG_TARGET_MOTION,
                          .h = 0.1,
                          .steps = ROWS - 1,
-                         .loss = {.kind = LAG_LOSS_L2, .alpha = 2, .beta = 1, .bounds = 3, .bound = bounds},
+                         .loss = {.kind = LAG_LOSS_L2, .alpha = wide ? 1 : 2, .beta = 1, .bounds = 3, .bound = bounds},
                          .layers = 1,
                          .units = 64,
                          .batch = 64,
                          .samples = samples,
                          .held = COUNT,
-                         .rate = f->draw[0].low < 0.1 ? 4e-3 : 6e-3,
+                         .rate = wide ? 4e-3 : 6e-3,
                          .clip = 1,
                          .seed = seed,
                          .threads = threads};

@@ -809,8 +809,9 @@ LAG_API LagStatus lag_prior_draw(const LagKernel *kernel, const LagPrior *prior,
 
 typedef enum LagTarget {
     LAG_TARGET_MOTION,     /* the loss of the motion that the parameters make */
-    LAG_TARGET_RELATIVE,   /* that, relative to the loss that no motion at all would have, with a cap of 2: where sizes
-                              differ by much */
+    LAG_TARGET_RELATIVE,   /* that by sizes, where these differ by much: of coordinates and momenta each alpha or beta times
+                              log(1 + e / sqrt(s p)), where e is the loss, s that of a motion that stays 0, and p that
+                              between it and what the parameters make */
     LAG_TARGET_PARAMETERS, /* the root of the summed squares of their errors, each by half of what the prior spans */
     LAG_TARGETS
 } LagTarget;

@@ -3,6 +3,7 @@
 
 #include "../grad/loss.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,14 +11,20 @@ LagStatus motions_init(Motions *m, const LagKernel *kernel, size_t systems, doub
                        uint32_t threads) {
     const size_t d = kernel->dof, k = kernel->parameter_count, rows = (size_t)steps + 1;
     *m = (Motions){.kernel = kernel, .systems = systems, .rows = rows, .start = start, .h = h};
-    double *at = m->t = calloc(rows + systems * (k + 2 * d + 2 * rows * d), sizeof *at);
+    double *at = m->t = calloc(rows + systems * (3 * k + 2 * d + 3 * rows * d + 2) + 2 * rows * d, sizeof *at);
     m->status = calloc(systems, sizeof *m->status);
     if (!at || !m->status) return LAG_ERROR_MEMORY;
     m->c = at += rows;
     m->q0 = at += systems * k;
     m->rate0 = at += systems * d;
     m->q = at += systems * d;
-    m->pi = at + systems * rows * d;
+    m->pi = at += systems * rows * d;
+    m->nothing = at += systems * rows * d;
+    m->error = at += systems * rows * d;
+    m->size = at += systems;
+    m->error_slope = at += systems;
+    m->size_slope = at += systems * k;
+    m->seed = at + systems * k;
     for (size_t i = 0; i < rows; i++) m->t[i] = start + (double)i * h;
     return lag_gradient_new(kernel, systems, threads, &m->gradient);
 }
@@ -51,42 +58,85 @@ LagStatus motions_draw(Motions *m, const LagPrior *prior, uint64_t seed, uint64_
     return is_own(status) ? LAG_OK : status;
 }
 
-LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, const LagLoss *loss,
+/* Systems of parameters c against rows q and pi. */
+static LagStatus run(const Motions *by, const double *c, const double *q, const double *pi, const LagLoss *loss,
+                     const LagGradientOut *out) {
+    LagGradientAsk ask = {.t = by->start,
+                          .h = by->h,
+                          .steps = by->rows - 1,
+                          .c = c,
+                          .q = by->q0,
+                          .pi = by->rate0,
+                          .seen = {by->rows, by->t, q, pi},
+                          .loss = loss};
+    LagStatus status = lag_gradient_run(by->gradient, &ask, out);
+    return is_own(status) ? LAG_OK : status;
+}
+
+/* ---- By sizes ---- */
+
+/* What a system's rows come to if nothing moved. */
+static double still_loss(const Motions *by, const Motions *seen, size_t s, const LagLoss *loss) {
+    const size_t row = seen->rows * seen->kernel->dof;
+    const LossRows none = {.rows = seen->rows,
+                           .d = seen->kernel->dof,
+                           .systems = 1,
+                           .seen_q = {seen->q + s * row},
+                           .seen_pi = {seen->pi + s * row},
+                           .q = by->nothing,
+                           .pi = by->nothing,
+                           .seed_q = by->seed,
+                           .seed_pi = by->seed + row};
+    double size;
+    loss_rows(loss, &none, &size);
+    return size;
+}
+
+/* Adds one of the two to a system's loss, and to its derivatives [m] if they are wanted. */
+static void add_part(const Motions *by, size_t s, double still, double weight, double *value, double *slope) {
+    const double tiny = 1e-12, e = by->error[s], p = by->size[s], least = tiny * still;
+    const size_t m = by->kernel->parameter_count;
+    const double moved = p > least ? p : least, other = still > tiny * p ? still : tiny * p, root = sqrt(moved * other);
+    if (e == 0 && !(root > 0)) return; /* neither moves */
+    const double ratio = e / root, factor = weight / (1 + ratio);
+    *value += weight * log1p(ratio);
+    for (size_t j = 0; slope && j < m; j++) {
+        double grows = p > least ? ratio / (2 * p) * by->size_slope[s * m + j] : 0;
+        slope[j] += factor * (by->error_slope[s * m + j] / root - grows);
+    }
+}
+
+static LagStatus relate(const Motions *by, const double *c, const Motions *seen, const LagLoss *loss,
+                        const LagGradientOut *out) {
+    const size_t m = by->kernel->parameter_count;
+    LagGradientOut error = {.loss = by->error, .motion_q = out->motion_q, .motion_pi = out->motion_pi},
+                   size = {.loss = by->size};
+    if (out->c) error.c = by->error_slope, size.c = by->size_slope;
+    memset(out->loss, 0, by->systems * sizeof *out->loss);
+    if (out->c) memset(out->c, 0, by->systems * m * sizeof *out->c);
+    for (int momenta = 0; momenta < 2; momenta++) {
+        LagLoss part = *loss;
+        const double weight = momenta ? loss->beta : loss->alpha;
+        part.bounds = 0, part.alpha = !momenta, part.beta = momenta;
+        if (weight == 0) continue;
+        LagStatus status = run(by, c, seen->q, seen->pi, &part, &error);
+        if (status == LAG_OK) status = run(by, c, by->nothing, by->nothing, &part, &size);
+        if (status != LAG_OK) return status;
+        for (size_t s = 0; s < by->systems; s++)
+            add_part(by, s, still_loss(by, seen, s, &part), weight, &out->loss[s], out->c ? out->c + s * m : NULL);
+        error.motion_q = error.motion_pi = NULL;
+    }
+    for (size_t s = 0; s < by->systems && m; s++)
+        out->loss[s] += loss_penalty(loss, c + s * m, out->c ? out->c + s * m : by->size_slope);
+    return LAG_OK;
+}
+
+LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, LagTarget target, const LagLoss *loss,
                           const LagGradientOut *out) {
     const size_t d = by->kernel->dof, row = seen->rows * d;
     for (size_t s = 0; s < seen->systems; s++) {
         memcpy(by->q0 + s * d, seen->q + s * row, d * sizeof *seen->q);
         memcpy(by->rate0 + s * d, seen->pi + s * row, d * sizeof *seen->pi);
     }
-    LagGradientAsk ask = {.t = seen->start,
-                          .h = seen->h,
-                          .steps = seen->rows - 1,
-                          .c = c,
-                          .q = by->q0,
-                          .pi = by->rate0,
-                          .seen = {seen->rows, seen->t, seen->q, seen->pi},
-                          .loss = loss};
-    LagStatus status = lag_gradient_run(by->gradient, &ask, out);
-    return is_own(status) ? LAG_OK : status;
-}
-
-void motions_relate(const Motions *seen, const LagLoss *loss, double *still, double *value, double *c_slope) {
-    const size_t d = seen->kernel->dof, m = seen->kernel->parameter_count, row = seen->rows * d;
-    for (size_t s = 0; s < seen->systems; s++) {
-        LossRows none = {.rows = seen->rows,
-                         .d = (uint32_t)d,
-                         .systems = 1,
-                         .seen_q = {seen->q + s * row},
-                         .seen_pi = {seen->pi + s * row},
-                         .q = still,
-                         .pi = still + row,
-                         .seed_q = still + 2 * row,
-                         .seed_pi = still + 3 * row};
-        double size;
-        loss_rows(loss, &none, &size);
-        if (!(size > 0)) continue; /* it stays where it is */
-        double factor;
-        value[s] = loss_capped(&(LagLoss){.cap = 2}, value[s] / size, &factor);
-        for (size_t j = 0; c_slope && j < m; j++) c_slope[s * m + j] *= factor / size;
-    }
+    return target == LAG_TARGET_RELATIVE ? relate(by, c, seen, loss, out) : run(by, c, seen->q, seen->pi, loss, out);
 }

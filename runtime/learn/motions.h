@@ -14,6 +14,8 @@ typedef struct Motions {
     double *q0, *rate0; /* [systems, d] starts; the rates are velocities or momenta, as the prior says */
     double *q, *pi;     /* [systems, rows, d]; all NaN where there is no motion */
     LagStatus *status;  /* [systems] */
+    double *nothing;    /* [systems, rows, d] zeros; and, for what is relative, */
+    double *error, *size, *error_slope, *size_slope, *seed; /* [systems], [systems, m] twice; [2, rows, d] */
 } Motions;
 
 /* Room for so many systems of `steps` steps of h from time `start`. Free with motions_free, after a failure too. */
@@ -26,12 +28,13 @@ void motions_free(Motions *motions);
 LagStatus motions_draw(Motions *motions, const LagPrior *prior, uint64_t seed, uint64_t first);
 
 /* Runs systems of parameters c [systems, m] that begin as those of `seen` do, and compares them with it; `by` lends its
- * room, and may be `seen`. A system without a motion or a finite loss is no failure of the call. */
-LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, const LagLoss *loss, const LagGradientOut *out);
-
-/* Makes losses value[systems] of motions against `seen` relative to those that no motion at all would have, with a cap of 2,
- * so that none outweighs the others, and their derivatives c_slope[systems, m] (or NULL). still[rows, d, 4]: zeros, and
- * scratch in its latter half. */
-void motions_relate(const Motions *seen, const LagLoss *loss, double *still, double *value, double *c_slope);
+ * room, and may be `seen`. A system without a motion or a finite loss is no failure of the call.
+ *
+ * For LAG_TARGET_RELATIVE, where out->loss has to be wanted, the loss is that of coordinates and momenta each by its size,
+ * weighed by alpha and beta: log(1 + e / sqrt(s p)), where e is the loss between the motions, s what was seen against
+ * nothing, and p what is made against nothing. What is named far too large is then as wrong as what is named far too small,
+ * and always a little less so where it is a little nearer: there are no plains to be lost on. */
+LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, LagTarget target, const LagLoss *loss,
+                          const LagGradientOut *out);
 
 #endif

@@ -17,10 +17,9 @@ struct LagNetwork {
     Network *network;
     size_t chunk; /* records at once */
     Motions answer;
-    float *x, *y;  /* [rows, chunk, 2d, 2], [chunk, 2 outputs] */
-    double *loss;  /* [chunk] */
-    double *seen;  /* [chunk, rows, d] twice: records of a chunk that is not full */
-    double *still; /* for motions_relate */
+    float *x, *y; /* [rows, chunk, 2d, 2], [chunk, 2 outputs] */
+    double *loss; /* [chunk] */
+    double *seen; /* [chunk, rows, d] twice: records of a chunk that is not full */
 };
 
 /* ---- Loading ---- */
@@ -51,10 +50,9 @@ static LagStatus make_ready(LagNetwork *n, uint32_t threads) {
     if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, n->chunk, ask->prior.t, ask->h, ask->steps, threads);
     if (status != LAG_OK) return status;
     n->x = calloc((rows * INPUTS_EACH * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
-    n->loss = calloc((2 * rows * d + 1) * n->chunk + 4 * rows * d, sizeof *n->loss);
+    n->loss = calloc((2 * rows * d + 1) * n->chunk, sizeof *n->loss);
     if (!n->x || !n->loss) return LAG_ERROR_MEMORY;
     n->y = n->x + rows * INPUTS_EACH * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
-    n->still = n->seen + 2 * rows * d * n->chunk;
     memcpy(network_weights(n->network), n->found.best, n->found.weights * sizeof *n->found.best);
     n->found.measure.weight = n->found.weight;
     return LAG_OK;
@@ -181,9 +179,8 @@ LagStatus lag_network_predict(LagNetwork *n, size_t records, const double *q, co
         if (status != LAG_OK) return status;
         outputs_take(n->output, n->found.outputs, n->chunk, n->y, n->ask.prior.c, m, n->answer.c);
         LagGradientOut motion = {.loss = n->loss, .motion_q = n->answer.q, .motion_pi = n->answer.pi};
-        status = motions_compare(&n->answer, n->answer.c, &seen, &n->found.measure, &motion);
+        status = motions_compare(&n->answer, n->answer.c, &seen, n->ask.target, &n->found.measure, &motion);
         if (status != LAG_OK) return status;
-        if (n->ask.target == LAG_TARGET_RELATIVE) motions_relate(&seen, &n->found.measure, n->still, n->loss, NULL);
         for (size_t i = 0; i < count; i++) tell(n, i, first + i, out);
     }
     return LAG_OK;

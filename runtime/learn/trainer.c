@@ -80,9 +80,9 @@ static LagStatus take_batch(LagTrainer *t) {
     if (ask->target == LAG_TARGET_PARAMETERS)
         compare_parameters(t);
     else
-        status = motions_compare(shown, t->c, shown, &t->found.measure, &(LagGradientOut){.loss = t->loss, .c = t->c_slope});
+        status = motions_compare(shown, t->c, shown, ask->target, &t->found.measure,
+                                 &(LagGradientOut){.loss = t->loss, .c = t->c_slope});
     if (status != LAG_OK) return status;
-    if (ask->target == LAG_TARGET_RELATIVE) motions_relate(shown, &t->found.measure, t->still, t->loss, t->c_slope);
     go_back(t);
     status = network_backward(t->network, t->dy, t->slope);
     if (status != LAG_OK) return status;
@@ -128,9 +128,8 @@ static LagStatus judge(LagTrainer *t, LagTrainRow *row) {
     size_t good = 0;
     LagStatus status = read_held(t);
     LagGradientOut out = {.loss = t->loss, .motion_q = answer->q, .motion_pi = answer->pi};
-    if (status == LAG_OK) status = motions_compare(answer, answer->c, held, &t->found.measure, &out);
+    if (status == LAG_OK) status = motions_compare(answer, answer->c, held, t->ask.target, &t->found.measure, &out);
     if (status != LAG_OK) return status;
-    if (t->ask.target == LAG_TARGET_RELATIVE) motions_relate(held, &t->found.measure, t->still, t->loss, NULL);
     for (size_t s = 0; s < held->systems; s++)
         if (isfinite(t->loss[s])) sum += t->loss[s], good++;
     *row = (LagTrainRow){.samples = t->done * t->ask.batch,

@@ -42,7 +42,6 @@ struct LagTrainer {
     Motions shown;              /* a batch */
     Motions held, answer;       /* what it is held against, and what it makes of that */
     double *log;                /* [held, outputs] its second outputs */
-    double *still;              /* [rows, d] four times: a motion that is none, and scratch */
     float *x, *y, *dy, *slope;  /* [rows, chunk, 2d, 2], [chunk, 2 outputs] twice, [weights] */
     double *c, *c_slope, *loss; /* [batch, m] twice, [the most systems] */
     double sum;                 /* of the losses since the last row of the curve */

@@ -108,11 +108,10 @@ static LagStatus make_room(LagTrainer *t) {
     if (status == LAG_OK) status = adam_new(weights, &t->adam);
     if (status != LAG_OK) return status;
     t->output = calloc(k, sizeof *t->output);
-    t->c = calloc(2 * ask->batch * m + most + ask->held * k + 4 * t->shape.rows * d, sizeof *t->c);
+    t->c = calloc(2 * ask->batch * m + most + ask->held * k, sizeof *t->c);
     t->slope = calloc(weights + (t->shape.rows * INPUTS_EACH * 2 * d + 4 * k) * chunk, sizeof *t->slope);
     if (!t->output || !t->c || !t->slope || !found_new(&t->found, t->outputs, 2 * d, weights)) return LAG_ERROR_MEMORY;
     t->c_slope = t->c + ask->batch * m, t->loss = t->c_slope + ask->batch * m, t->log = t->loss + most;
-    t->still = t->log + ask->held * k;
     t->y = t->slope + weights, t->dy = t->y + 2 * k * chunk, t->x = t->dy + 2 * k * chunk;
     const double start = ask->prior.t;
     status = motions_init(&t->shown, t->kernel, ask->batch, start, ask->h, ask->steps, ask->threads);
@@ -160,7 +159,7 @@ static double memory_of(const LagTrainAsk *ask, double d, double outputs) {
     double rows = ask->steps + 1.0, width = INPUTS_EACH * 2 * d, units = ask->units, chunk = (double)trainer_chunk(ask);
     double layer = (6 * units + 1) * FLOATS, weights = ask->layers * 4 * units * (2 * units + width) * FLOATS;
     double shown = rows * chunk * (ask->layers * (layer + fmax(units, width) * FLOATS) + width * FLOATS);
-    double motions = rows * 2 * d * DOUBLES * (HELD * (double)ask->held + ask->batch);
+    double motions = rows * 3 * d * DOUBLES * (HELD * (double)ask->held + ask->batch);
     return shown + motions + 8 * weights + ask->held * outputs * DOUBLES;
 }
 

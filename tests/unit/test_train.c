@@ -2,6 +2,7 @@
  * written down and read again; and what a network makes of records. */
 #include "harness.h"
 
+#include "learn/motions.h"
 #include "learn/outputs.h"
 #include "learn/pack.h"
 
@@ -135,6 +136,52 @@ static void test_outputs(void) {
     CU_ASSERT(output_value(&out[1], -9) == 0 && output_value(&out[1], 9) == 5);
     outputs_of(&prior, &loss, true, out);
     CU_ASSERT(output_value(&out[1], -9) < -10);
+}
+
+/* ---- By sizes ---- */
+
+/* The relative loss is nothing where motions are the same, grows on both sides whatever the size, and has the derivatives
+ * that differences tell; and a motion that never was counts for nothing. */
+static void test_relative(void) {
+    enum { MANY = 11 };
+    static const LagLoss kinds[] = {{.kind = LAG_LOSS_L2, .alpha = 2, .beta = 0.5},
+                                    {.kind = LAG_LOSS_MSE, .alpha = 1, .beta = 1},
+                                    {.kind = LAG_LOSS_HUBER, .alpha = 1, .beta = 0, .delta = 0.3},
+                                    {.kind = LAG_LOSS_LP, .alpha = 0, .beta = 2, .p = 3, .bounds = 3, .bound = bounds}};
+    Scene s = oscillator();
+    const LagPrior prior = {.c = nothing, .q = nothing, .pi = &one, .draws = 3, .draw = draws};
+    Motions seen, by;
+    double c[MANY * 3], slope[MANY * 3], loss[MANY], up[MANY], down[MANY];
+    CU_ASSERT_FATAL(motions_init(&seen, s.kernel, MANY, 0, 0.2, STEPS, 1) == LAG_OK);
+    CU_ASSERT_FATAL(motions_init(&by, s.kernel, MANY, 0, 0.2, STEPS, 1) == LAG_OK);
+    CU_ASSERT(motions_draw(&seen, &prior, 9, 0) == LAG_OK);
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        const LagLoss *measure = &kinds[kind];
+        LagGradientOut out = {.loss = loss, .c = slope};
+        CU_ASSERT(motions_compare(&by, seen.c, &seen, LAG_TARGET_RELATIVE, measure, &out) == LAG_OK);
+        for (int i = 0; i < MANY; i++) CU_ASSERT(loss[i] == 0);
+        for (int far = -3; far <= 3; far++) { /* a mass 1,000 times as small, as large */
+            for (int i = 0; i < MANY * 3; i++) c[i] = seen.c[i] * (i % 3 == 0 ? pow(10, far) * 1.1 : 1.05);
+            CU_ASSERT(motions_compare(&by, c, &seen, LAG_TARGET_RELATIVE, measure, &out) == LAG_OK);
+            double first[MANY], by_mass[MANY];
+            for (int i = 0; i < MANY; i++) first[i] = loss[i], by_mass[i] = slope[3 * i];
+            const double step = 1e-5;
+            for (int side = 0; side < 2; side++) {
+                for (int i = 0; i < MANY; i++) c[3 * i] *= side ? (1 - step) / (1 + step) : 1 + step;
+                CU_ASSERT(motions_compare(&by, c, &seen, LAG_TARGET_RELATIVE, measure,
+                                          &(LagGradientOut){.loss = side ? down : up}) == LAG_OK);
+            }
+            for (int i = 0; i < MANY; i++) {
+                double mass = c[3 * i] / (1 - step), log_slope = (up[i] - down[i]) / (2 * step);
+                CU_ASSERT((first[i] > 0 || measure->alpha == 0) &&
+                          fabs(by_mass[i] * mass - log_slope) < 1e-6 * (1 + fabs(log_slope)));
+                if (measure->alpha > 0 && far == 3) CU_ASSERT(by_mass[i] * mass > 0.2); /* no plain */
+            }
+        }
+    }
+    motions_free(&seen);
+    motions_free(&by);
+    harness_free(&s.harness);
 }
 
 /* ---- Trainings ---- */
@@ -462,6 +509,7 @@ void suite_train(void) {
                                      {"bad files", test_bad_files},
                                      {"predicts", test_predicts},
                                      {"pendulum", test_pendulum},
+                                     {"by sizes", test_relative},
                                      {"learns", test_learns},
                                      {0}});
 }
