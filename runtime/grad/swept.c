@@ -221,20 +221,6 @@ static void take_step(Swept *s, uint64_t n) {
     s->held = n / s->piece;
 }
 
-/* pi = M u / h of all lanes. */
-static void momenta(const Swept *s, const double *u, double *pi) {
-    const size_t w = s->systems, d = s->d;
-    const double *mass = s->group.mass;
-    const bool diagonal = s->kernel->facts.diagonal_mass;
-    for (size_t k = 0; k < d; k++)
-        for (size_t lane = 0; lane < w; lane++) {
-            double sum = 0;
-            if (diagonal) sum = mass[k * w + lane] * (u[k * w + lane] / s->h);
-            for (size_t l = 0; l < d && !diagonal; l++) sum += mass[(k * d + l) * w + lane] * (u[l * w + lane] / s->h);
-            pi[k * w + lane] = sum;
-        }
-}
-
 /* How a row inside a step is made: q = q_n + x u + sum_j at_j f_j, and what u would be there, u_n + sum_j rate_j f_j. */
 typedef struct Inside {
     double x, at[LAG_R_MAX + 2], rate[LAG_R_MAX + 2];
@@ -278,7 +264,7 @@ void swept_run(Swept *s, const Sights *sights, double *seen_q, double *seen_pi) 
         for (; i < sights->rows && sights->row[i].step == n && !sights->row[i].inside; i++) {
             numbers_copy(seen_q + i * width, array[LAG_Q], width);
             if (n)
-                momenta(s, array[LAG_U], seen_pi + i * width);
+                group_momenta(&s->group, array[LAG_U], s->h, seen_pi + i * width);
             else
                 numbers_copy(seen_pi + i * width, s->start_pi, width);
         }
@@ -289,7 +275,7 @@ void swept_run(Swept *s, const Sights *sights, double *seen_q, double *seen_pi) 
             Inside inside;
             look_inside(s, &sights->row[i], &inside);
             see_inside(s, &inside, (size_t)(n % s->piece), seen_q + i * width, s->row_u);
-            momenta(s, s->row_u, seen_pi + i * width);
+            group_momenta(&s->group, s->row_u, s->h, seen_pi + i * width);
         }
     }
     numbers_copy(s->end_u, array[LAG_U], width);

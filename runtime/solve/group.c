@@ -55,17 +55,26 @@ void group_fill(Group *g, uint32_t lane, uint32_t like) {
     fill(g->mass, g->systems, lane, like, mass_size(g->kernel));
 }
 
-/* pi = M u / h, in the order of sweeps_momentum; or u. */
-void group_momentum(const Group *g, uint32_t lane, double h, double *pi) {
+/* Row k of M u / h in a lane, in the order of sweeps_momentum. */
+static inline double momentum_row(const Group *g, bool diagonal, const double *u, double h, size_t k, size_t lane) {
     const size_t d = g->kernel->dof, w = g->systems;
-    const double *u = g->array[LAG_U] + lane, *mass = g->mass + lane;
-    if (!g->kernel->facts.mass_times_velocity) numbers_from(g->array[LAG_U], g->systems, lane, pi, d);
-    for (size_t k = 0; k < d && g->kernel->facts.mass_times_velocity; k++) {
-        double sum = 0;
-        if (g->kernel->facts.diagonal_mass)
-            sum = mass[k * w] * (u[k * w] / h);
-        else
-            for (size_t l = 0; l < d; l++) sum += mass[(k * d + l) * w] * (u[l * w] / h);
-        pi[k] = sum;
-    }
+    double sum = 0;
+    if (diagonal) return g->mass[k * w + lane] * (u[k * w + lane] / h);
+    for (size_t l = 0; l < d; l++) sum += g->mass[(k * d + l) * w + lane] * (u[l * w + lane] / h);
+    return sum;
+}
+
+void group_momentum(const Group *g, uint32_t lane, double h, double *pi) {
+    const LagFacts *facts = &g->kernel->facts;
+    const size_t d = g->kernel->dof;
+    if (!facts->mass_times_velocity) numbers_from(g->array[LAG_U], g->systems, lane, pi, d);
+    for (size_t k = 0; k < d && facts->mass_times_velocity; k++)
+        pi[k] = momentum_row(g, facts->diagonal_mass, g->array[LAG_U], h, k, lane);
+}
+
+void group_momenta(const Group *g, const double *u, double h, double *pi) {
+    const bool diagonal = g->kernel->facts.diagonal_mass;
+    for (size_t k = 0; k < g->kernel->dof; k++)
+        for (size_t lane = 0; lane < g->systems; lane++)
+            pi[k * g->systems + lane] = momentum_row(g, diagonal, u, h, k, lane);
 }

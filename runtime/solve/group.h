@@ -30,7 +30,8 @@ bool group_begin(Group *group, Sweeps *sweeps, uint32_t lane, const GroupStart *
 /* A lane that has no system, or whose system goes on elsewhere, does what another does. */
 void group_fill(Group *group, uint32_t lane, uint32_t like);
 
-/* pi [d] of a lane, steps being h. */
+/* pi [d] of a lane, steps being h; and that of all lanes from u [d] of theirs, where B = M v. */
 void group_momentum(const Group *group, uint32_t lane, double h, double *pi);
+void group_momenta(const Group *group, const double *u, double h, double *pi);
 
 #endif
