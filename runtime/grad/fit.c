@@ -15,12 +15,7 @@
 
 /* ---- Points ---- */
 
-static double *place_of(const Fit *f, uint32_t i) {
-    const LagUnknown *u = &f->ask->unknown[i];
-    return u->kind == LAG_UNKNOWN_PARAMETER    ? &f->c[u->index]
-           : u->kind == LAG_UNKNOWN_COORDINATE ? &f->q[u->index]
-                                               : &f->rate[u->index];
-}
+static double *place_of(const Fit *f, uint32_t i) { return unknown_place(&f->ask->unknown[i], f->c, f->q, f->rate); }
 
 void fit_put(const Fit *f, const double *x) {
     for (uint32_t i = 0; i < f->k; i++) *place_of(f, i) = x[i];
@@ -331,12 +326,8 @@ bool fit_can(const LagKernel *kernel, const LagFitAsk *ask, const LagFitOut *out
     const LagGradientAsk *motion = &ask->motion;
     if (!motion->loss || !motion->q || !(motion->pi ? !motion->v : motion->v != NULL)) return false;
     if (kernel->parameter_count && !motion->c) return false;
-    for (uint32_t i = 0; i < ask->unknowns; i++) {
-        const LagUnknown *u = &ask->unknown[i];
-        if ((unsigned)u->kind >= LAG_UNKNOWNS) return false;
-        if (u->index >= (u->kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof)) return false;
-    }
-    return motion->seen.rows > 0 && loss_fits(motion->loss, kernel->dof, kernel->parameter_count);
+    return unknown_are(ask->unknown, ask->unknowns, kernel) && motion->seen.rows > 0 &&
+           loss_fits(motion->loss, kernel->dof, kernel->parameter_count);
 }
 
 LagStatus lag_fit(const LagKernel *kernel, const LagFitAsk *ask, LagFitOut *out) {

@@ -5,6 +5,7 @@
 
 #include "loss.h"
 #include "smooth.h"
+#include "unknown.h"
 
 /* Observations as one list of residuals e = motion - seen, [count]: those of the coordinates [rows, d], then the momenta's.
  * A value that was not seen counts for nothing: its e and the row of its derivatives are 0. */

@@ -8,6 +8,7 @@
 #include "start.h"
 #include "swept.h"
 #include "tangent.h"
+#include "unknown.h"
 
 #include "../solve/crew.h"
 #include "../solve/flush.h"
@@ -383,18 +384,10 @@ LagStatus lag_gradient_run(LagGradient *g, const LagGradientAsk *ask, const LagG
     return status;
 }
 
-static bool are_unknowns(const LagKernel *kernel, uint32_t count, const LagUnknown *unknown) {
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t most = unknown[i].kind == LAG_UNKNOWN_PARAMETER ? kernel->parameter_count : kernel->dof;
-        if ((unsigned)unknown[i].kind >= LAG_UNKNOWNS || unknown[i].index >= most) return false;
-    }
-    return true;
-}
-
 LagStatus lag_tangents(LagGradient *g, const LagGradientAsk *ask, uint32_t count, const LagUnknown *unknown,
                        const LagTangents *out) {
     if (!out || g->systems != 1 || count == 0 || !has_motion(g, ask)) return LAG_ERROR_ARGUMENT;
-    if (!are_unknowns(g->kernel, count, unknown)) return LAG_ERROR_ARGUMENT;
+    if (!unknown_are(unknown, count, g->kernel)) return LAG_ERROR_ARGUMENT;
     Flow *f;
     Tangent tangent = {0};
     LagStatus status = sights_find(&g->sights, g->kernel, ask->t, ask->h, ask->steps, ask->seen.rows, ask->seen.t);

@@ -62,11 +62,7 @@ static bool stop(void *user, const LagFitProgress *progress) {
     return t->stopped || (t->near && progress->evaluations > TERMS_MOTIONS);
 }
 
-static double *place_of(Terms *t, const LagUnknown *u) {
-    return u->kind == LAG_UNKNOWN_PARAMETER    ? &t->c[u->index]
-           : u->kind == LAG_UNKNOWN_COORDINATE ? &t->q[u->index]
-                                               : &t->rate[u->index];
-}
+static double *place_of(Terms *t, const LagUnknown *u) { return unknown_place(u, t->c, t->q, t->rate); }
 
 /* The logarithm of how many sets of `some` there are among `all`. */
 static double log_choices(uint32_t all, uint32_t some) {

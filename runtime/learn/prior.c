@@ -2,6 +2,7 @@
  * what is drawn doesn't depend on batches or threads, and goes on where it was left off. */
 #include "prior.h"
 
+#include "../grad/unknown.h"
 #include "../solve/chance.h"
 #include "functions.h"
 
@@ -16,10 +17,9 @@ double prior_number(uint64_t seed, uint64_t index, uint32_t which) {
 }
 
 static bool draw_fits(const LagDraw *draw, uint32_t d, uint32_t m) {
-    uint32_t most = draw->what.kind == LAG_UNKNOWN_PARAMETER ? m : d;
-    return (unsigned)draw->what.kind < LAG_UNKNOWNS && draw->what.index < most && isfinite(draw->low) &&
-           isfinite(draw->high) && isfinite(draw->high - draw->low) && draw->low <= draw->high && draw->zero >= 0 &&
-           draw->zero <= 1 && (!draw->log || (draw->low > 0 && draw->zero == 0));
+    return unknown_is(&draw->what, d, m) && isfinite(draw->low) && isfinite(draw->high) &&
+           isfinite(draw->high - draw->low) && draw->low <= draw->high && draw->zero >= 0 && draw->zero <= 1 &&
+           (!draw->log || (draw->low > 0 && draw->zero == 0));
 }
 
 bool prior_fits(const LagPrior *prior, uint32_t d, uint32_t m) {
@@ -34,11 +34,6 @@ bool prior_fits(const LagPrior *prior, uint32_t d, uint32_t m) {
     return good;
 }
 
-static double *place_of(const LagDraw *draw, double *c, double *q, double *rate) {
-    double *const array[] = {[LAG_UNKNOWN_PARAMETER] = c, [LAG_UNKNOWN_COORDINATE] = q, [LAG_UNKNOWN_RATE] = rate};
-    return &array[draw->what.kind][draw->what.index];
-}
-
 /* One system. Numbers 2 i and 2 i + 1 are draw i's; those behind them tell what is 0 together. */
 static void draw_one(const LagPrior *prior, uint64_t seed, uint64_t index, double *c, double *q, double *rate) {
     for (uint32_t i = 0; i < prior->draws; i++) {
@@ -46,12 +41,12 @@ static void draw_one(const LagPrior *prior, uint64_t seed, uint64_t index, doubl
         bool zero = prior_number(seed, index, 2 * i + 1) < draw->zero;
         double part = prior_number(seed, index, 2 * i), value = draw->low + (draw->high - draw->low) * part;
         if (draw->log) value = draw->low * same_exp(part * same_log(draw->high / draw->low));
-        *place_of(draw, c, q, rate) = zero ? 0 : value;
+        *unknown_place(&draw->what, c, q, rate) = zero ? 0 : value;
     }
     for (uint32_t i = 0; i < prior->togethers; i++) {
         const LagTogether *t = &prior->together[i];
         if (!(prior_number(seed, index, 2 * prior->draws + i) < t->share)) continue;
-        for (uint32_t j = 0; j < t->count; j++) *place_of(&prior->draw[t->draw[j]], c, q, rate) = 0;
+        for (uint32_t j = 0; j < t->count; j++) *unknown_place(&prior->draw[t->draw[j]].what, c, q, rate) = 0;
     }
 }
 
