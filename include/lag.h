@@ -198,7 +198,7 @@ typedef enum LagItemKind {
     LAG_ITEM_BOUNDS, /* index: 0, or 1 where bounds are only asked for by penalties */
 } LagItemKind;
 
-typedef enum LagTrainFile { LAG_TRAIN_NETWORK, LAG_TRAIN_TABLE, LAG_TRAIN_PICTURE } LagTrainFile;
+typedef enum LagTrainFile { LAG_TRAIN_NETWORK, LAG_TRAIN_TABLE, LAG_TRAIN_PICTURE, LAG_TRAIN_SET } LagTrainFile;
 
 typedef struct LagItem {
     LagItemKind kind;

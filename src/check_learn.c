@@ -139,7 +139,14 @@ static void check_setting(Checker *c, const TreeItem *item) {
     c->item[c->out->item_count++] = out;
 }
 
-/* What a training is written to: the network, a picture of its curve, the curve as a table. */
+/* Whether there is a set to be kept: it is drawn once, and not new with each batch. */
+static bool has_set(const Checker *c) {
+    bool set = false;
+    for (uint32_t i = 0; i < c->out->item_count; i++) set = set || c->item[i].kind == LAG_ITEM_SET;
+    return set;
+}
+
+/* What a training is written to: the network, a picture of its curve, the curve as a table, the set of its motions. */
 static void check_places(Checker *c, const TreeStatement *s) {
     uint32_t networks = 0;
     for (uint32_t i = 0; i < s->item_count; i++) {
@@ -150,7 +157,11 @@ static void check_places(Checker *c, const TreeStatement *s) {
         if (item->role != TREE_TO) continue;
         LagTrainFile kind = check_is_picture(item->text)        ? LAG_TRAIN_PICTURE
                             : check_ends_in(item->text, ".csv") ? LAG_TRAIN_TABLE
+                            : check_ends_in(item->text, ".npy") ? LAG_TRAIN_SET
                                                                 : LAG_TRAIN_NETWORK;
+        if (kind == LAG_TRAIN_SET && !has_set(c))
+            diag_error(c->diag, item->name_span, "as in: train set = 4096, to \"set.npy\", to \"oscillator.lagnet\"",
+                       "motions are kept where they are a set: else each is drawn once and not seen again");
         if (kind == LAG_TRAIN_NETWORK && networks++)
             diag_error(c->diag, item->name_span, "a curve's name ends in .csv, .svg, .png or .pdf",
                        "a training makes one network");

@@ -107,3 +107,28 @@ void file_drop(FileOut *file) {
     if (file->beside) unlink(file->beside);
     forget(file);
 }
+
+/* ---- NPY: NumPy's format, version 1.0; or 3.0, where names are not ASCII ---- */
+
+const char *file_npy_double(void) {
+    union {
+        uint16_t word;
+        unsigned char byte[2];
+    } order = {.word = 1};
+    return order.byte[0] ? "'<f8'" : "'>f8'";
+}
+
+void file_npy(FILE *stream, const char *type, const char *shape) {
+    enum { LINE = 64, LEAST = 2 * LINE, COUNT_SHORT = 2, COUNT_LONG = 4, MAGIC = 8 };
+    const char *const form = "{'descr': %s, 'fortran_order': False, 'shape': %s, }";
+    int length = snprintf(NULL, 0, form, type, shape), count = COUNT_SHORT;
+    for (const char *c = type; *c; c++)
+        if (*c & 0x80) count = COUNT_LONG;
+    if (length > UINT16_MAX - LEAST) count = COUNT_LONG;
+    int whole = (MAGIC + count + length + LINE) / LINE * LINE; /* with the end of the line */
+    if (whole < LEAST) whole = LEAST;
+    fwrite(count == COUNT_LONG ? "\x93NUMPY\x03\x00" : "\x93NUMPY\x01\x00", 1, MAGIC, stream);
+    for (int i = 0; i < count; i++) fputc((whole - MAGIC - count) >> (8 * i) & 0xff, stream);
+    fprintf(stream, form, type, shape);
+    fprintf(stream, "%*s", whole - MAGIC - count - length, "\n");
+}

@@ -88,8 +88,8 @@ static const struct {
     {"train", "train samples = N, ..., to \"FILE\"",
      "Makes a network that reads motions of the family and names the parameters that prior draws. Needs\n"
      "start, and method r, dt, steps. Settings: samples set batch rate clip layers units held seed\n"
-     "threads target bounds. to \"curve.svg\" draws how it goes; from \"FILE\" goes on with one that was\n"
-     "interrupted.\n"
+     "threads target bounds. to \"curve.svg\" draws how it goes; with set, to \"set.npy\" keeps the\n"
+     "motions for NumPy; from \"FILE\" goes on with one that was interrupted.\n"
      "    train samples = 5e5, to \"oscillator.lagnet\"\n"},
     {"predict", "predict \"FILE.csv\" with \"FILE\"",
      "The parameters that a network names for each record, with standard errors; to \"OUT.csv\" as a table.\n"

@@ -160,28 +160,12 @@ static bool draw_records(Work *w, size_t count) {
     const LagTrainAsk *ask = w->facts.ask;
     const size_t d = w->kernel->dof, m = w->kernel->parameter_count;
     const size_t numbers = 1 << 24; /* of all rows at once: a quarter of a GiB, with the motions beside */
-    LagGradient *gradient = NULL;
     if (count > numbers / ((ask->steps + 1) * d)) return refuse(w, "these are too many motions to draw at once");
     if (!make_room(w, count)) return false;
-    w->truth = calloc(count * (m + 2 * d) + w->rows + 1, sizeof *w->truth);
+    w->truth = calloc(count * m + 1, sizeof *w->truth);
     if (!w->truth) return tool_lacks_memory(w->tool, "the records"), false;
-    double *q = w->truth + count * m, *rate = q + count * d, *t = rate + count * d;
-    for (size_t i = 0; i < w->rows; i++) t[i] = ask->prior.t + (double)i * ask->h;
-    LagStatus status = lag_prior_draw(w->kernel, &ask->prior, ask->seed, LAG_FRESH_FIRST, count, w->truth, q, rate);
-    if (status == LAG_OK) status = lag_gradient_new(w->kernel, count, 0, &gradient);
-    LagGradientAsk motion = {.t = ask->prior.t,
-                             .h = ask->h,
-                             .steps = ask->steps,
-                             .c = w->truth,
-                             .q = q,
-                             .pi = ask->prior.v ? NULL : rate,
-                             .v = ask->prior.v ? rate : NULL,
-                             .seen = {.rows = w->rows, .t = t}};
-    if (status == LAG_OK)
-        status = lag_gradient_run(gradient, &motion, &(LagGradientOut){.motion_q = w->q, .motion_pi = w->pi});
-    lag_gradient_free(gradient);
-    if (status == LAG_ERROR_MEMORY || status == LAG_ERROR_ARGUMENT) return refuse(w, lag_status_text(status));
-    return true; /* a system without a motion is told as one */
+    LagStatus status = set_draw(w->kernel, ask, LAG_FRESH_FIRST, count, w->truth, w->q, w->pi);
+    return status == LAG_OK || refuse(w, lag_status_text(status)); /* a system without a motion is told as one */
 }
 
 /* ---- What comes out ---- */

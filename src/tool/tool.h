@@ -60,6 +60,11 @@ bool file_finish(FileOut *file);         /* puts it in its place; on failure not
 bool file_cut(FileOut *file, long size); /* after a failed write: keeps the first `size` bytes, to be finished */
 void file_drop(FileOut *file);           /* nothing is left of it */
 
+/* file.c: how a file in NumPy's format begins, a multiple of 64 bytes: its type and shape as Python writes them; and the
+ * type of a double. A header of doubles has the same length whatever the shape, and can be written over. */
+void file_npy(FILE *stream, const char *type, const char *shape);
+const char *file_npy_double(void);
+
 /* trajectory.c: memory for `need` rows in all; false if there is none. The rows as lag.h takes them. */
 bool trajectory_grow(Trajectory *trajectory, size_t need);
 LagRows trajectory_rows(const Trajectory *trajectory);
@@ -189,6 +194,13 @@ bool verb_predict(Tool *tool, const LagProgram *program, const LagStatement *sta
  * not. */
 bool plot_curves(const char *path, const char *abscissa, size_t count, const double *x, size_t curves,
                  const char *const *label, const double *const *y);
+
+/* set.c: motions that a prior draws, systems first .. first + count - 1 of a seed: parameters c[count, m], rows q and
+ * pi[count, rows, d], NaN where there is no motion. And those of a training's set, kept in a file for NumPy; what returns
+ * false has said why. */
+LagStatus set_draw(const LagKernel *kernel, const LagTrainAsk *ask, uint64_t first, size_t count, double *c, double *q,
+                   double *pi);
+bool set_write(const LagModel *model, const LagKernel *kernel, const LagTrainAsk *ask, const char *path);
 
 /* train.c: forgets what `prior` said. */
 void family_forget(Family *family);

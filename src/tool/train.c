@@ -342,11 +342,28 @@ static void say_interrupted(const Work *w, const LagTrainReport *r) {
     fputs("\n", stderr);
 }
 
+/* Before the training: a place that can't be written to costs no work. */
+static bool write_sets(const Work *w) {
+    bool good = true;
+    stop_later();
+    for (uint32_t i = 0; i < w->statement->item_count && good; i++) {
+        const LagItem *item = &w->statement->item[i];
+        if (item->kind != LAG_ITEM_FILE || item->index != LAG_TRAIN_SET) continue;
+        good = w->ask.set > 0 ? set_write(w->statement->model, w->kernel, &w->ask, item->text)
+                              : tool_refuse(w->tool, w->statement, "there is no set to be kept: set is 0");
+    }
+    return good;
+}
+
 static bool train(Work *w) {
     Tool *tool = w->tool;
     LagTrainReport report;
     bool written;
     if (!begin(w)) return false;
+    if (!write_sets(w)) {
+        tool->stopped = stop_asked();
+        return tool_fails(tool, tool->stopped ? EXIT_INTERRUPTED : EXIT_TEXT), false;
+    }
     LagStatus status = run(w, &written);
     bool ended = status == LAG_OK || status == LAG_INTERRUPTED;
     lag_trainer_report(w->trainer, &report);

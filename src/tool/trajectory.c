@@ -75,22 +75,12 @@ static void csv_row(const Trajectory *tr, size_t i, FILE *stream) {
     fputc('\n', stream);
 }
 
-/* ---- NPY: NumPy's format, version 1.0; the table of the CSV as float64 ---- */
+/* ---- NPY: the table of the CSV as doubles ---- */
 
 static void npy_header(const TrajectoryOut *out, const Trajectory *tr) {
-    char header[118];
-    union {
-        uint16_t word;
-        unsigned char byte[2];
-    } order = {.word = 1};
-    int size = snprintf(header, sizeof header, "{'descr': '%cf8', 'fortran_order': False, 'shape': (%llu, %u), }",
-                        order.byte[0] ? '<' : '>', (unsigned long long)out->promised, 1 + 2 * tr->d);
-    memset(header + size, ' ', sizeof header - (size_t)size);
-    header[sizeof header - 1] = '\n';
-    fwrite("\x93NUMPY\x01\x00", 1, 8, out->file.stream);
-    fputc(sizeof header & 0xff, out->file.stream);
-    fputc(sizeof header >> 8, out->file.stream);
-    fwrite(header, 1, sizeof header, out->file.stream);
+    char shape[64];
+    snprintf(shape, sizeof shape, "(%llu, %u)", (unsigned long long)out->promised, 1 + 2 * tr->d);
+    file_npy(out->file.stream, file_npy_double(), shape);
 }
 
 static void npy_row(const Trajectory *tr, size_t i, FILE *stream) {

@@ -557,6 +557,25 @@ has err "the records have no column 'pi_q'" 'no momenta'
 run -e "$family; train $training, to \"nowhere/a.lagnet\""; exits 1 'nowhere to write to'; has err 'cannot write nowhere/a.lagnet' 'nowhere to write to'
 run -e "$family; train $training, from \"nowhere.lagnet\", to \"a.lagnet\""; exits 1 'nothing to go on from'
 
+# A set is kept for NumPy: its first motion is that of its parameters.
+run -e "$family; train $training, set = 50, to \"set.npy\", to \"a.lagnet\""; exits 0 'a set'
+cat >check.py <<'END'
+import struct, subprocess, sys
+npy = open("set.npy", "rb").read()
+size = struct.unpack("<H", npy[8:10])[0]
+head = eval(npy[10:10 + size])
+assert npy[:8] == b"\x93NUMPY\x01\x00" and (10 + size) % 64 == 0 and head["shape"] == (50,)
+assert head["descr"] == [("c1", "<f8"), ("c2", "<f8"), ("c3", "<f8"), ("q", "<f8", (21,)), ("pi_q", "<f8", (21,))]
+number = struct.unpack("<%dd" % (50 * 45), npy[10 + size:])
+for record in (0, 49):
+    c, q, pi = number[record * 45:][:3], number[record * 45 + 3:][:21], number[record * 45 + 24:][:21]
+    text = sys.argv[2] + "; c1 = %.17g; c2 = %.17g; c3 = %.17g; integrate; save \"one.csv\"" % c
+    subprocess.run([sys.argv[1], "--quiet", "-e", text], check=True)
+    rows = [list(map(float, line.split(","))) for line in open("one.csv").read().splitlines()[-21:]]
+    assert all(abs(rows[i][1] - q[i]) < 1e-13 and abs(rows[i][2] - pi[i]) < 1e-13 for i in range(21))
+END
+python3 check.py "$lag" "$family" >out 2>err; status=$?; exits 0 'the motions of a set'
+
 # ---- The cache ----
 
 for backend in llvm llvm-quick; do
