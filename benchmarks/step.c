@@ -34,6 +34,21 @@ static inline void dho_blocks(const double *q, const double *v, double t, double
     AQ[0][0] = -dho_k, AV[0][0] = -dho_c, BQ[0][0] = 0, BV[0][0] = dho_m;
 }
 
+/* A stiff spring that hardens: q'' = -k q - a q^3. */
+static const double stiff_k = 200, stiff_a = 20;
+
+static inline void stiff_force(const double *q, const double *v, double t, double *A, double *B) {
+    (void)t;
+    A[0] = -stiff_k * q[0] - stiff_a * q[0] * q[0] * q[0];
+    B[0] = v[0];
+}
+
+static inline void stiff_blocks(const double *q, const double *v, double t, double AQ[1][1], double AV[1][1],
+                                double BQ[1][1], double BV[1][1]) {
+    (void)v, (void)t;
+    AQ[0][0] = -stiff_k - 3 * stiff_a * q[0] * q[0], AV[0][0] = 0, BQ[0][0] = 0, BV[0][0] = 1;
+}
+
 /* Poynting-Robertson drag: A = -(1 - beta) GM x / r^3 - beta GM / (c r^2) (v + (v.x) x / r^2). */
 static const double prd_GM = 39.478758435, prd_beta = 0.01153812, prd_c = 63241.3;
 
@@ -106,6 +121,12 @@ static inline void dp_blocks(const double *q, const double *v, double t, double 
 #define HAND_FORCE dho_force
 #define HAND_BLOCKS dho_blocks
 #include "hand_step.h"
+#define HAND(name) stiff4_##name
+#define HAND_D 1
+#define HAND_R 4
+#define HAND_FORCE stiff_force
+#define HAND_BLOCKS stiff_blocks
+#include "hand_step.h"
 #define HAND(name) prd2_##name
 #define HAND_D 2
 #define HAND_R 2
@@ -134,6 +155,7 @@ static inline void dp_blocks(const double *q, const double *v, double t, double 
 /* ---- The systems as text ---- */
 
 #define DHO "m = 1; k = 1; lam = 0.01; m/2*qd^2 - k/2*q^2 - lam*qd_p*q_m"
+#define STIFF "k = 200; a = 20; qd^2/2 - k*q^2/2 - a*q^4/4"
 #define PRD                                                                                                                 \
     "GM = 39.478758435; beta = 0.01153812; c = 63241.3;"                                                                    \
     "(xd^2 + yd^2)/2 + (1 - beta)*GM/sqrt(x^2 + y^2) - beta*GM/c/(x_p^2 + y_p^2)*(xd_p*x_m + yd_p*y_m"                      \
@@ -155,6 +177,7 @@ static const struct {
     {"damped oscillator", DHO, 2, dho2_run, 0.1, {1}, {0}, 10000},
     {"damped oscillator", DHO, 4, dho4_run, 0.1, {1}, {0}, 10000},
     {"damped oscillator", DHO, 8, dho8_run, 0.1, {1}, {0}, 10000},
+    {"stiff spring", STIFF, 4, stiff4_run, 0.25, {0.5}, {0}, 10000}, /* a step is more than half a period */
     {"Poynting-Robertson", PRD, 2, prd2_run, 0.01, {0.8, 0}, {0, 7.650808563419224}, 5000},
     {"Poynting-Robertson", PRD, 4, prd4_run, 0.01, {0.8, 0}, {0, 7.650808563419224}, 5000},
     {"Poynting-Robertson", PRD, 8, prd8_run, 0.01, {0.8, 0}, {0, 7.650808563419224}, 5000},

@@ -152,6 +152,7 @@ typedef enum LagRun {
     LAG_RUN_AGE,
     LAG_RUN_MOST, /* in: sweeps that a step may take; one that has not converged then has failed. Of LAG_FORM_NEWTON, a step
                      that takes so many is the last, for N to be made anew; it has failed after LAG_SWEEPS_MOST */
+    LAG_RUN_LAST, /* out, of LAG_FORM_NEWTON: the sweeps of the last step */
     LAG_RUN_COUNT
 } LagRun;
 

@@ -393,6 +393,16 @@ static void begin_sweeps(LagIntegrator *it, double h) {
     if (!sweeps_begin(&it->sweeps, it->t, h)) it->sweeps.wait = UINT32_MAX;
 }
 
+/* A step by sweeps, as many as it may be, after all else has failed. */
+static uint64_t insist(LagIntegrator *it, double h, LagStatus *status) {
+    LagStatus why = LAG_OK;
+    begin_sweeps(it, h);
+    uint64_t took = it->sweeps.begun ? sweeps_take(&it->sweeps, it->t_start, it->count, 1, &why) : 0;
+    *status = took || why != LAG_OK ? why : *status;
+    if (!took && why == LAG_OK) hand_over(it);
+    return took;
+}
+
 /* Takes steps by the map, and tells how many. It keeps the rows that it can; the next is then one after these steps. */
 static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *keep) {
     LagRows *rows = keep->rows;
@@ -425,6 +435,7 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, Keep *ke
         if (took < piece && *status == LAG_OK) hand_over(it); /* the step's equations go on */
     } else {
         took = take_one(it, h, status);
+        if (*status == LAG_ERROR_NEWTON && sweeps_insist(&it->sweeps)) took = insist(it, h, status);
     }
     it->count += took;
     it->steps += took;

@@ -17,7 +17,7 @@ LagStatus kept_init(Kept *k, Frame *f) {
     enum { LINE = 8 };
     const LagArray array[] = {LAG_NEWTON, LAG_AHEAD, LAG_AHEAD_BY};
     const size_t d = f->d, n = d * f->s;
-    size_t size = n * n + 5 * n + 2 * n * d + d, place[3];
+    size_t size = n * n + 4 * n + 2 * n * d + n * (n + 2 * d + 1) + d, place[3];
     size = (size + LINE - 1) / LINE * LINE;
     for (int i = 0; i < 3; i++) place[i] = size, size += (f->kernel->size[array[i]] + LINE - 1) / LINE * LINE;
     k->block = aligned_alloc(LINE * sizeof *k->block, size * sizeof *k->block);
@@ -28,8 +28,8 @@ LagStatus kept_init(Kept *k, Frame *f) {
     }
     memset(k->block, 0, size * sizeof *k->block);
     double *at = k->block;
-    double **const piece[] = {&k->matrix, &k->scale, &k->force, &k->by_q, &k->by_u, &k->place, &k->change, &k->state};
-    const size_t sizes[] = {n * n, n, n, n * d, n * d, 2 * n, n, d};
+    double **const piece[] = {&k->matrix, &k->scale, &k->force, &k->by_q, &k->by_u, &k->place, &k->solved, &k->state};
+    const size_t sizes[] = {n * n, n, n, n * d, n * d, 2 * n, n * (n + 2 * d + 1), d};
     for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) *piece[i] = at, at += sizes[i];
     for (int i = 0; i < 3; i++) f->array[array[i]] = k->block + place[i];
     return LAG_OK;
@@ -115,43 +115,48 @@ static bool find_equations(const Kept *k, const Frame *f) {
 
 /* ---- What is kept ---- */
 
-static void solve(const Kept *k, const Frame *f, double *x) { linear_solve(k->matrix, f->s * f->d, k->pivot, x); }
-
-/* What stands coordinate by coordinate, into lanes. */
-static void spread(const Frame *f, const double *x, double *lanes) {
-    for (uint32_t a = 0; a < f->d; a++) memcpy(lanes + (size_t)a * lag_lanes(f->s), x + (size_t)a * f->s, f->s * sizeof *x);
+/* N, and N times what the impulses have of q, of u, and besides. */
+static void solve_all(const Kept *k, const Frame *f) {
+    const uint32_t d = f->d, n = f->s * d, columns = n + 2 * d + 1;
+    memset(k->solved, 0, (size_t)n * columns * sizeof *k->solved);
+    for (uint32_t row = 0; row < n; row++) {
+        double *to = k->solved + (size_t)row * columns;
+        to[row] = 1;
+        memcpy(to + n, k->by_q + (size_t)row * d, d * sizeof *to);
+        memcpy(to + n + d, k->by_u + (size_t)row * d, d * sizeof *to);
+        to[n + 2 * d] = k->force[row];
+    }
+    linear_solve_columns(k->matrix, n, k->pivot, k->solved, columns);
 }
 
-/* N times column `column` of x [n, columns], into lanes. */
-static void put_column(const Kept *k, const Frame *f, const double *x, size_t columns, size_t column, double *lanes) {
-    for (uint32_t row = 0; row < f->s * f->d; row++) k->change[row] = x[row * columns + column];
-    solve(k, f, k->change);
-    spread(f, k->change, lanes);
+/* Columns of what was solved, coordinate by coordinate, into lanes. */
+static void spread(const Kept *k, const Frame *f, uint32_t first, uint32_t count, double *lanes) {
+    const uint32_t s = f->s, l = lag_lanes(s), columns = s * f->d + 2 * f->d + 1;
+    for (uint32_t c = 0; c < count; c++)
+        for (uint32_t a = 0; a < f->d; a++, lanes += l)
+            for (uint32_t i = 0; i < s; i++) lanes[i] = k->solved[(size_t)(a * s + i) * columns + first + c];
 }
 
 bool kept_make(Kept *k, const Frame *f, double t, double h) {
-    const uint32_t d = f->d, s = f->s, n = s * d;
-    const size_t line = (size_t)d * lag_lanes(s);
-    double *N = f->array[LAG_NEWTON], *ahead = f->array[LAG_AHEAD], *by = f->array[LAG_AHEAD_BY];
+    const uint32_t d = f->d, n = f->s * d;
+    const size_t line = (size_t)d * lag_lanes(f->s);
+    double *ahead = f->array[LAG_AHEAD], *by = f->array[LAG_AHEAD_BY];
     const double *Q = f->array[LAG_Q], *U = f->array[LAG_U];
-    for (int look = f->kernel->facts.quadratic; look < 2; look++) {
-        find_places(k, f, look && !f->kernel->facts.quadratic ? k->force : NULL);
+    bool again = !f->kernel->facts.quadratic;
+    find_places(k, f, NULL);
+    find_forces(k, f, t, h);
+    if (!find_equations(k, f)) return false;
+    if (again) {
+        linear_solve(k->matrix, n, k->pivot, k->force);
+        find_places(k, f, k->force);
         find_forces(k, f, t, h);
         if (!find_equations(k, f)) return false;
-        solve(k, f, k->force);
     }
-    for (uint32_t column = 0; column < n; column++) {
-        memset(k->change, 0, n * sizeof *k->change);
-        k->change[column] = 1;
-        solve(k, f, k->change);
-        spread(f, k->change, N + column * line);
-    }
-    for (uint32_t c = 0; c < d; c++) {
-        put_column(k, f, k->by_q, d, c, by + c * line);
-        put_column(k, f, k->by_u, d, c, by + (d + c) * line);
-    }
-    spread(f, k->force, ahead);
+    solve_all(k, f);
+    spread(k, f, 0, n, f->array[LAG_NEWTON]);
+    spread(k, f, n, 2 * d, by);
+    spread(k, f, n + 2 * d, 1, ahead);
     for (uint32_t c = 0; c < d; c++)
         for (size_t i = 0; i < line; i++) ahead[i] -= by[c * line + i] * Q[c] + by[(d + c) * line + i] * U[c];
-    return linear_finite(N, n * line) && linear_finite(ahead, line) && linear_finite(by, 2 * d * line);
+    return linear_finite(k->solved, (size_t)n * (n + 2 * d + 1)) && linear_finite(ahead, line);
 }

@@ -10,7 +10,8 @@ typedef struct Kept {
     double *block;
     double *matrix, *scale;      /* [n, n], [n] of n = s d impulses, coordinate by coordinate */
     double *force, *by_q, *by_u; /* [n], [n, d] f* at the places at hand, and how it goes with what moves these */
-    double *place, *change;      /* [2, n] z and h v; [n] scratch */
+    double *place;               /* [2, n] z and h v */
+    double *solved;              /* [n, n + 2 d + 1] N, and N times by_q, by_u and force */
     double *state;               /* [d] Q, while that is a node's */
     uint32_t *pivot;             /* [n] */
 } Kept;

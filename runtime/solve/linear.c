@@ -13,9 +13,9 @@ bool linear_finite(const double *x, size_t n) {
     return finite;
 }
 
-static void exchange_rows(double *a, uint32_t n, uint32_t k, uint32_t l) {
-    double *x = a + (size_t)k * n, *y = a + (size_t)l * n;
-    for (uint32_t j = 0; k != l && j < n; j++) {
+static void exchange_rows(double *a, uint32_t columns, uint32_t k, uint32_t l) {
+    double *x = a + (size_t)k * columns, *y = a + (size_t)l * columns;
+    for (uint32_t j = 0; k != l && j < columns; j++) {
         double keep = x[j];
         x[j] = y[j];
         y[j] = keep;
@@ -99,5 +99,23 @@ void linear_solve(const double *a, uint32_t n, const uint32_t *pivot, double *b)
         double sum = b[i];
         for (uint32_t j = i + 1; j < n; j++) sum -= row[j] * b[j];
         b[i] = sum * row[i];
+    }
+}
+
+/* row -= factor other. */
+static void subtract(double *restrict row, const double *restrict other, double factor, uint32_t columns) {
+    for (uint32_t j = 0; j < columns; j++) row[j] -= factor * other[j];
+}
+
+void linear_solve_columns(const double *a, uint32_t n, const uint32_t *pivot, double *b, uint32_t columns) {
+    for (uint32_t i = 0; i < n; i++) {
+        exchange_rows(b, columns, i, pivot[i]);
+        for (uint32_t j = 0; j < i; j++)
+            subtract(b + (size_t)i * columns, b + (size_t)j * columns, a[(size_t)i * n + j], columns);
+    }
+    for (uint32_t i = n; i-- > 0;) {
+        double *row = b + (size_t)i * columns;
+        for (uint32_t j = i + 1; j < n; j++) subtract(row, b + (size_t)j * columns, a[(size_t)i * n + j], columns);
+        for (uint32_t j = 0; j < columns; j++) row[j] *= a[(size_t)i * n + i];
     }
 }

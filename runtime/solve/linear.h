@@ -13,6 +13,9 @@ LagStatus linear_factor(double *a, uint32_t n, uint32_t *pivot, double *scale);
 /* Replaces b[n] by the solution of a x = b, a as linear_factor left it. */
 void linear_solve(const double *a, uint32_t n, const uint32_t *pivot, double *b);
 
+/* The same of each column of b[n, columns]: the same bits, in a part of the time. */
+void linear_solve_columns(const double *a, uint32_t n, const uint32_t *pivot, double *b, uint32_t columns);
+
 /* True if all n numbers are finite. */
 bool linear_finite(const double *x, size_t n);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE_MOST = 256, PATIENCE_NEWTON = 4, SWEEPS_FEW = 16 };
+enum { PATIENCE_MOST = 256, PATIENCE_NEWTON = 4, SWEEPS_FEW = 20 };
 
 bool sweeps_fit(const LagKernel *kernel) { return kernel->facts.iterates && kernel->procedure[LAG_STEPS].run; }
 
@@ -98,7 +98,9 @@ void sweeps_free(Sweeps *s) {
 }
 
 void sweeps_forget(Sweeps *s) {
+    if (!s->frame) return;
     s->known = s->begun = s->kept_fits = false;
+    s->stubborn = !sweeps_fit_newton(s->frame->kernel);
     s->patience = s->hold = 1;
     s->rest = s->wait = 0;
 }
@@ -209,12 +211,11 @@ static bool find_state(const Sweeps *s) {
     return linear_finite(U, f->d);
 }
 
-/* The next step is measured by nothing that was before it. Where there is Newton's method in machine code, more sweeps than
- * a few take longer than that. */
+/* The next step is measured by nothing that was before it. */
 static void begin_run(const Sweeps *s) {
     double *run = s->frame->array[LAG_RUN];
     run[LAG_RUN_SLACK] = s->slack;
-    run[LAG_RUN_MOST] = sweeps_fit_newton(s->frame->kernel) ? SWEEPS_FEW : LAG_SWEEPS_MOST;
+    run[LAG_RUN_MOST] = s->stubborn ? LAG_SWEEPS_MOST : SWEEPS_FEW;
     run[LAG_RUN_THETA] = 1;
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
 }
@@ -275,15 +276,16 @@ static uint64_t run_steps(const Sweeps *s, const LagProcedure *program, double t
 /* The same of Newton's method: fewer where even a matrix made for the next step does not do. */
 static uint64_t run_newton(Sweeps *s, double t, uint64_t before, uint64_t steps) {
     const Frame *f = s->frame;
+    double *run = f->array[LAG_RUN];
     uint64_t done = 0;
     while (done < steps) {
         bool fresh = !s->kept_fits;
         if (fresh && !kept_make(&s->kept, f, t + (double)(before + done) * s->h, s->h)) break;
         if (fresh) begin_run(s);
-        f->array[LAG_RUN][LAG_RUN_MOST] = 8 + f->s * f->d / 4; /* sweeps that take as long as a new matrix */
+        run[LAG_RUN_MOST] = 16 + f->s * f->d / 2; /* sweeps that take as long as a new matrix */
         uint64_t took = run_steps(s, &s->simplified.procedure, t, before + done, steps - done, &s->iterations);
         done += took;
-        s->kept_fits = done == steps;
+        s->kept_fits = done == steps && run[LAG_RUN_LAST] < run[LAG_RUN_MOST];
         if (took == 0 && fresh) break;
     }
     return done;
@@ -330,6 +332,12 @@ void sweeps_resume(Sweeps *s, double t, double h, const double *q, const double 
     begin_run(s);
     be_patient(s);
     s->begun = true;
+}
+
+bool sweeps_insist(Sweeps *s) {
+    if (!s->frame || s->newton || s->stubborn) return false;
+    s->rest = s->wait = 0;
+    return s->stubborn = true;
 }
 
 void sweeps_momentum(const Sweeps *s) {

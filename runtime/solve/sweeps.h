@@ -27,6 +27,7 @@ typedef struct Sweeps {
     uint32_t patience, rest; /* steps that are Newton's after the next that fails; that still are to be */
     uint32_t hold, wait;     /* the same of others, after Newton's fail or where there are none: those of step.h */
     bool newton;             /* all steps are to be Newton's */
+    bool stubborn;           /* nothing else is quicker where sweeps are many, or does at all */
     bool kept_fits;          /* what is kept is of h and the parameters, and did well */
     Kept kept;
     Program compensated, simplified; /* in place of LAG_STEPS, if at all; by Newton's method */
@@ -64,6 +65,9 @@ uint64_t sweeps_take(Sweeps *sweeps, double t, uint64_t before, uint64_t steps, 
 
 /* As after a step that failed, at this state, which stands at time t; `low` is NULL where there is none. */
 void sweeps_resume(Sweeps *sweeps, double t, double h, const double *q, const double *u, const double *low);
+
+/* After Newton's methods have failed too: whether sweeps have not been tried to the last yet. They begin with it. */
+bool sweeps_insist(Sweeps *sweeps);
 
 /* PI and V from U; V as the last step has left it where M varies. */
 void sweeps_momentum(const Sweeps *sweeps);

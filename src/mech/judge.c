@@ -11,7 +11,7 @@ static const double judge_left[] = {1.0 / 512, 1.0 / 4096}, judge_left_at_once[]
                     judge_least[] = {1.0 / 512, 1.0 / 64};
 static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
-static const double judge_far = 0.1; /* of a coordinate's motion: a correction larger than that is from far off */
+static const double judge_far = 3; /* of a coordinate's motion: a first correction that is more leads anywhere */
 
 static TapeValue number(Writer *w, double value) { return tape_constant(w->tape, value); }
 

@@ -11,8 +11,7 @@ typedef struct Judge {
     bool several;                      /* systems run side by side: each keeps what it has come to while others go on */
     bool compensated;
     double theta_least; /* what a theta of steps before is taken for at least */
-    bool newton;        /* sweeps are Newton's: a first correction that is no small part of the motion tells that all is far
-                           off */
+    bool newton;        /* sweeps are Newton's: a first correction of many times the motion is not gone on from */
     bool exact;         /* the first correction leaves nothing but round-off */
 } Judge;
 

@@ -420,6 +420,7 @@ void steps_write(Writer *w, uint32_t form) {
     TapeValue last = judge_count(&s.judge, w, write_next(&s));
     if (newton) {
         newton_end(&s);
+        keep(&s, LAG_RUN, LAG_RUN_LAST, work(&s, s.judge.sweeps));
         last = binary(w, TAPE_ADD, last, binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_MOST), work(&s, s.judge.sweeps)));
     }
     if (s.several) copy_state(&s, false, work(&s, s.judge.alive));
