@@ -1,6 +1,5 @@
 /* swept.h: motions whose steps are found by sweeps (lag_kernel.h), B being M v with M constant, forth and back: record.h's
- * counterpart. Their steps are the integrator's own, to the last bit,
- * where that takes them by sweeps too. */
+ * counterpart. Their steps are the integrator's own, to the last bit, where that takes them by sweeps too. */
 #ifndef LAG_GRAD_SWEPT_H
 #define LAG_GRAD_SWEPT_H
 
