@@ -226,9 +226,9 @@ static void one_training(const LagKernel *kernel, const Family *f, uint64_t samp
         const char *name;
         const Family *family;
         uint64_t seed;
-    } sets[] = {
-        {"unseen", f, 71}, {"unseen, another", f, 72}, {"purely kinetic", &kinetic, 73}, {"undamped", &undamped, 74}};
-    for (int i = 0; i < 4; i++) {
+    } sets[] = {{"unseen", f, 71},           {"unseen, another", f, 72},       {"unseen, a third", f, 75},
+                {"unseen, a fourth", f, 76}, {"purely kinetic", &kinetic, 73}, {"undamped", &undamped, 74}};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         LagPrior prior = prior_of(sets[i].family);
         Set s = set_of(kernel, &prior, sets[i].seed, COUNT);
         judge(network, &s, sets[i].name);
@@ -415,7 +415,7 @@ int main(int argc, char **argv) {
     const LagKernel *kernel = kernel_of("c1*qd^2 - c2*q^2 - c3*qd_p*q_m");
     Family narrow = family_of(0.5, 10), wide = family_of(0.01, 20);
     if (strcmp(what, "wide") == 0)
-        one_training(kernel, &wide, samples ? samples : 4000000, third ? third : 1, threads);
+        one_training(kernel, &wide, samples ? samples : 6000000, third ? third : 1, threads);
     else if (strcmp(what, "seeds") == 0)
         seeds(kernel, samples ? samples : 200000, third ? third : 20);
     else if (strcmp(what, "trials") == 0)
