@@ -42,20 +42,23 @@ static bool is_own(LagStatus status) {
            status == LAG_ERROR_SWEEPS;
 }
 
-LagStatus motions_draw(Motions *m, const LagPrior *prior, uint64_t seed, uint64_t first) {
-    LagStatus status = lag_prior_draw(m->kernel, prior, seed, first, m->systems, m->c, m->q0, m->rate0);
-    if (status != LAG_OK) return status;
+LagStatus motions_run(Motions *m, bool velocities) {
     LagGradientAsk ask = {.t = m->start,
                           .h = m->h,
                           .steps = m->rows - 1,
                           .c = m->c,
                           .q = m->q0,
-                          .pi = prior->v ? NULL : m->rate0,
-                          .v = prior->v ? m->rate0 : NULL,
+                          .pi = velocities ? NULL : m->rate0,
+                          .v = velocities ? m->rate0 : NULL,
                           .seen = {.rows = m->rows, .t = m->t}};
-    status =
+    LagStatus status =
         lag_gradient_run(m->gradient, &ask, &(LagGradientOut){.status = m->status, .motion_q = m->q, .motion_pi = m->pi});
     return is_own(status) ? LAG_OK : status;
+}
+
+LagStatus motions_draw(Motions *m, const LagPrior *prior, uint64_t seed, uint64_t first) {
+    LagStatus status = lag_prior_draw(m->kernel, prior, seed, first, m->systems, m->c, m->q0, m->rate0);
+    return status == LAG_OK ? motions_run(m, prior->v != NULL) : status;
 }
 
 /* Systems of parameters c against rows q and pi. */

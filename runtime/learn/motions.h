@@ -23,6 +23,10 @@ LagStatus motions_init(Motions *motions, const LagKernel *kernel, size_t systems
                        uint32_t threads);
 void motions_free(Motions *motions);
 
+/* Runs systems of parameters c from starts q0 and rate0, velocities or momenta. One without a motion has that as its status;
+ * the call's is LAG_OK all the same. */
+LagStatus motions_run(Motions *motions, bool velocities);
+
 /* Draws systems `first` and on of a seed, and runs them. One without a motion has that as its status; the call's is LAG_OK
  * all the same. */
 LagStatus motions_draw(Motions *motions, const LagPrior *prior, uint64_t seed, uint64_t first);

@@ -72,11 +72,11 @@ double output_back(const Output *o, double z, double by_c) {
     return by_c * slope;
 }
 
-void outputs_take(const Output *output, uint32_t outputs, size_t systems, const float *y, const double *rest, size_t m,
-                  double *c) {
+void outputs_take(const Output *output, uint32_t outputs, size_t systems, const float *y, const double *unit,
+                  const double *rest, size_t m, double *c) {
     for (size_t s = 0; s < systems; s++) {
         memcpy(c + s * m, rest, m * sizeof *c);
         for (uint32_t j = 0; j < outputs; j++)
-            c[s * m + output[j].parameter] = output_value(&output[j], (double)y[s * 2 * outputs + j]);
+            c[s * m + output[j].parameter] = unit[s] * output_value(&output[j], (double)y[s * 2 * outputs + j]);
     }
 }

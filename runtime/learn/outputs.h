@@ -40,8 +40,9 @@ double output_error(const Output *output, const double *c, const double *truth);
 double output_value(const Output *output, double z);
 double output_back(const Output *output, double z, double by_c);
 
-/* Parameters c [systems, m] of the network's y [systems, 2 outputs]; what is not named is as in rest [m]. */
-void outputs_take(const Output *output, uint32_t outputs, size_t systems, const float *y, const double *rest, size_t m,
-                  double *c);
+/* Parameters c [systems, m] of the network's y [systems, 2 outputs], each in its system's unit[systems]; what is not named
+ * is as in rest [m]. */
+void outputs_take(const Output *output, uint32_t outputs, size_t systems, const float *y, const double *unit,
+                  const double *rest, size_t m, double *c);
 
 #endif

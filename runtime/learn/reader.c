@@ -20,6 +20,7 @@ struct LagNetwork {
     float *x, *y; /* [rows, chunk, 2d, 2], [chunk, 2 outputs] */
     double *loss; /* [chunk] */
     double *seen; /* [chunk, rows, d] twice: records of a chunk that is not full */
+    double *unit; /* [chunk] */
 };
 
 /* ---- Loading ---- */
@@ -50,9 +51,10 @@ static LagStatus make_ready(LagNetwork *n, uint32_t threads) {
     if (status == LAG_OK) status = motions_init(&n->answer, n->kernel, n->chunk, ask->prior.t, ask->h, ask->steps, threads);
     if (status != LAG_OK) return status;
     n->x = calloc((rows * INPUTS_EACH * 2 * d + 2 * k) * n->chunk, sizeof *n->x);
-    n->loss = calloc((2 * rows * d + 1) * n->chunk, sizeof *n->loss);
+    n->loss = calloc((2 * rows * d + 2) * n->chunk, sizeof *n->loss);
     if (!n->x || !n->loss) return LAG_ERROR_MEMORY;
     n->y = n->x + rows * INPUTS_EACH * 2 * d * n->chunk, n->seen = n->loss + n->chunk;
+    n->unit = n->seen + 2 * rows * d * n->chunk;
     memcpy(network_weights(n->network), n->found.best, n->found.weights * sizeof *n->found.best);
     n->found.measure.weight = n->found.weight;
     return LAG_OK;
@@ -94,6 +96,7 @@ LagStatus lag_trainer_begin(LagTrainer *t, const LagNetwork *n) {
         return LAG_ERROR_ARGUMENT;
     memcpy(network_weights(t->network), n->found.best, n->found.weights * sizeof *n->found.best);
     memcpy(t->found.scale, n->found.scale, n->found.columns * sizeof *n->found.scale);
+    t->found.units = n->found.units;
     return LAG_OK;
 }
 
@@ -177,7 +180,8 @@ LagStatus lag_network_predict(LagNetwork *n, size_t records, const double *q, co
         inputs_show(n->chunk, n->answer.rows, (uint32_t)d, n->found.scale, seen.q, seen.pi, n->x);
         LagStatus status = network_forward(n->network, n->chunk, n->x, n->y);
         if (status != LAG_OK) return status;
-        outputs_take(n->output, n->found.outputs, n->chunk, n->y, n->ask.prior.c, m, n->answer.c);
+        units_of(n->found.units, n->chunk, n->answer.rows, (uint32_t)d, n->found.scale, seen.q, seen.pi, n->unit);
+        outputs_take(n->output, n->found.outputs, n->chunk, n->y, n->unit, n->ask.prior.c, m, n->answer.c);
         LagGradientOut motion = {.loss = n->loss, .motion_q = n->answer.q, .motion_pi = n->answer.pi};
         status = motions_compare(&n->answer, n->answer.c, &seen, n->ask.target, &n->found.measure, &motion);
         if (status != LAG_OK) return status;

@@ -50,7 +50,7 @@ static void go_back(LagTrainer *t) {
             float *z = &t->dy[s * 2 * k + j], *u = z + k;
             size_t at = s * m + o->parameter;
             double log_size = (double)t->y[s * 2 * k + k + j], e = fabs(t->c[at] - shown->c[at]) / output_size(o, t->c[at]);
-            double by_z = output_back(o, (double)t->y[s * 2 * k + j], t->c_slope[at]);
+            double by_z = output_back(o, (double)t->y[s * 2 * k + j], t->c_slope[at] * t->unit[s]);
             *z = counts ? (float)(by_z / (double)good) : 0;
             *u = counts ? (float)(PULL * fmax(1 - e * same_exp(-log_size), -3) / (double)good) : 0;
         }
@@ -76,7 +76,8 @@ static LagStatus take_batch(LagTrainer *t) {
     inputs_show(ask->batch, shown->rows, t->kernel->dof, t->found.scale, shown->q, shown->pi, t->x);
     status = network_forward(t->network, ask->batch, t->x, t->y);
     if (status != LAG_OK) return status;
-    outputs_take(t->output, t->outputs, ask->batch, t->y, ask->prior.c, t->kernel->parameter_count, t->c);
+    units_of(t->found.units, ask->batch, shown->rows, t->kernel->dof, t->found.scale, shown->q, shown->pi, t->unit);
+    outputs_take(t->output, t->outputs, ask->batch, t->y, t->unit, ask->prior.c, t->kernel->parameter_count, t->c);
     if (ask->target == LAG_TARGET_PARAMETERS)
         compare_parameters(t);
     else
@@ -103,7 +104,9 @@ static LagStatus read_held(LagTrainer *t) {
         inputs_show(count, held->rows, (uint32_t)d, t->found.scale, held->q + s * row, held->pi + s * row, t->x);
         status = network_forward(t->network, count, t->x, t->y);
         if (status != LAG_OK) return status;
-        outputs_take(t->output, t->outputs, count, t->y, t->ask.prior.c, m, t->answer.c + s * m);
+        units_of(t->found.units, count, held->rows, (uint32_t)d, t->found.scale, held->q + s * row, held->pi + s * row,
+                 t->unit);
+        outputs_take(t->output, t->outputs, count, t->y, t->unit, t->ask.prior.c, m, t->answer.c + s * m);
         for (size_t i = 0; i < count; i++)
             for (size_t j = 0; j < k; j++) t->log[(s + i) * k + j] = (double)t->y[i * 2 * k + k + j];
     }

@@ -7,6 +7,7 @@
 #include "network.h"
 #include "outputs.h"
 #include "prior.h"
+#include "units.h"
 
 #include "../grad/loss.h"
 
@@ -20,6 +21,7 @@ typedef struct Found {
     size_t columns;   /* 2d */
     size_t weights;
     double *scale;   /* [columns] of the inputs */
+    uint32_t units;  /* that parameters are named in: see units.h */
     LagLoss measure; /* what motions are compared by: the loss, its columns weighed by */
     double *weight;  /* [columns] */
     double *factor;  /* [outputs] standard errors are so many times size e^u: 68.27 % of the held systems are within */
@@ -44,6 +46,7 @@ struct LagTrainer {
     double *log;                /* [held, outputs] its second outputs */
     float *x, *y, *dy, *slope;  /* [rows, chunk, 2d, 2], [chunk, 2 outputs] twice, [weights] */
     double *c, *c_slope, *loss; /* [batch, m] twice, [the most systems] */
+    double *unit;               /* [chunk] */
     double sum;                 /* of the losses since the last row of the curve */
     uint64_t sum_count, skipped;
     LagTrainRow row[CURVE_ROWS]; /* the curve */

@@ -108,10 +108,11 @@ static LagStatus make_room(LagTrainer *t) {
     if (status == LAG_OK) status = adam_new(weights, &t->adam);
     if (status != LAG_OK) return status;
     t->output = calloc(k, sizeof *t->output);
-    t->c = calloc(2 * ask->batch * m + most + ask->held * k, sizeof *t->c);
+    t->c = calloc(2 * ask->batch * m + most + ask->held * k + chunk, sizeof *t->c);
     t->slope = calloc(weights + (t->shape.rows * INPUTS_EACH * 2 * d + 4 * k) * chunk, sizeof *t->slope);
     if (!t->output || !t->c || !t->slope || !found_new(&t->found, t->outputs, 2 * d, weights)) return LAG_ERROR_MEMORY;
     t->c_slope = t->c + ask->batch * m, t->loss = t->c_slope + ask->batch * m, t->log = t->loss + most;
+    t->unit = t->log + ask->held * k;
     t->y = t->slope + weights, t->dy = t->y + 2 * k * chunk, t->x = t->dy + 2 * k * chunk;
     const double start = ask->prior.t;
     status = motions_init(&t->shown, t->kernel, ask->batch, start, ask->h, ask->steps, ask->threads);
@@ -138,6 +139,7 @@ static void weigh(LagTrainer *t) {
 static LagStatus begin(LagTrainer *t) {
     LagStatus status = make_room(t);
     outputs_of(&t->ask.prior, &t->ask.loss, t->ask.raw, t->output);
+    if (status == LAG_OK) status = units_find(t->kernel, &t->ask, t->output, t->outputs, &t->found.units);
     if (status == LAG_OK) status = motions_draw(&t->held, &t->ask.prior, t->ask.seed, MEASURED_FIRST);
     if (status == LAG_OK && !inputs_measure(&t->held, t->found.scale)) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK) status = motions_draw(&t->held, &t->ask.prior, t->ask.seed, HELD_FIRST);

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define FIRST_LINE "lag network 1"
+#define FIRST_LINE "lag network 2"
 #else
-#define FIRST_LINE "lag network 1, big-endian"
+#define FIRST_LINE "lag network 2, big-endian"
 #endif
 
 enum { DRAWS_MOST = 1 << 16, DOF_MOST = 1 << 12, PARAMETERS_MOST = 1 << 16, BOUNDS_MOST = 1 << 17 };
@@ -137,6 +137,7 @@ static void file_row(Pack *p, LagTrainRow *row) {
 
 void file_found(Pack *p, Found *f) {
     pack_reals(p, "scale", f->scale, f->columns);
+    pack_count32(p, "parameters_by", &f->units, UNITS_MOST);
     pack_reals(p, "measure", f->weight, f->columns);
     pack_real(p, "measure_alpha", &f->measure.alpha);
     pack_real(p, "measure_beta", &f->measure.beta);

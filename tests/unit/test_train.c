@@ -5,6 +5,7 @@
 #include "learn/motions.h"
 #include "learn/outputs.h"
 #include "learn/pack.h"
+#include "learn/units.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -182,6 +183,62 @@ static void test_relative(void) {
     motions_free(&seen);
     motions_free(&by);
     harness_free(&s.harness);
+}
+
+/* ---- Units ---- */
+
+/* The units of a family whose first `named` parameters are drawn from 1 to 2, kept above a bound of the first. */
+static uint32_t units_of_text(const char *text, uint32_t named, double bound, bool velocity, bool *fine) {
+    static const double start[2] = {0.3, -0.2}, rest[4] = {1.2, 0.7, 0.4, 2};
+    LagDraw all[4];
+    Output output[4];
+    const LagBound bounds_of[] = {{0, LAG_BOUND_ABOVE, bound}};
+    Scene s = scene_of(text, LAG_BACKEND_INTERPRETER);
+    for (uint32_t j = 0; j < named; j++) all[j] = (LagDraw){{LAG_UNKNOWN_PARAMETER, j}, 1, 2, 0, false};
+    LagTrainAsk ask = small_ask();
+    ask.prior = (LagPrior){.c = rest, .q = start, .draws = named, .draw = all};
+    if (velocity)
+        ask.prior.v = start;
+    else
+        ask.prior.pi = start;
+    ask.loss.bounds = 1, ask.loss.bound = bounds_of;
+    uint32_t units = 9, outputs = outputs_of(&ask.prior, &ask.loss, false, output);
+    *fine = units_find(s.kernel, &ask, output, outputs, &units) == LAG_OK;
+    harness_free(&s.harness);
+    return units;
+}
+
+static void test_units(void) {
+    static const struct {
+        const char *text;
+        uint32_t named;
+        double bound;
+        uint32_t units;
+    } family[] = {
+        {"param a, b, c; a*qd^2 - b*q^2 - c*qd_p*q_m", 3, 0, UNITS_MOMENTA | UNITS_COORDINATES},
+        {"param a, b, c; a*(xd^2 + yd^2) - b*(x - y)^2 - c*(xd_p*x_m + yd_p*y_m)", 3, 0, UNITS_MOMENTA | UNITS_COORDINATES},
+        {"param a, b, c; a*qd^2 - b*q^4 - c*qd_p*q_m", 3, 0, UNITS_MOMENTA},
+        {"param a, b, c; a*qd^2 + b*cos(q) - c*qd_p*q_m", 3, 0, UNITS_MOMENTA},
+        {"param a, b, c; a*qd^2 - b*q^2 - c*qd_p*q_m", 2, 0, 0},   /* one stays as it is */
+        {"param a, b, c; a*qd^2 - b*q^2 - c*qd_p*q_m", 3, 0.5, 0}, /* bounds would move */
+        {"param a, b; a*qd^2 - a*b*q^2", 2, 0, 0},                 /* not linear in them */
+        {"param a, b; a*qd^2 + b*q", 2, 0, UNITS_MOMENTA},         /* a force that is there at rest */
+        {"param a; a*qd^2 + a*q*sin(t)", 1, 0, UNITS_MOMENTA},
+    };
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++)
+        for (int velocity = 0; velocity < 2; velocity++) {
+            bool fine;
+            uint32_t units = units_of_text(family[i].text, family[i].named, family[i].bound, velocity, &fine);
+            CU_ASSERT(fine && units == family[i].units);
+        }
+    const double scale[] = {1, 2}, q[] = {0, -2, 1, 0, 0, 0}, pi[] = {3, 1, 0, 0, 0, 0};
+    double unit[2];
+    units_of(UNITS_MOMENTA, 2, 3, 1, scale, q, pi, unit);
+    CU_ASSERT(unit[0] == 1.5 && unit[1] == 1);
+    units_of(UNITS_MOMENTA | UNITS_COORDINATES, 2, 3, 1, scale, q, pi, unit);
+    CU_ASSERT(unit[0] == 0.75 && unit[1] == 1);
+    units_of(0, 2, 3, 1, scale, q, pi, unit);
+    CU_ASSERT(unit[0] == 1 && unit[1] == 1);
 }
 
 /* ---- Trainings ---- */
@@ -365,7 +422,7 @@ static void test_bad_files(void) {
     lag_trainer_free(t);
     CU_ASSERT(lag_network_load(other.kernel, 1, bytes, size, why, &network) == LAG_ERROR_TEXT);
     CU_ASSERT(strstr(why, "parameters") != NULL);
-    CU_ASSERT(lag_network_load(s.kernel, 1, "lag network 1\n", 14, why, &network) == LAG_ERROR_TEXT);
+    CU_ASSERT(lag_network_load(s.kernel, 1, "lag network 2\n", 14, why, &network) == LAG_ERROR_TEXT);
     CU_ASSERT(strstr(why, "cut short") != NULL);
     CU_ASSERT(lag_network_load(s.kernel, 1, "", 0, why, &network) == LAG_ERROR_TEXT && strstr(why, "no network") != NULL);
     different.batch = 64;
@@ -510,6 +567,7 @@ void suite_train(void) {
                                      {"predicts", test_predicts},
                                      {"pendulum", test_pendulum},
                                      {"by sizes", test_relative},
+                                     {"units", test_units},
                                      {"learns", test_learns},
                                      {0}});
 }
