@@ -811,7 +811,8 @@ typedef enum LagTarget {
     LAG_TARGET_MOTION,     /* the loss of the motion that the parameters make */
     LAG_TARGET_RELATIVE,   /* that by sizes, where these differ by much: of coordinates and momenta each alpha or beta times
                               log(1 + e / sqrt(s p)), where e is the loss, s that of a motion that stays 0, and p that
-                              between it and what the parameters make */
+                              between it and what the parameters make; and outputs are named in units of the record's sizes,
+                              where parameters scale with these */
     LAG_TARGET_PARAMETERS, /* the root of the summed squares of their errors, each by half of what the prior spans */
     LAG_TARGETS
 } LagTarget;

@@ -139,7 +139,8 @@ static void weigh(LagTrainer *t) {
 static LagStatus begin(LagTrainer *t) {
     LagStatus status = make_room(t);
     outputs_of(&t->ask.prior, &t->ask.loss, t->ask.raw, t->output);
-    if (status == LAG_OK) status = units_find(t->kernel, &t->ask, t->output, t->outputs, &t->found.units);
+    if (status == LAG_OK && t->ask.target == LAG_TARGET_RELATIVE)
+        status = units_find(t->kernel, &t->ask, t->output, t->outputs, &t->found.units);
     if (status == LAG_OK) status = motions_draw(&t->held, &t->ask.prior, t->ask.seed, MEASURED_FIRST);
     if (status == LAG_OK && !inputs_measure(&t->held, t->found.scale)) status = LAG_ERROR_MEMORY;
     if (status == LAG_OK) status = motions_draw(&t->held, &t->ask.prior, t->ask.seed, HELD_FIRST);
