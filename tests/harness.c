@@ -47,6 +47,21 @@ const double *harness_parameters(const Harness *h) {
     return c;
 }
 
+const LagKernel *harness_kernel(const Harness *h, uint32_t r, LagBackend backend) {
+    const LagKernel *kernel = NULL;
+    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, backend, &kernel), LAG_OK);
+    return kernel;
+}
+
+LagIntegrator *harness_begin(const LagKernel *kernel, LagMethod method, const double *c, double t, const double *q,
+                             const double *pi) {
+    LagIntegrator *it;
+    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
+    lag_integrator_parameters(it, c);
+    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, t, q, pi), LAG_OK);
+    return it;
+}
+
 double *harness_integrate(const Harness *h, HarnessRun run) {
     const LagKernel *kernel;
     LagIntegrator *it = NULL;

@@ -19,6 +19,12 @@ void harness_free(Harness *harness);
 /* The current parameter values of the model, c[at most 64]. */
 const double *harness_parameters(const Harness *harness);
 
+/* The model's kernel; and an integrator of one, with parameters c (NULL where there are none), that starts at time t from
+ * coordinates q and momenta pi, freed by the caller. What fails ends the test. */
+const LagKernel *harness_kernel(const Harness *harness, uint32_t r, LagBackend backend);
+LagIntegrator *harness_begin(const LagKernel *kernel, LagMethod method, const double *c, double t, const double *q,
+                             const double *pi);
+
 typedef struct HarnessRun {
     uint32_t r;
     LagBackend backend;

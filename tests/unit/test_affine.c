@@ -23,11 +23,7 @@ enum { SYSTEMS = sizeof system_list / sizeof *system_list, DOF = 2 };
 
 static LagIntegrator *begin(const LagKernel *kernel, LagMethod method, const double *c) {
     static const double q[DOF] = {0.7, -0.4}, pi[DOF] = {0.2, 1.1};
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
-    lag_integrator_parameters(it, c);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0, q, pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, method, c, 0, q, pi);
 }
 
 static void advance(LagIntegrator *it, double h, uint64_t steps, double state[2 * DOF]) {

@@ -34,11 +34,7 @@ static const char *chain(uint32_t d) {
 }
 
 static LagIntegrator *begin(const Run *run, LagMethod method, const double *q, const double *pi) {
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(run->kernel, method, &it), LAG_OK);
-    lag_integrator_parameters(it, harness_parameters(&run->h));
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0.25, q, pi), LAG_OK);
-    return it;
+    return harness_begin(run->kernel, method, harness_parameters(&run->h), 0.25, q, pi);
 }
 
 /* Room for `count` rows; the caller frees rows.t. */

@@ -27,17 +27,8 @@ enum { SWEPT = sizeof swept / sizeof *swept };
 /* Rows 1 .. STEPS: q of all, then pi of all. */
 typedef double Path[2][STEPS][DOF];
 
-static const LagKernel *kernel_of(const Harness *h, uint32_t r, int backend) {
-    const LagKernel *kernel = NULL;
-    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, (LagBackend)backend, &kernel), LAG_OK);
-    return kernel;
-}
-
 static LagIntegrator *begin(const LagKernel *kernel, LagMethod method, const double *q) {
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0, q, start_pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, method, NULL, 0, q, start_pi);
 }
 
 static void walk(const LagKernel *kernel, LagMethod method, double h, const double *q, uint64_t piece, Path path) {
@@ -65,13 +56,14 @@ static void test_same_bits(void) {
     for (int i = 0; i < SWEPT; i++)
         for (uint32_t r = 0; r <= 16; r += r < 3 ? 1 : 13) {
             Harness h = harness_read(swept[i].text);
-            CU_ASSERT_EQUAL(lag_kernel_road(kernel_of(&h, r, LAG_BACKEND_INTERPRETER)), LAG_ROAD_SWEEPS);
+            CU_ASSERT_EQUAL(lag_kernel_road(harness_kernel(&h, r, LAG_BACKEND_INTERPRETER)), LAG_ROAD_SWEEPS);
             for (int backend = 0; backend < LAG_BACKENDS; backend++) {
-                walk(kernel_of(&h, r, backend), LAG_METHOD_COMPENSATED, swept[i].h, start_q, (uint64_t)backend + 1, path);
+                walk(harness_kernel(&h, r, (LagBackend)backend), LAG_METHOD_COMPENSATED, swept[i].h, start_q,
+                     (uint64_t)backend + 1, path);
                 if (backend == 0) memcpy(first, path, sizeof first);
                 CU_ASSERT(memcmp(first, path, sizeof first) == 0);
             }
-            walk(kernel_of(&h, r, LAG_BACKEND_INTERPRETER), LAG_METHOD_GGL, swept[i].h, start_q, STEPS, path);
+            walk(harness_kernel(&h, r, LAG_BACKEND_INTERPRETER), LAG_METHOD_GGL, swept[i].h, start_q, STEPS, path);
             double other = apart(first, path);
             CU_ASSERT(other > 0 && other < 1e-11);
             harness_free(&h);
@@ -88,7 +80,7 @@ static void test_batch(void) {
     for (int i = 0; i < SWEPT; i++)
         for (int backend = LAG_BACKEND_INTERPRETER; backend < LAG_BACKENDS; backend++) {
             Harness h = harness_read(swept[i].text);
-            const LagKernel *kernel = kernel_of(&h, 4, backend);
+            const LagKernel *kernel = harness_kernel(&h, 4, (LagBackend)backend);
             LagBatch *batch;
             LagBatchRows rows = {.capacity = STEPS, .q = q[0][0], .pi = pi[0][0]};
             CU_ASSERT_EQUAL_FATAL(lag_batch_new(kernel, LAG_METHOD_COMPENSATED, SYSTEMS, 2, &batch), LAG_OK);
@@ -116,7 +108,7 @@ static void test_other_roads(void) {
     Path one, two, pieces;
     for (int i = 0; i < 2; i++) {
         Harness h = harness_read(system[i].text);
-        const LagKernel *kernel = kernel_of(&h, 6, LAG_BACKEND_INTERPRETER);
+        const LagKernel *kernel = harness_kernel(&h, 6, LAG_BACKEND_INTERPRETER);
         CU_ASSERT_EQUAL(lag_kernel_road(kernel), system[i].road);
         walk(kernel, LAG_METHOD_GGL, 0.1, start_q, STEPS, one);
         walk(kernel, LAG_METHOD_COMPENSATED, 0.1, start_q, STEPS, two);
@@ -134,7 +126,7 @@ static void test_start(void) {
                                        "(1 + x^2)*xd^2/2 + yd^2/2 - x^2 - y^2"};
     for (int i = 0; i < 3; i++) {
         Harness h = harness_read(text[i]);
-        LagIntegrator *it = begin(kernel_of(&h, 4, LAG_BACKEND_INTERPRETER), LAG_METHOD_COMPENSATED, start_q);
+        LagIntegrator *it = begin(harness_kernel(&h, 4, LAG_BACKEND_INTERPRETER), LAG_METHOD_COMPENSATED, start_q);
         double state[2][2 * DOF];
         for (int again = 0; again < 2; again++) {
             LagRows rows = {.capacity = 1, .q = state[again], .pi = state[again] + DOF};
@@ -150,7 +142,7 @@ static void test_start(void) {
 /* Past what doubles hold there is no step, and the state stays. */
 static void test_failure(void) {
     Harness h = harness_read("(xd^2 + yd^2)/2 + x^2*y^2 + x^2");
-    LagIntegrator *it = begin(kernel_of(&h, 2, LAG_BACKEND_INTERPRETER), LAG_METHOD_COMPENSATED, start_q);
+    LagIntegrator *it = begin(harness_kernel(&h, 2, LAG_BACKEND_INTERPRETER), LAG_METHOD_COMPENSATED, start_q);
     LagReport report;
     double state[2 * DOF];
     LagRows rows = {.capacity = 1, .q = state, .pi = state + DOF};

@@ -29,22 +29,12 @@ enum { SYSTEMS = sizeof system_list / sizeof *system_list };
 
 static const double start_q[DOF] = {0.3, -0.2, -0.9}, start_pi[DOF] = {0.2, 0.5, -0.3};
 
-static const LagKernel *kernel_of(const Harness *h, uint32_t r, LagBackend backend) {
-    const LagKernel *kernel = NULL;
-    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, backend, &kernel), LAG_OK);
-    return kernel;
-}
-
 typedef struct State {
     double q[DOF], pi[DOF];
 } State;
 
 static LagIntegrator *begin(const LagKernel *kernel, LagMethod method, const double *c) {
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
-    lag_integrator_parameters(it, c);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0.5, start_q, start_pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, method, c, 0.5, start_q, start_pi);
 }
 
 static State state_of(const LagIntegrator *it) {
@@ -89,7 +79,7 @@ static void test_same_map(void) {
         const double *c = harness_parameters(&h), step[] = {system_list[i].fine, system_list[i].coarse};
         for (uint32_t r = 0; r <= 16; r += r < 2 ? 1 : r)
             for (int coarse = 0; coarse < (r < 4 ? 1 : 2); coarse++) { /* low orders blow up */
-                const LagKernel *kernel = kernel_of(&h, r, LAG_BACKEND_INTERPRETER);
+                const LagKernel *kernel = harness_kernel(&h, r, LAG_BACKEND_INTERPRETER);
                 const State right = by_equations(kernel, c, step[coarse], STEPS);
                 for (int way = 0; way < 2; way++) {
                     LagIntegrator *it = begin(kernel, way ? LAG_METHOD_NEWTON : LAG_METHOD_GGL, c);
@@ -112,7 +102,7 @@ static void test_same_map(void) {
 static void test_turned_to(void) {
     for (int i = 0; i < SYSTEMS; i++) {
         Harness h = harness_read(system_list[i].text);
-        const LagKernel *kernel = kernel_of(&h, 6, LAG_BACKEND_INTERPRETER);
+        const LagKernel *kernel = harness_kernel(&h, 6, LAG_BACKEND_INTERPRETER);
         LagIntegrator *it = begin(kernel, LAG_METHOD_GGL, harness_parameters(&h));
         LagReport before, after;
         if (lag_kernel_road(kernel) == LAG_ROAD_SWEEPS) {
@@ -135,7 +125,7 @@ static void check_bits(const Harness *h, uint32_t r, LagMethod method, double st
     State first = {{0}, {0}};
     for (int backend = 0; backend < LAG_BACKENDS; backend++)
         for (int piece = 1; piece <= STEPS; piece *= PIECES) {
-            LagIntegrator *it = begin(kernel_of(h, r, (LagBackend)backend), method, harness_parameters(h));
+            LagIntegrator *it = begin(harness_kernel(h, r, (LagBackend)backend), method, harness_parameters(h));
             for (int done = 0; done < STEPS; done += piece)
                 CU_ASSERT_EQUAL(
                     lag_integrator_advance(it, step, (uint64_t)(piece < STEPS - done ? piece : STEPS - done), 1, NULL),
@@ -162,7 +152,7 @@ static void test_same_bits(void) {
 /* Batches whose systems turn to Newton's method one after another. */
 static void check_batch(const Harness *h, LagMethod method, double step) {
     enum { BATCH = 11 };
-    const LagKernel *kernel = kernel_of(h, 5, LAG_BACKEND_LLVM);
+    const LagKernel *kernel = harness_kernel(h, 5, LAG_BACKEND_LLVM);
     const uint32_t d = kernel->dof, m = kernel->parameter_count;
     double c[BATCH * 4], q[BATCH * DOF], pi[BATCH * DOF], end[2][BATCH * DOF];
     LagStatus status[BATCH];
@@ -179,8 +169,7 @@ static void check_batch(const Harness *h, LagMethod method, double step) {
     lag_batch_state(b, end[0], end[1], status);
     for (uint32_t i = 0; i < BATCH; i++) {
         State s;
-        LagIntegrator *it = begin(kernel, method, c + i * m);
-        CU_ASSERT_EQUAL(lag_integrator_start(it, 0.5, q + i * d, pi + i * d), LAG_OK);
+        LagIntegrator *it = harness_begin(kernel, method, c + i * m, 0.5, q + i * d, pi + i * d);
         CU_ASSERT_EQUAL(lag_integrator_advance(it, step, STEPS, 1, NULL), status[i]);
         s = state_of(it);
         CU_ASSERT(memcmp(s.q, end[0] + i * d, d * sizeof *q) == 0);
@@ -205,16 +194,13 @@ static void test_batches(void) {
 static void check_form(const char *text, uint32_t r, bool there) {
     size_t work;
     Harness h = harness_read(text);
-    const LagKernel *kernel = kernel_of(&h, r, LAG_BACKEND_INTERPRETER);
+    const LagKernel *kernel = harness_kernel(&h, r, LAG_BACKEND_INTERPRETER);
     CU_ASSERT(!kernel->form(kernel, LAG_FORM_NEWTON, 0, &work).run == !there);
     CU_ASSERT(!kernel->form(kernel, LAG_FORM_NEWTON | LAG_FORM_LANES, 1 << 30, &work).run);
     CU_ASSERT(!kernel->form(kernel, LAG_FORMS, 0, &work).run);
     CU_ASSERT((kernel->size[LAG_NEWTON] > 0) == there);
-    LagIntegrator *it;
-    double q = 0.1, pi = 0.2;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, LAG_METHOD_NEWTON, &it), LAG_OK);
-    if (kernel->parameter_count) lag_integrator_parameters(it, harness_parameters(&h));
-    CU_ASSERT_EQUAL(lag_integrator_start(it, 0, &q, &pi), LAG_OK);
+    const double q = 0.1, pi = 0.2;
+    LagIntegrator *it = harness_begin(kernel, LAG_METHOD_NEWTON, harness_parameters(&h), 0, &q, &pi);
     CU_ASSERT_EQUAL(lag_integrator_advance(it, 0.1, 3, 1, NULL), LAG_OK);
     lag_integrator_free(it);
     harness_free(&h);
@@ -238,7 +224,7 @@ static void test_lost(void) {
                {"k = 1; qd^2/2 - k*q^2/2", 1e308, 1e300},  {"k = 1; qd^2/2 - k*q^4/4", 1e308, 1e300}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Harness h = harness_read(bad[i].text);
-        LagIntegrator *it = begin(kernel_of(&h, 4, LAG_BACKEND_INTERPRETER), LAG_METHOD_NEWTON, &bad[i].c);
+        LagIntegrator *it = begin(harness_kernel(&h, 4, LAG_BACKEND_INTERPRETER), LAG_METHOD_NEWTON, &bad[i].c);
         State before = state_of(it);
         CU_ASSERT_NOT_EQUAL(lag_integrator_advance(it, bad[i].h, 5, 1, NULL), LAG_OK);
         State after = state_of(it);

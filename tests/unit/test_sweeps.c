@@ -35,18 +35,8 @@ enum { SYSTEMS = sizeof system_list / sizeof *system_list };
 
 static const double start_q[DOF] = {0.9, -0.4, 0.3}, start_pi[DOF] = {0.2, 1.1, -0.7};
 
-static const LagKernel *kernel_of(const Harness *h, uint32_t r, LagBackend backend) {
-    const LagKernel *kernel = NULL;
-    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, backend, &kernel), LAG_OK);
-    return kernel;
-}
-
 static LagIntegrator *begin(const LagKernel *kernel, LagMethod method, const double *c) {
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
-    lag_integrator_parameters(it, c);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0.5, start_q, start_pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, method, c, 0.5, start_q, start_pi);
 }
 
 static void state_of(const LagIntegrator *it, double state[2 * DOF]) {
@@ -68,7 +58,7 @@ static double compare(const Harness *h, uint32_t r) {
     double c[MOST], one[2 * DOF] = {0}, other[2 * DOF] = {0}, worst = 0;
     uint32_t count = lag_model_parameter_count(h->model);
     memcpy(c, harness_parameters(h), count * sizeof *c);
-    const LagKernel *kernel = kernel_of(h, r, LAG_BACKEND_INTERPRETER);
+    const LagKernel *kernel = harness_kernel(h, r, LAG_BACKEND_INTERPRETER);
     LagIntegrator *sweeps = begin(kernel, LAG_METHOD_GGL, c), *newton = begin(kernel, LAG_METHOD_NEWTON, c);
     for (int i = 0; i < 4; i++) {
         if (i == 2) c[0] *= 1.05;
@@ -92,7 +82,7 @@ static void test_same_map(void) {
     for (int i = 0; i < SYSTEMS; i++) {
         Harness h = harness_read(system_list[i].text);
         for (uint32_t r = 0; r <= 16; r += r < 5 ? 1 : 3) {
-            LagRoad road = lag_kernel_road(kernel_of(&h, r, LAG_BACKEND_INTERPRETER));
+            LagRoad road = lag_kernel_road(harness_kernel(&h, r, LAG_BACKEND_INTERPRETER));
             CU_ASSERT_EQUAL(road, system_list[i].sweeps ? LAG_ROAD_SWEEPS : LAG_ROAD_NEWTON);
             double worst = compare(&h, r);
             if (!(worst <= 1e-12)) printf("\n    %s, r = %u: %.1e", system_list[i].text, r, worst);
@@ -107,7 +97,7 @@ static void test_hard(void) {
     Harness h = harness_read(system_list[2].text);
     double one[2 * DOF] = {0}, other[2 * DOF] = {0}, c[MOST];
     memcpy(c, harness_parameters(&h), sizeof *c);
-    const LagKernel *kernel = kernel_of(&h, 6, LAG_BACKEND_INTERPRETER);
+    const LagKernel *kernel = harness_kernel(&h, 6, LAG_BACKEND_INTERPRETER);
     LagIntegrator *sweeps = begin(kernel, LAG_METHOD_GGL, c), *newton = begin(kernel, LAG_METHOD_NEWTON, c);
     for (int i = 0; i < 3; i++) {
         double step = i == 1 ? 1.8 : 0.1;
@@ -121,7 +111,7 @@ static void test_hard(void) {
     lag_integrator_free(newton);
     harness_free(&h);
     h = harness_read("qd^2/2 + q^4");
-    kernel = kernel_of(&h, 2, LAG_BACKEND_INTERPRETER);
+    kernel = harness_kernel(&h, 2, LAG_BACKEND_INTERPRETER);
     sweeps = begin(kernel, LAG_METHOD_GGL, NULL);
     CU_ASSERT_NOT_EQUAL(lag_integrator_advance(sweeps, 0.1, 1000, 1, NULL), LAG_OK); /* infinite in finite time */
     state_of(sweeps, one);
@@ -137,7 +127,8 @@ static void test_same_bits(void) {
         for (uint32_t r = 0; r <= 7; r += i % 3 + 2) {
             double first[2 * DOF] = {0}, state[2 * DOF] = {0};
             for (int backend = 0; backend < LAG_BACKENDS; backend++) {
-                LagIntegrator *it = begin(kernel_of(&h, r, (LagBackend)backend), LAG_METHOD_GGL, harness_parameters(&h));
+                LagIntegrator *it =
+                    begin(harness_kernel(&h, r, (LagBackend)backend), LAG_METHOD_GGL, harness_parameters(&h));
                 for (int done = 0, piece = backend + 1; done < 60; done += piece) {
                     piece = piece < 60 - done ? piece : 60 - done;
                     CU_ASSERT_EQUAL(lag_integrator_advance(it, 0.3, (uint64_t)piece, 1, NULL), LAG_OK);
@@ -159,7 +150,7 @@ static void test_slack(void) {
     for (int i = 0; i < SYSTEMS; i++) {
         if (!system_list[i].sweeps) continue;
         Harness harness = harness_read(system_list[i].text);
-        const LagKernel *kernel = kernel_of(&harness, 6, LAG_BACKEND_LLVM);
+        const LagKernel *kernel = harness_kernel(&harness, 6, LAG_BACKEND_LLVM);
         const double *c = harness_parameters(&harness);
         double exact[2 * DOF] = {0}, loose[2 * DOF] = {0}, q[DOF], pi[DOF];
         uint64_t sweeps[2];
@@ -193,7 +184,7 @@ static void test_slack(void) {
 static void test_slack_refused(void) {
     static const double bad[] = {0, -1, 0.5, INFINITY, NAN};
     Harness h = harness_read(system_list[0].text);
-    const LagKernel *kernel = kernel_of(&h, 2, LAG_BACKEND_INTERPRETER);
+    const LagKernel *kernel = harness_kernel(&h, 2, LAG_BACKEND_INTERPRETER);
     LagIntegrator *it = begin(kernel, LAG_METHOD_GGL, harness_parameters(&h));
     LagBatch *batch;
     CU_ASSERT_EQUAL_FATAL(lag_batch_new(kernel, LAG_METHOD_GGL, 2, 1, &batch), LAG_OK);
@@ -229,10 +220,7 @@ static void spread(const Harness *h, uint32_t d, Start *s) {
 /* System i alone: rows, and the last state. */
 static LagStatus alone(const LagKernel *kernel, const Start *s, int i, double h, LagRows *rows, double *state) {
     uint32_t d = kernel->dof;
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), LAG_OK);
-    lag_integrator_parameters(it, s->c[i]);
-    CU_ASSERT_EQUAL(lag_integrator_start(it, 0.5, s->q + (size_t)i * d, s->pi + (size_t)i * d), LAG_OK);
+    LagIntegrator *it = harness_begin(kernel, LAG_METHOD_GGL, s->c[i], 0.5, s->q + (size_t)i * d, s->pi + (size_t)i * d);
     LagStatus status = lag_integrator_advance(it, h, STEPS, EVERY, rows);
     if (status == LAG_OK) status = lag_integrator_advance(it, h / 2, 5, 1, NULL);
     state_of(it, state);
@@ -274,7 +262,7 @@ static void test_batches(void) {
         Harness h = harness_read(system_list[i].text);
         spread(&h, system_list[i].dof, &start);
         for (int backend = 0; backend < LAG_BACKENDS; backend++) {
-            const LagKernel *kernel = kernel_of(&h, 3, (LagBackend)backend);
+            const LagKernel *kernel = harness_kernel(&h, 3, (LagBackend)backend);
             compare_batch(kernel, &start, 1, 1, 0.1);
             compare_batch(kernel, &start, 3, 2, 0.1);
             if (backend == LAG_BACKEND_LLVM || i < 2) compare_batch(kernel, &start, SYSTEMS_MOST, 2, 0.1);
@@ -287,7 +275,7 @@ static void test_batches(void) {
 static void test_hard_batches(void) {
     static Start start;
     Harness h = harness_read(system_list[0].text);
-    const LagKernel *kernel = kernel_of(&h, 4, LAG_BACKEND_LLVM_QUICK);
+    const LagKernel *kernel = harness_kernel(&h, 4, LAG_BACKEND_LLVM_QUICK);
     spread(&h, 2, &start);
     for (int i = 0; i < SYSTEMS_MOST; i += 3) start.pi[2 * i + 1] *= 0.3; /* these fall near the centre */
     compare_batch(kernel, &start, 21, 2, 0.4);
@@ -297,13 +285,13 @@ static void test_hard_batches(void) {
     h = harness_read("k = 1; qd^2/2 + k*q^4");
     spread(&h, 1, &start);
     for (int i = 0; i < SYSTEMS_MOST; i += 2) start.q[i] = start.pi[i] = 0.01;
-    compare_batch(kernel_of(&h, 2, LAG_BACKEND_LLVM_QUICK), &start, 11, 2, 0.2);
+    compare_batch(harness_kernel(&h, 2, LAG_BACKEND_LLVM_QUICK), &start, 11, 2, 0.2);
     harness_free(&h);
 }
 
 static void test_arguments(void) {
     Harness h = harness_read(system_list[0].text);
-    const LagKernel *kernel = kernel_of(&h, 2, LAG_BACKEND_LLVM_QUICK);
+    const LagKernel *kernel = harness_kernel(&h, 2, LAG_BACKEND_LLVM_QUICK);
     const double c[2] = {1, 1}, q[4] = {1, 0, NAN, 0}, pi[4] = {0, 1, 0, 1};
     double end[4];
     LagStatus status[2];

@@ -13,12 +13,8 @@
 static const char pendulum[] = "k = 2; qd^2/2*(1 + sin(q)^2) + k*cos(q) - 0.1*sin(q_m)*qd_p";
 
 static LagIntegrator *integrator_of(const LagKernel *kernel) {
-    LagIntegrator *it;
     const double q = 1, pi = 0.25, k = 2;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), LAG_OK);
-    lag_integrator_parameters(it, &k);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0, &q, &pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, LAG_METHOD_GGL, &k, 0, &q, &pi);
 }
 
 static double advance(LagIntegrator *it, uint64_t steps) {

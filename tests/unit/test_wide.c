@@ -81,18 +81,8 @@ static void spread(double *q, double *pi, uint32_t copies, uint32_t length) {
     }
 }
 
-static const LagKernel *kernel_of(const Harness *h, uint32_t r, int backend) {
-    const LagKernel *kernel = NULL;
-    CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, (LagBackend)backend, &kernel), LAG_OK);
-    return kernel;
-}
-
 static LagIntegrator *begin(const Harness *h, const LagKernel *kernel, LagMethod method, const double *q, const double *pi) {
-    LagIntegrator *it;
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
-    lag_integrator_parameters(it, harness_parameters(h));
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0.5, q, pi), LAG_OK);
-    return it;
+    return harness_begin(kernel, method, harness_parameters(h), 0.5, q, pi);
 }
 
 static void state_of(const LagIntegrator *it, double *q, double *pi) {
@@ -113,7 +103,8 @@ static double compare(int i, const Harness *many, const Harness *one, uint32_t r
     enum { ALL = LENGTH * COPIES };
     static double q[ALL], pi[ALL], end_q[ALL], end_pi[ALL];
     double one_q[LENGTH], one_pi[LENGTH], worst = 0, h = method == LAG_METHOD_RK4 ? 0.02 : 0.1;
-    const LagKernel *wide = kernel_of(many, r, LAG_BACKEND_INTERPRETER), *small = kernel_of(one, r, LAG_BACKEND_INTERPRETER);
+    const LagKernel *wide = harness_kernel(many, r, LAG_BACKEND_INTERPRETER),
+                    *small = harness_kernel(one, r, LAG_BACKEND_INTERPRETER);
     CU_ASSERT(lag_kernel_is_wide(wide) && !lag_kernel_is_wide(small));
     CU_ASSERT_EQUAL(lag_kernel_road(wide), LAG_ROAD_SWEEPS);
     spread(q, pi, COPIES, LENGTH);
@@ -170,7 +161,7 @@ static void test_same_bits(void) {
         Harness h = read_chains(i, copies, length);
         spread(q, pi, copies, length);
         for (int backend = 0; backend < LAG_BACKENDS; backend++) {
-            LagIntegrator *it = begin(&h, kernel_of(&h, whole ? 2 : 4, backend), LAG_METHOD_GGL, q, pi);
+            LagIntegrator *it = begin(&h, harness_kernel(&h, whole ? 2 : 4, (LagBackend)backend), LAG_METHOD_GGL, q, pi);
             for (int done = 0, piece = backend + 1; done < STEPS; done += piece) {
                 piece = piece < STEPS - done ? piece : STEPS - done;
                 CU_ASSERT_EQUAL(lag_integrator_advance(it, 0.1, (uint64_t)piece, 1, NULL), LAG_OK);
@@ -188,7 +179,7 @@ static void test_batches(void) {
     enum { MANY = 3 };
     static double q[MANY * LONG], pi[MANY * LONG], end[2][MANY * LONG], one[2][LONG];
     Harness h = read_chains(0, 1, LONG);
-    const LagKernel *kernel = kernel_of(&h, 2, LAG_BACKEND_LLVM_QUICK);
+    const LagKernel *kernel = harness_kernel(&h, 2, LAG_BACKEND_LLVM_QUICK);
     double c[64 * MANY];
     LagBatch *b;
     spread(q, pi, MANY, LONG);
@@ -217,7 +208,7 @@ static void test_batches(void) {
 static void test_limits(void) {
     static double q[LONG], pi[LONG], before[LONG], after[LONG];
     Harness h = read_chains(0, 1, LONG);
-    const LagKernel *kernel = kernel_of(&h, 2, LAG_BACKEND_INTERPRETER), *none;
+    const LagKernel *kernel = harness_kernel(&h, 2, LAG_BACKEND_INTERPRETER), *none;
     LagIntegrator *it;
     size_t doubles = 0;
     for (int a = 0; a < LAG_ARRAY_COUNT; a++) doubles += kernel->size[a];
