@@ -42,18 +42,18 @@ static bool is_own(LagStatus status) {
            status == LAG_ERROR_SWEEPS;
 }
 
-LagStatus motions_run(Motions *m, bool velocities) {
-    LagGradientAsk ask = {.t = m->start,
-                          .h = m->h,
-                          .steps = m->rows - 1,
-                          .c = m->c,
-                          .q = m->q0,
-                          .pi = velocities ? NULL : m->rate0,
-                          .v = velocities ? m->rate0 : NULL,
-                          .seen = {.rows = m->rows, .t = m->t}};
-    LagStatus status =
-        lag_gradient_run(m->gradient, &ask, &(LagGradientOut){.status = m->status, .motion_q = m->q, .motion_pi = m->pi});
+/* Systems from their starts; `ask` has their parameters, and what they are compared with if they are. */
+static LagStatus run(const Motions *m, bool velocities, LagGradientAsk ask, const LagGradientOut *out) {
+    ask.t = m->start, ask.h = m->h, ask.steps = m->rows - 1;
+    ask.q = m->q0, ask.pi = velocities ? NULL : m->rate0, ask.v = velocities ? m->rate0 : NULL;
+    ask.seen.rows = m->rows, ask.seen.t = m->t;
+    LagStatus status = lag_gradient_run(m->gradient, &ask, out);
     return is_own(status) ? LAG_OK : status;
+}
+
+LagStatus motions_run(Motions *m, bool velocities) {
+    return run(m, velocities, (LagGradientAsk){.c = m->c},
+               &(LagGradientOut){.status = m->status, .motion_q = m->q, .motion_pi = m->pi});
 }
 
 LagStatus motions_draw(Motions *m, const LagPrior *prior, uint64_t seed, uint64_t first) {
@@ -61,19 +61,10 @@ LagStatus motions_draw(Motions *m, const LagPrior *prior, uint64_t seed, uint64_
     return status == LAG_OK ? motions_run(m, prior->v != NULL) : status;
 }
 
-/* Systems of parameters c against rows q and pi. */
-static LagStatus run(const Motions *by, const double *c, const double *q, const double *pi, const LagLoss *loss,
-                     const LagGradientOut *out) {
-    LagGradientAsk ask = {.t = by->start,
-                          .h = by->h,
-                          .steps = by->rows - 1,
-                          .c = c,
-                          .q = by->q0,
-                          .pi = by->rate0,
-                          .seen = {by->rows, by->t, q, pi},
-                          .loss = loss};
-    LagStatus status = lag_gradient_run(by->gradient, &ask, out);
-    return is_own(status) ? LAG_OK : status;
+/* Systems of parameters c, begun with momenta, against rows q and pi. */
+static LagStatus compare(const Motions *by, const double *c, const double *q, const double *pi, const LagLoss *loss,
+                         const LagGradientOut *out) {
+    return run(by, false, (LagGradientAsk){.c = c, .seen = {.q = q, .pi = pi}, .loss = loss}, out);
 }
 
 /* ---- By sizes ---- */
@@ -122,8 +113,8 @@ static LagStatus relate(const Motions *by, const double *c, const Motions *seen,
         const double weight = momenta ? loss->beta : loss->alpha;
         part.bounds = 0, part.alpha = !momenta, part.beta = momenta;
         if (weight == 0) continue;
-        LagStatus status = run(by, c, seen->q, seen->pi, &part, &error);
-        if (status == LAG_OK) status = run(by, c, by->nothing, by->nothing, &part, &size);
+        LagStatus status = compare(by, c, seen->q, seen->pi, &part, &error);
+        if (status == LAG_OK) status = compare(by, c, by->nothing, by->nothing, &part, &size);
         if (status != LAG_OK) return status;
         for (size_t s = 0; s < by->systems; s++)
             add_part(by, s, still_loss(by, seen, s, &part), weight, &out->loss[s], out->c ? out->c + s * m : NULL);
@@ -141,5 +132,5 @@ LagStatus motions_compare(Motions *by, const double *c, const Motions *seen, Lag
         memcpy(by->q0 + s * d, seen->q + s * row, d * sizeof *seen->q);
         memcpy(by->rate0 + s * d, seen->pi + s * row, d * sizeof *seen->pi);
     }
-    return target == LAG_TARGET_RELATIVE ? relate(by, c, seen, loss, out) : run(by, c, seen->q, seen->pi, loss, out);
+    return target == LAG_TARGET_RELATIVE ? relate(by, c, seen, loss, out) : compare(by, c, seen->q, seen->pi, loss, out);
 }
