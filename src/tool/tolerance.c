@@ -152,8 +152,7 @@ void doubt_end(Doubt *d, Tool *tool, const LagStatement *s, const LagReport *rep
         warn(tool, s);
         fprintf(stderr,
                 "%.0f %% of the steps had to be solved one by one, since dt = %g is too large for quicker ways: dt = %.3g "
-                "may take "
-                "less time\n",
+                "may take less time\n",
                 100 * lost, tool->settings.dt, tool->settings.dt / 2);
     }
     free(d->q);
