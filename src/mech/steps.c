@@ -30,13 +30,6 @@ _Static_assert(LAG_R_MAX + 2 <= 1 << NODES_BITS, "sums of all nodes are exact");
 /* Rows of LAG_F: impulses, and displacements where they are not made of these. */
 static uint32_t impulse_rows(const Steps *s) { return (s->momenta ? 2 : 1) * s->w->d; }
 
-/* Where the sweeps have their impulses. Of several systems those that are at rest go on to be computed, for the others'
- * sake, and what they had come to is kept beside: nothing of a sweep waits for the judgement of the one before. */
-static TapeRef under_way(const Steps *s, uint32_t k) {
-    bool beside = s->several && !s->back;
-    return of(s->w, beside ? LAG_WORK : LAG_F, beside ? s->room.f : 0, k, s->l);
-}
-
 static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 
 /* ---- A sweep ---- */
@@ -95,15 +88,20 @@ static void write_starts(const Steps *s) {
     tape_end(tape);
 }
 
-/* z_i and h v_i of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
-static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count) {
+/* A coordinate at a node: z, and v if it is wanted. */
+typedef struct Place {
+    TapeValue z, v;
+} Place;
+
+/* Of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
+static void find_places(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count, Place *place) {
     Writer *w = s->w;
     LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, rate = ahead ? LAG_RATE_AHEAD : LAG_RATE;
     uint32_t nodes = ahead ? w->s : w->s - 1; /* the last node's impulse moves no node */
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
     for (uint32_t i = 0; i < count; i++) {
-        TapeRef f = terms(w, ahead ? of(w, LAG_F, 0, k + i, s->l) : under_way(s, k + i), 1);
+        TapeRef f = terms(w, of(w, LAG_F, 0, k + i, s->l), 1);
         gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, nodes);
         if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, nodes);
     }
@@ -113,22 +111,34 @@ static void write_place(const Steps *s, bool ahead, TapeValue c, uint32_t k, uin
             TapeValue start = tape_load(tape, in_lane(w, LAG_WORK, s->room.start, k + i, s->l));
             gone[i] = binary(w, TAPE_ADD, gone[i], start);
         }
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k + i, s->l), tape_ternary(tape, TAPE_FMA, c, u, gone[i]));
-        if (!s->moving) continue;
-        TapeValue v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, pushed[i]), w->inverse_h);
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k + i, s->l), v);
+        place[i].z = tape_ternary(tape, TAPE_FMA, c, u, gone[i]);
+        if (s->moving) place[i].v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, pushed[i]), w->inverse_h);
     }
+}
+
+/* How many coordinates' sums go side by side from k on, of so many. */
+static uint32_t places_together(const Steps *s, uint32_t k, uint32_t count) {
+    const uint32_t most = s->moving ? PLACES / 2 : PLACES;
+    return count - k < most ? count - k : most;
 }
 
 void steps_places(const Steps *s, bool ahead) {
     Writer *w = s->w;
-    tape_lanes(w->tape, w->s);
-    TapeValue c = tape_load(w->tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
-    uint32_t bodies = coordinates_begin(w), together = s->moving ? PLACES / 2 : PLACES;
-    for (uint32_t k = 0; k < bodies; k += together)
-        write_place(s, ahead, c, k, bodies - k < together ? bodies - k : together);
+    Tape *tape = w->tape;
+    Place place[PLACES];
+    tape_lanes(tape, w->s);
+    TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
+    uint32_t bodies = coordinates_begin(w);
+    for (uint32_t k = 0, count; k < bodies; k += count) {
+        count = places_together(s, k, bodies);
+        find_places(s, ahead, c, k, count, place);
+        for (uint32_t i = 0; i < count; i++) {
+            tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k + i, s->l), place[i].z);
+            if (s->moving) tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k + i, s->l), place[i].v);
+        }
+    }
     coordinates_end(w);
-    tape_end(w->tape);
+    tape_end(tape);
 }
 
 /* Acceleration k, times m_k where M is diagonal. */
@@ -144,41 +154,90 @@ static TapeValue acceleration(const Steps *s, uint32_t k) {
     return sum;
 }
 
-/* Impulses at the nodes; and, if asked, by how much they change. */
-static void write_impulses(const Steps *s, TapeValue t, bool compare) {
+static TapeRef at_node(const Steps *s, LagArray array, uint32_t base, uint32_t k) {
+    return at(array, base + k * s->l, 1, 0, 0);
+}
+
+/* Coordinate k at a node, for the forces. */
+static void bind_place(const Steps *s, uint32_t k, Place place) {
+    Writer *w = s->w;
+    const Mechanics *m = w->m;
+    emit_bind(&w->emit, m->coordinate[k].q, binary(w, TAPE_ADD, load(w, LAG_Q, k), place.z));
+    if (s->moving) emit_bind(&w->emit, m->coordinate[k].v, place.v);
+}
+
+/* By how much an impulse differs from what it was, in units of round-off; the largest of a node's, in the end. */
+static TapeValue larger_change(const Steps *s, uint32_t k, TapeValue f, TapeRef was, TapeValue most) {
+    Writer *w = s->w;
+    TapeValue change = tape_unary(w->tape, TAPE_ABS, binary(w, TAPE_SUB, f, tape_load(w->tape, was)));
+    change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
+    return k ? binary(w, TAPE_LARGER, change, most) : change;
+}
+
+/* Binds the coordinates at a node: as found on the spot, or as steps_places has left them. */
+static void bind_places(const Steps *s, bool found, bool ahead, TapeValue c) {
+    Tape *tape = s->w->tape;
+    Place place[PLACES];
+    for (uint32_t k = 0, count; k < s->w->d; k += count) {
+        count = places_together(s, k, s->w->d);
+        if (found) find_places(s, ahead, c, k, count, place);
+        for (uint32_t i = 0; i < count; i++) {
+            if (!found) place[i].z = tape_load(tape, at_node(s, LAG_WORK, s->room.z, k + i));
+            if (!found && s->moving) place[i].v = tape_load(tape, at_node(s, LAG_WORK, s->room.v, k + i));
+            bind_place(s, k + i, place[i]);
+        }
+    }
+}
+
+/* Of several systems: takes the impulses that were found, where a system still goes on. By now the judgement of the sweep
+ * before, which says so, has long been made. */
+static void settle(const Steps *s, bool compare) {
     Writer *w = s->w;
     Tape *tape = w->tape;
-    const Mechanics *m = w->m;
-    TapeValue begin = tape->count, most = 0, active = s->several ? work(s, s->judge.active) : 0;
+    TapeValue most = 0, active = work(s, s->judge.active);
     tape_lanes(tape, w->s);
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeValue q = load(w, LAG_Q, k), z = tape_load(tape, at(LAG_WORK, s->room.z + k * s->l, 1, 0, 0));
-        emit_bind(&w->emit, m->coordinate[k].q, binary(w, TAPE_ADD, q, z));
-        if (s->moving) emit_bind(&w->emit, m->coordinate[k].v, tape_load(tape, at(LAG_WORK, s->room.v + k * s->l, 1, 0, 0)));
+        TapeValue f = tape_load(tape, at_node(s, LAG_WORK, s->room.f, k));
+        TapeRef kept = at_node(s, LAG_F, 0, k);
+        if (compare) most = larger_change(s, k, f, kept, most);
+        tape_store(tape, kept, masked(s, active, f, kept));
     }
+    if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
+    tape_end(tape);
+}
+
+/* With several systems, a node's place and impulse are found in one go, which need not wait for the others'; what places are
+ * made of stays until all impulses are there. */
+static bool goes_node_by_node(const Steps *s) { return s->several && !s->w->looped; }
+
+/* Places at the nodes from the impulses, or ahead from those of the step before; impulses from the places; and, but for the
+ * first, by how much they change. */
+static void write_sweep(const Steps *s, TapeValue t, bool ahead) {
+    Writer *w = s->w;
+    Tape *tape = w->tape;
+    const bool at_once = goes_node_by_node(s), compare = !ahead && !s->several && !s->newton;
+    TapeValue begin = tape->count, most = 0;
+    if (!at_once) steps_places(s, ahead);
+    tape_lanes(tape, w->s);
     TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
-    emit_bind(&w->emit, m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
-    emit_roots(&w->emit, m->A, w->d, NULL, 0);
+    bind_places(s, at_once, ahead, c);
+    emit_bind(&w->emit, w->m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
+    emit_roots(&w->emit, w->m->A, w->d, NULL, 0);
     for (uint32_t k = 0; k < w->d; k++) {
-        TapeRef kept = at(LAG_F, k * s->l, 1, 0, 0), place = s->several ? at(LAG_WORK, s->room.f + k * s->l, 1, 0, 0) : kept;
-        TapeValue share = tape_load(tape, at(LAG_SHARE, k * s->l, 1, 0, 0));
-        TapeValue f = binary(w, TAPE_MUL, share, acceleration(s, k));
+        TapeValue f = binary(w, TAPE_MUL, tape_load(tape, at_node(s, LAG_SHARE, 0, k)), acceleration(s, k));
         if (s->newton) {
             newton_compare(s, k, f);
             continue;
         }
-        if (compare) {
-            TapeValue change = tape_unary(tape, TAPE_ABS, binary(w, TAPE_SUB, f, tape_load(tape, place)));
-            change = binary(w, TAPE_MUL, change, work(s, s->room.measure + k));
-            most = k ? binary(w, TAPE_LARGER, change, most) : change;
-        }
+        TapeRef place = at_node(s, s->several ? LAG_WORK : LAG_F, s->several ? s->room.f : 0, k);
+        if (compare) most = larger_change(s, k, f, place, most);
         tape_store(tape, place, f);
-        if (s->several && compare) tape_store(tape, kept, masked(s, active, f, kept));
     }
-    if (compare && !s->newton) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
+    if (compare) tape_store(tape, at(LAG_WORK, s->room.change, 1, 0, 0), most);
     tape_end(tape);
     emit_forget(&w->emit, begin);
     if (s->newton) newton_correct(s);
+    if (s->several) settle(s, !ahead);
 }
 
 /* Whether the sweeps are at an end, the largest change being among room.change, or `beside`. */
@@ -334,8 +393,9 @@ static void make_room(Steps *s) {
     Tape *tape = s->w->tape;
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
-    room->z = s->momenta ? 0 : tape_work(tape, d * line); /* in lanes: at multiples of their number */
-    room->v = s->moving || s->momenta ? tape_work(tape, d * line) : 0;
+    const bool kept = !goes_node_by_node(s);
+    room->z = kept && !s->momenta ? tape_work(tape, d * line) : 0; /* in lanes: at multiples of their number */
+    room->v = (kept && s->moving) || s->momenta ? tape_work(tape, d * line) : 0;
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
     room->error = s->newton ? tape_work(tape, d * line) : 0;
@@ -367,8 +427,7 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
         if (s->newton) {
             newton_begin(s);
         } else {
-            steps_places(s, true);
-            write_impulses(s, t, false);
+            write_sweep(s, t, true);
         }
     }
     judge_begin(&s->judge, s->w, 0);
@@ -377,8 +436,7 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     if (s->momenta) {
         beside = momenta_sweep(s, m, t, false);
     } else {
-        steps_places(s, false);
-        write_impulses(s, t, true);
+        write_sweep(s, t, false);
     }
     tape_until(tape, write_judgement(s, beside));
 }

@@ -18,6 +18,7 @@
 enum {
     SERIES_MOST = 8,  /* terms of a sum to a round of its loop, where it has one: even */
     GROUP_MOST = 4,   /* fused sums that are written out, side by side: what they share is loaded once */
+    ROUNDS_MOST = 4,  /* of a loop in which several systems stand side by side, written out */
     BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
@@ -702,6 +703,8 @@ static void emit_range(Emitting *e, uint32_t begin, uint32_t end) {
             emit_repeat(e, i, last);
         else if (code == TAPE_LANES && e->systems == 1)
             emit_lanes(e, i, last);
+        else if (code == TAPE_LANES && e->tape->op[i].a <= ROUNDS_MOST)
+            for (uint32_t at = 0; at < e->tape->op[i].a; at++) emit_body(e, i, last, whole(e, at));
         else
             emit_loop(e, i, last);
         i = last;

@@ -156,12 +156,13 @@ static TapeValue power_pieces(Emitter *e, NodeId base, mpq_srcptr exponent) {
     return halves == 1 ? root : operation(e, TAPE_MUL, whole_power(e, base, halves / 2, false), root);
 }
 
-/* base^exponent for a negative exponent, by 1 / base, and sqrt(base), which takes no longer beside that. */
+/* base^exponent for a negative exponent, by 1 / base, and sqrt(base), which takes no longer beside that. The quotient comes
+ * first, since more is made of it. */
 static TapeValue inverse_power(Emitter *e, NodeId base, mpq_srcptr exponent) {
     unsigned long halves = mpz_get_ui(mpq_numref(exponent));
     if (mpz_cmp_ui(mpq_denref(exponent), 2) != 0) return whole_power(e, base, halves, true);
-    TapeValue root = unary(e, TAPE_SQRT, emit_value(e, base));
-    return operation(e, TAPE_MUL, whole_power(e, base, (halves + 1) / 2, true), root);
+    TapeValue whole = whole_power(e, base, (halves + 1) / 2, true);
+    return operation(e, TAPE_MUL, whole, unary(e, TAPE_SQRT, emit_value(e, base)));
 }
 
 static bool is_constant_power(const Graph *g, NodeId node) {
