@@ -93,12 +93,12 @@ static void model_free(Model *m) {
 /* ---- Runs ---- */
 
 /* Takes `steps` steps to the end, and keeps each `every`-th in q. Gives back seconds; NaN where a step failed. */
-static double run(const Model *m, uint32_t r, double slack, uint64_t steps, uint64_t every, double *q) {
+static double run(const Model *m, LagMethod method, uint32_t r, double slack, uint64_t steps, uint64_t every, double *q) {
     const LagKernel *kernel;
     LagIntegrator *it;
     LagReport report;
     need(lag_model_kernel(m->model, r, LAG_BACKEND_LLVM, &kernel), m->system->name);
-    need(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), m->system->name);
+    need(lag_integrator_new(kernel, method, &it), m->system->name);
     lag_integrator_parameters(it, m->c);
     need(lag_integrator_slack(it, slack), m->system->name);
     need(lag_integrator_start(it, 0, m->system->q, m->system->pi), m->system->name);
@@ -114,7 +114,7 @@ static double time_of(const Model *m, uint32_t r, uint64_t steps, double first) 
     const double enough = 0.02; /* seconds in all */
     double least = first, all = first;
     while (all < enough) {
-        double seconds = run(m, r, 1, steps, steps, NULL);
+        double seconds = run(m, LAG_METHOD_GGL, r, 1, steps, steps, NULL);
         least = fmin(least, seconds), all += fmax(seconds, enough / 10);
     }
     return least;
@@ -139,8 +139,9 @@ static double true_error(const Model *m, const LagChoice *choice) {
     uint64_t steps = choice->steps, times = (uint64_t)ceil(s->end / s->fine / (double)steps);
     if (times < 2) times = 2;
     double *q = numbers(steps * s->dof), *truth = numbers(steps * s->dof);
-    run(m, choice->r, choice->slack, steps, 1, q);
-    if (isnan(run(m, choice->r == 14 ? 16 : 14, 1, times * steps, times, truth))) fail(s->name, LAG_ERROR_NEWTON);
+    run(m, choice->method, choice->r, choice->slack, steps, 1, q);
+    if (isnan(run(m, LAG_METHOD_COMPENSATED, choice->r == 14 ? 16 : 14, 1, times * steps, times, truth)))
+        fail(s->name, LAG_ERROR_NEWTON);
     double error = error_of(s, q, truth, steps);
     free(q), free(truth);
     return error;
@@ -170,11 +171,11 @@ static Grid grid_of(const Model *m) {
     size_t size = GRID_CHECKS * s->dof;
     double *truth = numbers(size), *q = numbers(size);
     uint64_t each = (uint64_t)ceil(s->end / s->fine / GRID_CHECKS);
-    run(m, 14, 1, each * GRID_CHECKS, each, truth);
+    run(m, LAG_METHOD_COMPENSATED, 14, 1, each * GRID_CHECKS, each, truth);
     for (int i = 0; i < GRID_RS; i++)
         for (int j = 0; j < GRID_SIZES; j++) {
             each = grid_steps(s, j) / GRID_CHECKS;
-            double seconds = run(m, grid_r[i], 1, each * GRID_CHECKS, each, q);
+            double seconds = run(m, LAG_METHOD_GGL, grid_r[i], 1, each * GRID_CHECKS, each, q);
             grid.error[i][j] = isnan(seconds) ? INFINITY : error_of(s, q, truth, GRID_CHECKS);
             grid.seconds[i][j] = isnan(seconds) ? INFINITY : time_of(m, grid_r[i], each * GRID_CHECKS, seconds);
         }
@@ -203,7 +204,7 @@ static void race(const Model *m, const LagChoice two[2], double least[2]) {
     least[0] = least[1] = INFINITY;
     for (int round = 0; round < 3 || (all < enough && round < 50); round++)
         for (int i = 0; i < 2; i++) {
-            double seconds = run(m, two[i].r, two[i].slack, two[i].steps, two[i].steps, NULL);
+            double seconds = run(m, two[i].method, two[i].r, two[i].slack, two[i].steps, two[i].steps, NULL);
             least[i] = fmin(least[i], seconds), all += seconds;
         }
 }
@@ -233,7 +234,7 @@ static void try_tolerance(const Model *m, const Grid *grid, double tol, Score *s
            : error > tol ? "missed"
                          : "");
     if (grid) {
-        LagChoice two[2] = {choice, {.r = choice.r, .slack = 1}};
+        LagChoice two[2] = {choice, {.method = LAG_METHOD_GGL, .r = choice.r, .slack = 1}};
         double seconds[2];
         two[1].steps = best_of(s, grid, error, &two[1].r);
         if (two[1].steps == 0) two[1].steps = choice.steps; /* the grid has nothing as good */

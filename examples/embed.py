@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-LAG_ABI = 5
+LAG_ABI = 6
 LAG_OK, LAG_ERROR_TEXT = 0, 1
 BACKEND_AUTO, METHOD_GGL = 0, 0
 

@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define LAG_VERSION "0.1.0"
-#define LAG_ABI 5 /* of the types and calls below: a program is built for one, and a library has one */
+#define LAG_ABI 6 /* of the types and calls below: a program is built for one, and a library has one */
 
 typedef struct LagSession LagSession;       /* names, definitions and parameter values, as a prompt builds them up */
 typedef struct LagProgram LagProgram;       /* a text that was read: statements, ready to be carried out */
@@ -505,6 +505,8 @@ typedef enum LagChoiceLimit {
 } LagChoiceLimit;
 
 typedef struct LagChoice {
+    LagMethod method; /* that asked for; but LAG_METHOD_COMPENSATED for LAG_METHOD_GGL by LAG_ROAD_SWEEPS, where round-off in
+                         one double would be above tol, and is less so */
     uint32_t r;
     double dt;
     uint64_t steps;    /* whole steps of dt to the end; as many as fit where dt was given */

@@ -15,11 +15,11 @@
 static const uint32_t candidate[] = {2, 3, 4, 6, 8, 10, 12, 14, 16};
 enum { CANDIDATES = sizeof candidate / sizeof *candidate, CANDIDATE_FIRST = 4 };
 
-static const double choose_safety = 5;             /* what is expected, and not proved, may be wrong by that much */
-static const double choose_proved = 2;             /* and what is */
-static const double choose_free = 3e-3;            /* seconds of machine code that trials may take whatever the run takes */
-static const double choose_share = 0.2;            /* of the run's seconds, what they may take */
-static const double choose_rounding = DBL_EPSILON; /* what a step's rounding moves a state by, of its size */
+static const double choose_safety = 5;  /* what is expected, and not proved, may be wrong by that much */
+static const double choose_proved = 2;  /* and what is */
+static const double choose_free = 3e-3; /* seconds of machine code that trials may take whatever the run takes */
+static const double choose_share = 0.2; /* of the run's seconds, what they may take */
+static const double choose_rounding = DBL_EPSILON / 4; /* what a step's rounding moves a state by, of its size */
 
 static const double choose_slack_most = 1e12; /* more would gain nothing */
 
@@ -46,11 +46,11 @@ static double carry(const Stretch *s, const double *error, double times, double 
 
 /* The part of round-off: what a step's rounding has grown to, summed over steps as errors that know nothing of each other.
  */
-static double round_off(const Stretch *s, double times, double steps) {
+static double round_off(const Trials *c, const Stretch *s, double times, double steps) {
     double sum = 0;
     for (uint32_t i = 0; i < s->checks; i++) sum += s->growth[i] * s->growth[i] / s->checks;
-    double unknown = times > 1 ? choose_unknown : 1;
-    return (choose_rounding * (1 + sqrt(steps * sum)) + s->noise) * unknown * carry(s, s->growth, times, 0, 1);
+    double unknown = times > 1 ? choose_unknown : 1, rounding = choose_rounding * trial_rounding(c);
+    return (rounding * (1 + sqrt(steps * sum)) + s->noise) * unknown * carry(s, s->growth, times, 0, 1);
 }
 
 /* ---- Whether the motion quickens ---- */
@@ -198,7 +198,8 @@ static Fit fit_steps(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
         double slack = slack_of(s, times, (double)steps * times, goal->wanted);
         Trial trial = try_steps(c, s, r, steps, slack);
         double carried = goal->factor * carry(s, s->error, times, 1, 2), now = (double)steps, slope = order;
-        double error = s->error[s->checks - 1] * carried, aim = fmax(goal->wanted, clear * carried * round_off(s, 1, now));
+        double error = s->error[s->checks - 1] * carried,
+               aim = fmax(goal->wanted, clear * carried * round_off(c, s, 1, now));
         if (!trial.good || !(error < ASTRAY)) {
             least = now + s->checks;
             n = back * now;
@@ -237,7 +238,7 @@ static double guess_of(const Fit *known, double wanted, uint32_t r) {
 
 /* The error to aim at. */
 static double wanted_of(const Trials *c, const Stretch *s, double steps) {
-    return fmax(c->ask->tol / choose_safety, round_off(s, c->span / s->span, steps));
+    return fmax(c->ask->tol / choose_safety, round_off(c, s, c->span / s->span, steps));
 }
 
 /* Whether a is to be taken before b: what reaches the accuracy before what does not. */
@@ -318,7 +319,7 @@ static double expected(const Trials *c, const Stretch *s, const Fit *f, const Pr
     double times = c->span / s->span, here = fmax(times * proof->part, 1);
     if (!proof->good) return INFINITY;
     if (proof->part >= 1) return proof->worst;
-    if (proof->worst < hides * round_off(s, here, f->steps * proof->part)) return f->error;
+    if (proof->worst < hides * round_off(c, s, here, f->steps * proof->part)) return f->error;
     return proof->worst * factor * power_of(proof->quarter, proof->worst, quarters, 1 / proof->part, 1, 2);
 }
 
@@ -333,7 +334,7 @@ static Fit settle(Trials *c, Stretch *s, Drift drift, Fit now) {
         double left = fmax(choose_free / floor_share, seconds_left(c, now.seconds) / 2), said = now.error;
         Proof proof = take_proof(c, s, &now, left);
         now.error = expected(c, s, &now, &proof, quickened(drift, now.r));
-        double rounding = round_off(s, times, now.steps);
+        double rounding = round_off(c, s, times, now.steps);
         double wanted = fmax(c->ask->tol / (proof.part < 1 ? choose_safety : choose_proved), rounding);
         bool ground = now.error > best.error / 2 && now.error < near * rounding;
         if (now.error < best.error) best = now;
@@ -346,20 +347,22 @@ static Fit settle(Trials *c, Stretch *s, Drift drift, Fit now) {
 
 /* ---- The choice ---- */
 
-static LagStatus choose(Trials *c, LagChoice *choice) {
+/* How the motion quickens is found, if `ahead`, or else known. */
+static LagStatus choose(Trials *c, bool ahead, Drift *drift, LagChoice *choice) {
     Stretch s;
     if (!trial_begin(c, &s)) return c->fault != LAG_OK ? c->fault : LAG_ERROR_NEWTON;
     double times = c->span / s.span, steps = (double)s.steps * times;
     Goal goal = {.wanted = wanted_of(c, &s, steps), .factor = 1, .guess = steps / 2, .most = INFINITY};
     Fit base = fit(c, &s, c->fine_r, &goal);
     if (c->fault != LAG_OK || !base.good) return c->fault != LAG_OK ? c->fault : LAG_ERROR_NEWTON;
-    Drift drift = look_ahead(c, &s, &base);
-    Fit best = search(c, &s, &base, drift);
-    if (c->fault == LAG_OK && best.good) best = settle(c, &s, drift, best);
+    if (ahead) *drift = look_ahead(c, &s, &base);
+    Fit best = search(c, &s, &base, *drift);
+    if (c->fault == LAG_OK && best.good) best = settle(c, &s, *drift, best);
     if (c->fault != LAG_OK || !best.good) return c->fault != LAG_OK ? c->fault : LAG_ERROR_NEWTON;
     steps = ceil(best.steps);
-    double rounding = round_off(&s, times, steps), error = fmax(best.error, rounding);
-    *choice = (LagChoice){.r = best.r,
+    double rounding = round_off(c, &s, times, steps), error = fmax(best.error, rounding);
+    *choice = (LagChoice){.method = c->method,
+                          .r = best.r,
                           .dt = c->steps ? c->ask->dt : c->span / steps,
                           .steps = (uint64_t)steps,
                           .error = error,
@@ -371,6 +374,26 @@ static LagStatus choose(Trials *c, LagChoice *choice) {
                                    : c->steps && rounding < c->ask->tol ? LAG_CHOICE_GIVEN
                                                                         : LAG_CHOICE_ROUND_OFF};
     return LAG_OK;
+}
+
+/* Whether two doubles a number make for less round-off: where it is that of sweeps. */
+static bool may_compensate(const Trials *c, const LagChoice *choice) {
+    const LagKernel *kernel;
+    return c->method == LAG_METHOD_GGL && choice->limit == LAG_CHOICE_ROUND_OFF &&
+           lag_model_kernel(c->model, choice->r, c->backend, &kernel) == LAG_OK &&
+           lag_kernel_road(kernel) == LAG_ROAD_SWEEPS;
+}
+
+/* The choice for a state in one double a number; and for one in two, where round-off in one is above what is wanted. */
+static LagStatus choose_method(Trials *c, LagChoice *choice) {
+    LagChoice two;
+    Drift drift;
+    LagStatus status = choose(c, true, &drift, choice);
+    if (status != LAG_OK || !may_compensate(c, choice)) return status;
+    c->method = LAG_METHOD_COMPENSATED;
+    status = choose(c, false, &drift, &two);
+    if (status == LAG_OK && two.error < choice->error) *choice = two;
+    return status == LAG_ERROR_NEWTON ? LAG_OK : status; /* then the first stays */
 }
 
 /* The run's length, in whole steps where the step is given. */
@@ -414,12 +437,13 @@ LagStatus lag_choose(const LagModel *model, LagBackend backend, const LagChoiceA
     Trials c = {.model = model,
                 .backend = backend == LAG_BACKEND_INTERPRETER ? backend : LAG_BACKEND_AUTO,
                 .ask = ask,
+                .method = ask->method,
                 .d = lag_model_dof(model),
                 .slack = 1};
     c.fine_r = fine_r(c.d);
     if (!find_span(&c)) return LAG_ERROR_ARGUMENT;
     LagStatus status = find_start(&c);
-    if (status == LAG_OK) status = choose(&c, choice);
+    if (status == LAG_OK) status = choose_method(&c, choice);
     arena_free(&c.arena);
     return status;
 }

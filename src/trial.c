@@ -40,7 +40,7 @@ LagIntegrator *trial_integrator(Trials *c, uint32_t r, const LagKernel **kernel)
     enum { ASK_EVERY = 16 };
     LagIntegrator *it = NULL;
     c->fault = lag_model_kernel(c->model, r, c->backend, kernel);
-    if (c->fault == LAG_OK) c->fault = lag_integrator_new(*kernel, c->ask->method, &it);
+    if (c->fault == LAG_OK) c->fault = lag_integrator_new(*kernel, c->method, &it);
     if (c->fault != LAG_OK) return NULL;
     lag_integrator_parameters(it, c->ask->c);
     lag_integrator_slack(it, c->slack);
@@ -76,9 +76,9 @@ Trial trial_run(Trials *c, uint32_t r, const Path *path, double *q, double *pi) 
     if (status == LAG_OK) status = take(it, path, &rows, &report);
     lag_integrator_free(it);
     if (is_fatal(status)) c->fault = status;
-    Effort effort = effort_of(model_kernel_of(kernel), c->ask->method);
+    Effort effort = effort_of(model_kernel_of(kernel), c->method);
     double done = fmax((double)report.steps, 1), newton = (double)report.iterations, sweeps = (double)report.sweeps;
-    bool swept = c->ask->method != LAG_METHOD_NEWTON && lag_kernel_road(kernel) == LAG_ROAD_SWEEPS;
+    bool swept = c->method != LAG_METHOD_NEWTON && lag_kernel_road(kernel) == LAG_ROAD_SWEEPS;
     Trial trial = {.good = status == LAG_OK,
                    .iterations = (newton + sweeps) / done,
                    .seconds = effort.step + effort.iteration * (swept ? 2 * newton + sweeps : newton) / done,
@@ -176,7 +176,7 @@ static bool make_reference(Trials *c, Stretch *s) {
         Trial fine = reference(c, s, 2 * s->steps);
         if (fine.good) trial_widen(c, s->path, s->checks);
         double e = fine.good && coarse.good ? trial_compare(c, s->trial, s->path, s->checks, s->error) : INFINITY;
-        bool enough = e * left <= c->ask->tol / margin, last = 2 * s->steps > most;
+        bool enough = e * left <= c->ask->tol * trial_rounding(c) / margin, last = 2 * s->steps > most;
         if (e < known && (enough || last || (e < ground && e > before / falls))) {
             s->noise = enough ? 0 : e;
             return true;

@@ -15,6 +15,7 @@ typedef struct Trials {
     const LagModel *model;
     LagBackend backend;
     const LagChoiceAsk *ask;
+    LagMethod method;   /* that asked for, or LAG_METHOD_COMPENSATED */
     uint32_t d, fine_r; /* fine_r: of references */
     double span;        /* to the end of the run, with its sign */
     uint64_t steps;     /* of the step that was given; else 0 */
@@ -45,6 +46,9 @@ typedef struct Stretch {
     double growth[TRIAL_CHECKS]; /* what a small change of the start has grown by, the same */
     double noise;                /* error of the reference that more steps don't make smaller; else 0 */
 } Stretch;
+
+/* What round-off is beside that of a state in one double a number. */
+static inline double trial_rounding(const Trials *c) { return c->method == LAG_METHOD_COMPENSATED ? 1.0 / 8 : 1; }
 
 /* Numbers that live as long as the choice; NULL sets `fault`. */
 double *trial_numbers(Trials *c, size_t count);

@@ -21,7 +21,7 @@ class Ask(C.Structure):
 
 
 class Choice(C.Structure):
-    _fields_ = [("r", C.c_uint32), ("dt", C.c_double), ("steps", C.c_uint64), ("error", C.c_double),
+    _fields_ = [("method", C.c_int), ("r", C.c_uint32), ("dt", C.c_double), ("steps", C.c_uint64), ("error", C.c_double),
                 ("round_off", C.c_double), ("slack", C.c_double), ("iterations", C.c_double), ("seconds", C.c_double),
                 ("limit", C.c_int)]
 

@@ -66,8 +66,8 @@ class LagByTol(Lag):
 
     def __init__(self, model, tolerance, time):
         choice = model.choose(*model.system.start(0), tolerance, time)
-        super().__init__(model.system, model.integrator(choice.r), choice.r, choice.steps, choice.slack, time)
-        self.name = f"tol = {tolerance:.0e}"
+        super().__init__(model.system, model.integrator(choice.r, choice.method), choice.r, choice.steps, choice.slack, time)
+        self.name = f"tol = {tolerance:.0e}" + ("" if choice.method == METHOD_GGL else ", two doubles")
 
 
 def lag_settings(library, system, time, orders, steps, slacks, tolerances):

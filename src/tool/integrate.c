@@ -112,7 +112,7 @@ static LagStatus advance(Tool *tool, LagIntegrator *it, uint64_t steps, Keep *ke
 }
 
 /* Sets out: parameters, state, the start's row. */
-static LagStatus begin(Tool *tool, LagIntegrator *it, uint64_t steps, bool has_energy) {
+static LagStatus begin(Tool *tool, LagIntegrator *it, LagMethod method, uint64_t steps, bool has_energy) {
     Trajectory *tr = &tool->last;
     uint32_t count = lag_model_parameter_count(tool->model);
     trajectory_free(tr);
@@ -120,7 +120,7 @@ static LagStatus begin(Tool *tool, LagIntegrator *it, uint64_t steps, bool has_e
                        .parameter = calloc(count + 1, sizeof *tr->parameter),
                        .d = lag_model_dof(tool->model),
                        .r = tool->settings.r,
-                       .method = tool->settings.method,
+                       .method = method,
                        .dt = tool->settings.dt,
                        .most = steps / tool->settings.every + 1,
                        .has_energy = has_energy};
@@ -163,6 +163,7 @@ typedef struct Run {
     const LagStatement *statement;
     const LagKernel *kernel;
     LagIntegrator *it;
+    LagMethod method;
     const LagChoice *choice; /* NULL: r and dt were given */
     uint64_t steps;
 } Run;
@@ -175,7 +176,7 @@ static void run(Tool *tool, const Run *r, Keep *keep, bool has_energy) {
     LagReport report;
     bool lost = false;
     stop_later();
-    LagStatus status = begin(tool, it, steps, has_energy);
+    LagStatus status = begin(tool, it, r->method, steps, has_energy);
     if (status != LAG_OK) {
         output_failed_start(tool, s, status);
         tool->stopped = true;
@@ -218,13 +219,14 @@ bool verb_integrate(Tool *tool, const LagProgram *program, const LagStatement *s
     LagChoice choice;
     bool chosen = tool->settings.tol > 0;
     if (chosen && !tolerance_choose(tool, s, &choice)) return tool->stopped; /* then what follows may go on */
+    LagMethod method = chosen ? choice.method : tool->settings.method;
     if (!count_steps(tool, s, &choice, keep.in_memory, &steps)) return false;
     LagStatus status = lag_model_kernel(s->model, tool->settings.r, tool->options->backend, &kernel);
     char why[TOOL_WHY];
-    if (status == LAG_OK) status = lag_integrator_new(kernel, tool->settings.method, &it);
+    if (status == LAG_OK) status = lag_integrator_new(kernel, method, &it);
     if (status != LAG_OK) return tool_refuse(tool, s, tool_why(s->model, status, why));
     if (chosen) lag_integrator_slack(it, choice.slack);
-    run(tool, &(Run){s, kernel, it, chosen ? &choice : NULL, steps}, &keep, wants.energy);
+    run(tool, &(Run){s, kernel, it, method, chosen ? &choice : NULL, steps}, &keep, wants.energy);
     lag_integrator_free(it);
     return true;
 }

@@ -97,7 +97,7 @@ static void json_seconds(const double *seconds) {
 static void json_choice(const Tool *tool, const LagChoice *choice) {
     fputs(",\"tol\":", stdout);
     json_number(stdout, tool->settings.tol);
-    printf(",\"r\":%u,\"dt\":", choice->r);
+    printf(",\"method\":\"%s\",\"r\":%u,\"dt\":", method_name(choice->method), choice->r);
     json_number(stdout, choice->dt);
     fputs(",\"error_expected\":", stdout);
     json_number(stdout, choice->error);
@@ -167,10 +167,11 @@ static void say_state(const Tool *tool) {
 
 static void say_run(const Tool *tool, const LagReport *report) {
     const Settings *set = &tool->settings;
-    bool ggl = set->method != LAG_METHOD_RK2 && set->method != LAG_METHOD_RK4,
+    const LagMethod method = tool->last.method;
+    bool ggl = method != LAG_METHOD_RK2 && method != LAG_METHOD_RK4,
          newton = ggl && report->iterations >= report->steps && report->steps;
     fprintf(tool->say, "%llu step%s of %g by %s", (unsigned long long)report->steps, report->steps == 1 ? "" : "s", set->dt,
-            method_name(set->method));
+            method_name(method));
     if (ggl) fprintf(tool->say, " (r = %u, order %u)", set->r, 2 * set->r + 2);
     fprintf(tool->say, ", to t = %.10g\n", report->t);
     say_state(tool);

@@ -39,8 +39,9 @@ static void warn(const Tool *tool, const LagStatement *s) {
 static void say_choice(const Tool *tool, const LagStatement *s, const LagChoice *choice) {
     if (tool->options->quiet) return;
     if (!tool->options->json) {
-        fprintf(tool->say, "tol = %g: r = %u, dt = %.6g, %llu steps; an error of %.2g is expected, in some ",
-                tool->settings.tol, choice->r, choice->dt, (unsigned long long)choice->steps, choice->error);
+        fprintf(tool->say, "tol = %g: r = %u, dt = %.6g, %llu steps%s; an error of %.2g is expected, in some ",
+                tool->settings.tol, choice->r, choice->dt, (unsigned long long)choice->steps,
+                choice->method == tool->settings.method ? "" : ", the state in two doubles", choice->error);
         output_seconds(tool->say, choice->seconds);
         fputs(" of machine code\n", tool->say);
     }

@@ -35,11 +35,12 @@ static LagChoiceAsk ask_of(const Harness *h, const struct System *s, double tol)
 }
 
 /* Each `every`-th of so many steps to the end. */
-static double *path_of(const Harness *h, const struct System *s, uint32_t r, double slack, uint64_t steps, uint64_t every) {
+static double *path_of(const Harness *h, const struct System *s, LagMethod method, uint32_t r, double slack, uint64_t steps,
+                       uint64_t every) {
     const LagKernel *kernel;
     LagIntegrator *it;
     CU_ASSERT_EQUAL_FATAL(lag_model_kernel(h->model, r, LAG_BACKEND_AUTO, &kernel), LAG_OK);
-    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, LAG_METHOD_GGL, &it), LAG_OK);
+    CU_ASSERT_EQUAL_FATAL(lag_integrator_new(kernel, method, &it), LAG_OK);
     lag_integrator_parameters(it, harness_parameters(h));
     CU_ASSERT_EQUAL(lag_integrator_slack(it, slack), LAG_OK);
     CU_ASSERT_EQUAL_FATAL(lag_integrator_start(it, 0, s->q, s->pi), LAG_OK);
@@ -55,8 +56,8 @@ static double *path_of(const Harness *h, const struct System *s, uint32_t r, dou
 static double error_of(const Harness *h, const struct System *s, const LagChoice *choice) {
     uint32_t d = lag_model_dof(h->model);
     uint64_t times = (uint64_t)ceil(fabs(s->end) / s->fine / (double)choice->steps) + 1;
-    double *q = path_of(h, s, choice->r, choice->slack, choice->steps, 1), worst = 0;
-    double *truth = path_of(h, s, choice->r == 14 ? 16 : 14, 1, times * choice->steps, times);
+    double *q = path_of(h, s, choice->method, choice->r, choice->slack, choice->steps, 1), worst = 0;
+    double *truth = path_of(h, s, LAG_METHOD_COMPENSATED, choice->r == 14 ? 16 : 14, 1, times * choice->steps, times);
     for (uint32_t k = 0; k < d; k++) {
         double size = fabs(s->q[k]), off = 0;
         for (size_t i = k; i < choice->steps * d; i += d)
@@ -137,6 +138,25 @@ static void test_given(void) {
     harness_free(&h);
 }
 
+/* Where one double a number is not enough, and two are. */
+static void test_two_doubles(void) {
+    struct System s = system_list[0];
+    Harness h = harness_read(s.text);
+    LagChoice choice;
+    s.end = 200;
+    LagChoiceAsk ask = ask_of(&h, &s, 1e-11);
+    CU_ASSERT_EQUAL(lag_choose(h.model, LAG_BACKEND_AUTO, &ask, &choice), LAG_OK);
+    CU_ASSERT(choice.method == LAG_METHOD_COMPENSATED && choice.limit == LAG_CHOICE_REACHES);
+    CU_ASSERT(error_of(&h, &s, &choice) <= 1e-11);
+    ask.tol = 1e-9;
+    CU_ASSERT_EQUAL(lag_choose(h.model, LAG_BACKEND_AUTO, &ask, &choice), LAG_OK);
+    CU_ASSERT(choice.method == LAG_METHOD_GGL && choice.limit == LAG_CHOICE_REACHES);
+    ask.tol = 1e-11, ask.method = LAG_METHOD_NEWTON; /* that is kept */
+    CU_ASSERT_EQUAL(lag_choose(h.model, LAG_BACKEND_AUTO, &ask, &choice), LAG_OK);
+    CU_ASSERT(choice.method == LAG_METHOD_NEWTON && choice.limit == LAG_CHOICE_ROUND_OFF);
+    harness_free(&h);
+}
+
 static bool stop_soon(void *user) { return --*(int *)user < 0; }
 
 static void test_failures(void) {
@@ -189,6 +209,7 @@ void suite_choose(void) {
     suite_add("choose", (SuiteTest[]){{"as accurate as wanted", test_accuracy},
                                       {"the same every time", test_same},
                                       {"what is given stays", test_given},
+                                      {"the state in two doubles", test_two_doubles},
                                       {"failures", test_failures},
                                       {"a step beside its halves", test_step_error},
                                       {0}});
