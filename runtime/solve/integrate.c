@@ -310,8 +310,8 @@ void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
     size_t row = rows->count++, d = f->d;
     if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
     if (rows->t) rows->t[row] = it->t;
-    if (rows->q) memcpy(rows->q + row * d, f->array[LAG_Q], d * sizeof *rows->q);
-    if (rows->pi) memcpy(rows->pi + row * d, f->array[LAG_PI], d * sizeof *rows->pi);
+    double *q = rows->q ? rows->q + row * d : it->spare, *pi = rows->pi ? rows->pi + row * d : it->spare + d;
+    for (size_t k = 0; k < d; k++) q[k] = f->array[LAG_Q][k], pi[k] = f->array[LAG_PI][k];
     if (rows->energy) rows->energy[row] = energy_of(it);
 }
 

@@ -342,14 +342,20 @@ bool sweeps_insist(Sweeps *s) {
 
 void sweeps_momentum(const Sweeps *s) {
     const Frame *f = s->frame;
-    double *V = f->array[LAG_V], *PI = f->array[LAG_PI], *U = f->array[LAG_U];
-    size_t lanes = lag_lanes(f->s), last = f->s - 1;
-    if (!has_mass(f)) memcpy(PI, U, f->d * sizeof *PI);
-    for (uint32_t k = 0; k < f->d; k++) {
-        if (has_mass(f))
-            PI[k] = V[k] = U[k] / s->h;
-        else
-            V[k] = f->array[LAG_F][(f->d + k) * lanes + last] / f->array[LAG_SHARE][last];
+    double *V = f->array[LAG_V], *PI = f->array[LAG_PI];
+    const double *U = f->array[LAG_U], *mass = s->mass, h = s->h;
+    const uint32_t d = f->d;
+    if (!has_mass(f)) {
+        const size_t lanes = lag_lanes(f->s), last = f->s - 1;
+        const double *moved = f->array[LAG_F] + d * lanes + last, share = f->array[LAG_SHARE][last];
+        for (uint32_t k = 0; k < d; k++) PI[k] = U[k], V[k] = moved[k * lanes] / share;
+    } else if (f->kernel->facts.diagonal_mass) {
+        for (uint32_t k = 0; k < d; k++) {
+            const double v = U[k] / h;
+            V[k] = v, PI[k] = mass[k] * v;
+        }
+    } else {
+        for (uint32_t k = 0; k < d; k++) PI[k] = V[k] = U[k] / h;
+        times_mass(s, PI);
     }
-    if (has_mass(f)) times_mass(s, PI);
 }
