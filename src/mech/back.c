@@ -107,6 +107,7 @@ static bool make_room(Back *b) {
     if (!varies) return false;
     s->room.z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
     s->room.v = s->moving ? tape_work(tape, d * line) : 0;
+    s->room.rate = s->moving ? tape_work(tape, d) : 0;
     s->room.change = tape_work(tape, line);
     b->phi = tape_work(tape, d * line);
     b->kept = s->several ? tape_work(tape, d * line) : b->phi;
@@ -141,6 +142,7 @@ static void write_nodes(const Back *b, TapeValue t) {
     Tape *tape = w->tape;
     const Mechanics *m = w->m;
     TapeValue begin = tape->count;
+    steps_rates(s);
     steps_places(s, false);
     tape_lanes(tape, w->s);
     for (uint32_t k = 0; k < w->d; k++) {

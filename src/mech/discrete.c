@@ -231,9 +231,10 @@ static bool has_few_angles(const Mechanics *m) {
     return angles <= MOST;
 }
 
-/* What is written must not be taken for used where it is not; products become parts of sums. */
+/* What is written must not be taken for used where it is not; products wait for little, and become parts of sums. */
 static void finish_steps(Writer *w) {
     tape_trim(w->tape);
+    tape_order(w->tape);
     tape_fuse(w->tape);
     tape_trim(w->tape);
     tape_gather(w->tape);

@@ -74,6 +74,15 @@ void steps_measure(const Steps *s) {
     coordinates_end(w);
 }
 
+void steps_rates(const Steps *s) {
+    Writer *w = s->w;
+    for (uint32_t k = 0, bodies = s->moving ? coordinates_begin(w) : 0; k < bodies; k++) {
+        TapeValue u = tape_load(w->tape, of(w, LAG_U, 0, k, 1));
+        tape_store(w->tape, of(w, LAG_WORK, s->room.rate, k, 1), binary(w, TAPE_MUL, u, w->inverse_h));
+    }
+    if (s->moving) coordinates_end(w);
+}
+
 /* The low parts of q + c_i u at the nodes: sums over impulses begin there. */
 static void write_starts(const Steps *s) {
     Writer *w = s->w;
@@ -112,7 +121,9 @@ static void find_places(const Steps *s, bool ahead, TapeValue c, uint32_t k, uin
             gone[i] = binary(w, TAPE_ADD, gone[i], start);
         }
         place[i].z = tape_ternary(tape, TAPE_FMA, c, u, gone[i]);
-        if (s->moving) place[i].v = binary(w, TAPE_MUL, binary(w, TAPE_ADD, u, pushed[i]), w->inverse_h);
+        if (!s->moving) continue;
+        TapeValue begun = tape_load(tape, of(w, LAG_WORK, s->room.rate, k + i, 1));
+        place[i].v = tape_ternary(tape, TAPE_FMA, pushed[i], w->inverse_h, begun);
     }
 }
 
@@ -408,6 +419,7 @@ static void make_room(Steps *s) {
         room->low = tape_work(tape, 2 * d);
     }
     room->size = tape_work(tape, d);
+    room->rate = s->moving ? tape_work(tape, d) : 0;
     room->measure = tape_work(tape, d);
     room->q = tape_work(tape, d);
     room->u = tape_work(tape, d);
@@ -423,6 +435,7 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
         steps_measure(s);
     } else {
         steps_measure(s);
+        steps_rates(s);
         if (s->compensated) write_starts(s);
         if (s->newton) {
             newton_begin(s);

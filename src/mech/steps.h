@@ -8,6 +8,7 @@
 typedef struct Room {
     uint32_t size;            /* [d] of each coordinate */
     uint32_t measure;         /* [d] one over the change that is round-off */
+    uint32_t rate;            /* [d] u / h */
     uint32_t z, v;            /* [d, l] at the nodes */
     uint32_t change;          /* [l] of the impulses at each node, in units of round-off */
     uint32_t q, u;            /* [d] the state before the step; of several systems, after the last good one */
@@ -65,9 +66,11 @@ static inline TapeValue masked(const Steps *s, TapeValue mask, TapeValue new, Ta
     return s->several ? tape_ternary(s->w->tape, TAPE_PICK, mask, new, tape_load(s->w->tape, ref)) : new;
 }
 
-/* steps.c: how large a change is round-off, into room.measure; positions and velocities at the nodes from the impulses under
- * way, or ahead, from those of the step before. */
+/* steps.c: how large a change is round-off, into room.measure; the velocity that the step begins with, into room.rate, where
+ * velocities are wanted; with it, positions and velocities at the nodes from the impulses, or ahead, from those of the step
+ * before. */
 void steps_measure(const Steps *s);
+void steps_rates(const Steps *s);
 void steps_places(const Steps *s, bool ahead);
 
 /* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be

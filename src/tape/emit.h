@@ -48,6 +48,17 @@ void tape_trim(Tape *tape);
 /* trim.c: constants to the front, each once: not in loops, where they would be written down again and again. */
 void tape_gather(Tape *tape);
 
+/* Of each operation: how often it is used, and which loop it stands in. */
+typedef struct TapePlace {
+    uint32_t uses, loop;
+} TapePlace;
+
+/* fuse.c: finds that, of zeros. */
+void tape_places(const Tape *tape, TapePlace *place);
+
+/* order.c: products multiply what is known first first. Needs a trimmed tape. */
+void tape_order(Tape *tape);
+
 /* fuse.c: products that are used once, in a sum of their own loop, become fused multiply-adds with it. To be trimmed. */
 void tape_fuse(Tape *tape);
 

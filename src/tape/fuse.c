@@ -2,12 +2,7 @@
  * tape; leaves one that computes the same, but for roundings. */
 #include "tape/emit.h"
 
-/* Of each operation: how often it is used, and which loop it stands in. */
-typedef struct Place {
-    uint32_t uses, loop;
-} Place;
-
-static void count_uses(const Tape *tape, Place *place) {
+void tape_places(const Tape *tape, TapePlace *place) {
     uint32_t open[TAPE_OPEN + 1] = {0}, depth = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp op = tape->op[i];
@@ -32,12 +27,12 @@ static void fuse(Tape *tape, uint32_t i, uint32_t p, uint32_t other, bool minus)
 
 void tape_fuse(Tape *tape) {
     if (tape->failed) return;
-    Place *place = memory_new((tape->count + 1) * sizeof *place);
+    TapePlace *place = memory_new((tape->count + 1) * sizeof *place);
     if (!place) {
         tape->failed = true;
         return;
     }
-    count_uses(tape, place);
+    tape_places(tape, place);
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp op = tape->op[i];
         if (op.code != TAPE_ADD && op.code != TAPE_SUB) continue;

@@ -131,13 +131,15 @@ bool tape_repeats(const Tape *tape) {
 /* What an operation weighs in a count. */
 static uint64_t operations(TapeOp op) { return is_dot(op.code) ? 2 * (uint64_t)op.c - 1 : op.code == TAPE_MOST ? op.c : 1; }
 
-static uint64_t calls(TapeOp op) {
+bool tape_is_call(TapeCode code) {
     static const bool elementary[TAPE_CODE_COUNT] = {
 #define ELEMENTARY(OP, text, operands, PARITY, sleef, ulp) [TAPE_##OP] = true,
 #include "../../grammar/ops.def"
     };
-    return elementary[op.code];
+    return elementary[code];
 }
+
+static uint64_t calls(TapeOp op) { return tape_is_call((TapeCode)op.code); }
 
 /* The sum of weights, loops unrolled. */
 static uint64_t unroll(const Tape *tape, uint64_t (*weight)(TapeOp op)) {

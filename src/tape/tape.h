@@ -95,6 +95,7 @@ void tape_free(Tape *tape);
 const char *tape_code_text(TapeCode code);
 uint32_t tape_operands(TapeCode code); /* 0 for CONST, LOAD, loops and what takes references; 1 for STORE (it is b) */
 bool tape_makes_value(TapeCode code);
+bool tape_is_call(TapeCode code); /* of an elementary function */
 
 /* Elements that `count` rounds of lanes may touch: a stride between rows that are gone through so. */
 static inline uint32_t tape_lane_room(uint32_t count) {
