@@ -36,6 +36,8 @@ typedef struct Family {
     LagDraw draw[3];      /* what it is to read */
     LagDraw shown[3];     /* what it is trained on: a little beyond, more of small masses, more zeros, */
     LagTogether together; /* and of both at once */
+    LagDraw after[3];     /* the same of a second training, which begins with the network of the first; */
+    bool wide;            /* sizes differ by 1,000: then there is one */
 } Family;
 
 static const uint32_t both[] = {1, 2};
@@ -48,6 +50,8 @@ static Family family_of(double low, double high) {
         {{c1, low, high, 0, false}, {c2, 0, high, 0.05, false}, {c3, 0, high, 0.05, false}},
         {{c1, low / 1.3, beyond, 0, true}, {c2, 0, beyond, 0.08, false}, {c3, 0, beyond, 0.2, false}},
         {0.03, 2, both},
+        {{c1, low / 1.3, beyond, 0, true}, {c2, 0, beyond, 0.08, false}, {c3, 0, beyond, 0.45, false}},
+        low < 0.1,
     };
 }
 
@@ -61,7 +65,7 @@ static LagPrior shown_of(const Family *f) {
 }
 
 static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint32_t threads) {
-    const bool wide = f->draw[0].low < 0.1; /* sizes differ by 1,000 */
+    const bool wide = f->wide;
     return (LagTrainAsk){.prior = shown_of(f),
                          .target = wide ? LAG_TARGET_RELATIVE : LAG_TARGET_MOTION,
                          .h = 0.1,
@@ -76,6 +80,19 @@ static LagTrainAsk ask_of(const Family *f, uint64_t samples, uint64_t seed, uint
                          .clip = 1,
                          .seed = seed,
                          .threads = threads};
+}
+
+/* After a training by errors that are relative to sizes, in which all motions count: one by errors as they are, most of
+ * which few motions make, undamped and of small mass. */
+static LagTrainAsk ask_after(const Family *f, const LagTrainAsk *first) {
+    LagTrainAsk ask = *first;
+    ask.prior.draw = f->after;
+    ask.target = LAG_TARGET_MOTION;
+    ask.loss.alpha = 10;
+    ask.rate = 1e-3;
+    ask.samples = first->samples * 5 / 3;
+    ask.seed = first->seed + 1000;
+    return ask;
 }
 
 /* ---- Sets that no training sees ---- */
@@ -185,10 +202,13 @@ static void polish(const LagKernel *kernel, const Set *s) {
 
 /* ---- Trainings ---- */
 
-static LagTrainer *train(const LagKernel *kernel, const LagTrainAsk *ask, LagTrainReport *report, double *seconds) {
+/* From the weights of a network, or where that is NULL from new ones. */
+static LagTrainer *train(const LagKernel *kernel, const LagTrainAsk *ask, const LagNetwork *from, LagTrainReport *report,
+                         double *seconds) {
     LagTrainer *t;
     double begun = seconds_now();
     need(lag_trainer_new(kernel, ask, &t), "trainer");
+    if (from) need(lag_trainer_begin(t, from), "begin");
     need(lag_trainer_run(t, UINT64_MAX), "training");
     lag_trainer_report(t, report);
     *seconds = seconds_now() - begun;
@@ -208,17 +228,29 @@ static LagNetwork *network_of(const LagKernel *kernel, const LagTrainer *t) {
     return network;
 }
 
-static void one_training(const LagKernel *kernel, const Family *f, uint64_t samples, uint64_t seed, uint32_t threads) {
-    LagTrainAsk ask = ask_of(f, samples, seed, threads);
+/* A training whose curve is told: its network. */
+static LagNetwork *told_training(const LagKernel *kernel, const LagTrainAsk *ask, const LagNetwork *from) {
     LagTrainReport r;
     double seconds;
-    LagTrainer *t = train(kernel, &ask, &r, &seconds);
+    LagTrainer *t = train(kernel, ask, from, &r, &seconds);
     for (size_t i = 0; i < r.rows; i += i + 6 < r.rows ? 5 : 1)
         printf("%9llu samples  loss %.4f, held out %.4f: rms q %.5f pi %.5f\n", (unsigned long long)r.row[i].samples,
                r.row[i].loss, r.row[i].held_loss, r.row[i].rms_q, r.row[i].rms_pi);
-    printf("%.1f s, %.0f samples a second\n", seconds, (double)samples / seconds);
+    printf("%.1f s, %.0f samples a second\n", seconds, (double)ask->samples / seconds);
+    fflush(stdout);
     LagNetwork *network = network_of(kernel, t);
     lag_trainer_free(t);
+    return network;
+}
+
+static void one_training(const LagKernel *kernel, const Family *f, uint64_t samples, uint64_t seed, uint32_t threads) {
+    LagTrainAsk ask = ask_of(f, samples, seed, threads), after = ask_after(f, &ask);
+    LagNetwork *network = told_training(kernel, &ask, NULL);
+    if (f->wide) {
+        LagNetwork *first = network;
+        network = told_training(kernel, &after, first);
+        lag_network_free(first);
+    }
     Family kinetic = *f, undamped = *f;
     kinetic.draw[1].zero = kinetic.draw[2].zero = undamped.draw[2].zero = 1;
     undamped.draw[1].zero = 0;
@@ -246,7 +278,7 @@ static void seeds(const LagKernel *kernel, uint64_t samples, uint64_t count) {
         LagTrainAsk ask = ask_of(&f, samples, 100 + (uint64_t)i, 1);
         LagTrainReport r;
         double seconds;
-        lag_trainer_free(train(kernel, &ask, &r, &seconds));
+        lag_trainer_free(train(kernel, &ask, NULL, &r, &seconds));
         q[i] = r.row[r.best].rms_q, pi[i] = r.row[r.best].rms_pi;
         printf("seed %3d: rms q %.5f pi %.5f, %llu batches without effect, %.1f s\n", 100 + i, q[i], pi[i],
                (unsigned long long)r.skipped, seconds);
@@ -302,19 +334,15 @@ static void trials(const LagKernel *kernel, uint64_t samples) {
         if (!trial(i, &ask, &name)) break;
         bool after = scheduled(i);
         if (after) ask.samples /= 2;
-        LagTrainer *t = train(kernel, &ask, &r, &seconds);
+        LagTrainer *t = train(kernel, &ask, NULL, &r, &seconds);
         LagNetwork *network = network_of(kernel, t);
         if (after) { /* alpha = 10 was the first half; alpha = 1 is the second */
-            double more, begun = seconds_now();
+            double more;
             ask.loss.alpha = 1, ask.rate /= 2;
             lag_trainer_free(t);
-            need(lag_trainer_new(kernel, &ask, &t), "trainer");
-            need(lag_trainer_begin(t, network), "begin");
-            need(lag_trainer_run(t, UINT64_MAX), "training");
-            lag_trainer_report(t, &r);
+            t = train(kernel, &ask, network, &r, &more);
             lag_network_free(network);
             network = network_of(kernel, t);
-            more = seconds_now() - begun;
             seconds += more;
         }
         LagPrior prior = prior_of(&f);
@@ -359,7 +387,7 @@ static void embedding(const char *name, const char *text, uint32_t count, const 
     LagTrainAsk ask = ask_of(&f, samples, 5, 1);
     ask.prior = (LagPrior){.c = none, .q = zero, .pi = &one, .draws = count, .draw = draw};
     ask.loss.bounds = count, ask.loss.bound = bound;
-    lag_trainer_free(train(kernel_of(text), &ask, &r, &seconds));
+    lag_trainer_free(train(kernel_of(text), &ask, NULL, &r, &seconds));
     printf("%-10s rms q %.5f pi %.5f, from %.5f %.5f; %llu batches without effect\n", name, r.row[r.best].rms_q,
            r.row[r.best].rms_pi, r.row[0].rms_q, r.row[0].rms_pi, (unsigned long long)r.skipped);
     fflush(stdout);
@@ -391,7 +419,7 @@ static void figure7(const LagKernel *kernel, uint64_t samples) {
     need(lag_gradient_new(kernel, 3, 1, &g), "gradient");
     c[6] = c[7] = c[8] = 1;
     need(lag_gradient_run(g, &motion, &(LagGradientOut){.motion_q = q, .motion_pi = pi}), "motions");
-    LagTrainer *trainer = train(kernel, &ask, &r, &seconds);
+    LagTrainer *trainer = train(kernel, &ask, NULL, &r, &seconds);
     LagNetwork *network = network_of(kernel, trainer);
     need(lag_network_predict(network, 1, q, pi, &(LagPredicted){.c = c + 6}), "predict");
     need(lag_gradient_run(g, &motion, &(LagGradientOut){.motion_q = q, .motion_pi = pi}), "motions");

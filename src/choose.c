@@ -157,7 +157,7 @@ typedef struct Goal {
 
 /* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a small part of what is wanted. */
 static double slack_of(const Stretch *s, double times, double steps, double wanted) {
-    const double part = 0.03;
+    const double part = 0.2;
     double growth = 0;
     for (uint32_t i = 0; i < s->checks; i++) growth += s->growth[i] / s->checks;
     double all = steps * growth * carry(s, s->growth, times, 0, 1);

@@ -9,7 +9,7 @@ import rebound
 import reboundx
 from scipy.integrate import ode, solve_ivp
 
-from lag_peer import Model
+from lag_peer import METHOD_GGL, Model
 from measure import jax_job, repeats
 from systems import BETA, DRAGGED, LIGHT, MU
 
