@@ -18,7 +18,7 @@
 enum {
     SERIES_MOST = 8,  /* terms of a sum to a round of its loop, where it has one: even */
     GROUP_MOST = 4,   /* fused sums that are written out, side by side: what they share is loaded once */
-    ROUNDS_MOST = 4,  /* of a loop in which several systems stand side by side, written out */
+    ROUNDS_MOST = 6,  /* of a loop in which several systems stand side by side, written out */
     BLOCK_MOST = 500, /* operations of a straight line in one block, where there are more */
     POOL_MOST = 1000, /* constants up to which they stand in the code; LLVM's own pool takes time squared in their number */
 };
