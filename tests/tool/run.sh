@@ -189,7 +189,8 @@ kepler='(xd^2 + yd^2)/2 + 1/sqrt(x^2 + y^2); start x = 0.4, yd = 2'
 run -e "$kepler; integrate tol = 1e-8, until = 62.831853071795865" -o chosen.csv; exits 0 tol; empty err tol
 has out 'tol = 1e-08: r = ' tol; has out 'is expected, in some ' tol
 holds 'table chosen.csv | tail -1 | awk -F, "{ exit !((\$2 - 0.4)^2 < 1e-14 && \$3^2 < 1e-14) }"' 'tol: ten times round, and back'
-run --json -e "$kepler; integrate tol = 1e-8, until = 20"; exits 0 'tol in JSON'; has out '"tol":1e-08,"r":' 'tol in JSON'; has out '"error_expected":' 'tol in JSON'; lines out 1 'tol in JSON'
+run -e "$kepler; integrate tol = 1e-13, until = 20"; exits 0 'tol by two doubles'; has out 'the state in two doubles' 'tol by two doubles'; has out 'by compensated' 'tol by two doubles'
+run --json -e "$kepler; integrate tol = 1e-8, until = 20"; exits 0 'tol in JSON'; has out '"tol":1e-08,"method":"ggl","r":' 'tol in JSON'; has out '"error_expected":' 'tol in JSON'; lines out 1 'tol in JSON'
 run -e "$kepler; integrate tol = 1e-8, until = 20; save \"one.csv\"; integrate until = 30; save \"on.csv\""; exits 0 'r and dt that were chosen stay'
 holds '[ "$(grep -o "^# r = .*, dt = [^,]*" one.csv)" = "$(grep -o "^# r = .*, dt = [^,]*" on.csv)" ]' 'r and dt that were chosen stay'
 run -e "$kepler; integrate r = 5, dt = 0.2, tol = 1e-3, steps = 50"; exits 0 'tol beside r and dt'; has out 'r = 5, dt = 0.2, 50 steps' 'tol beside r and dt'; empty err 'tol beside r and dt'
