@@ -155,7 +155,7 @@ typedef struct Goal {
     double wanted, factor, guess, most;
 } Goal;
 
-/* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a small part of what is wanted. */
+/* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a part of what is wanted. */
 static double slack_of(const Stretch *s, double times, double steps, double wanted) {
     const double part = 0.2;
     double growth = 0;

@@ -474,6 +474,51 @@ static void test_trimming(void) {
     expect_check(&tape, NULL);
 }
 
+/* What is known late is multiplied last; but not what something else uses too, nor what was there before the loop. */
+static void test_order(void) {
+    Tape tape = {0};
+    TapeValue x = tape_load(&tape, at(LAG_Q, 0, 0, 0)), y = tape_load(&tape, at(LAG_Q, 1, 0, 0));
+    TapeValue root = tape_unary(&tape, TAPE_SQRT, x), over = tape_binary(&tape, TAPE_DIV, y, x);
+    TapeValue used = tape_binary(&tape, TAPE_MUL, root, x), inner = tape_binary(&tape, TAPE_MUL, root, over);
+    tape_store(&tape, at(LAG_A, 0, 0, 0), tape_binary(&tape, TAPE_MUL, used, y));
+    tape_store(&tape, at(LAG_A, 1, 0, 0), tape_binary(&tape, TAPE_ADD, used, tape_binary(&tape, TAPE_MUL, inner, y)));
+    TapeValue before = tape_binary(&tape, TAPE_MUL, root, over);
+    tape_loop(&tape, 2);
+    TapeValue z = tape_load(&tape, at(LAG_Z, 0, 1, 0)), sine = tape_unary(&tape, TAPE_SIN, z);
+    TapeValue product = tape_binary(&tape, TAPE_MUL, tape_binary(&tape, TAPE_MUL, sine, before), z);
+    tape_store(&tape, at(LAG_A, 2, 1, 0), product);
+    tape_end(&tape);
+    tape_order(&tape);
+    expect_text(&tape, "    %0 = load Q[0]\n"
+                       "    %1 = load Q[1]\n"
+                       "    %2 = sqrt %0\n"
+                       "    %3 = div %1, %0\n"
+                       "    %4 = mul %0, %2\n"
+                       "    %5 = mul %1, %4\n"
+                       "    A[0] = %5\n"
+                       "    %7 = mul %1, %3\n"
+                       "    %8 = mul %7, %2\n"
+                       "    %9 = add %4, %8\n"
+                       "    A[1] = %9\n"
+                       "    %11 = mul %3, %2\n"
+                       "    loop i < 2\n"
+                       "        %13 = load Z[0 + i]\n"
+                       "        %14 = sin %13\n"
+                       "        %15 = mul %11, %13\n"
+                       "        %16 = mul %15, %14\n"
+                       "        A[2 + i] = %16\n"
+                       "    end\n");
+    expect_check(&tape, NULL);
+
+    TapeValue all = tape_unary(&tape, TAPE_SQRT, tape_load(&tape, at(LAG_Q, 0, 0, 0)));
+    for (uint32_t i = 0; i < 40; i++) all = tape_binary(&tape, TAPE_MUL, all, tape_load(&tape, at(LAG_Z, i % 12, 0, 0)));
+    tape_store(&tape, at(LAG_A, 0, 0, 0), all);
+    uint32_t count = tape.count;
+    tape_order(&tape);
+    CU_ASSERT_EQUAL(tape.count, count);
+    expect_check(&tape, NULL);
+}
+
 void suite_tape(void) {
     suite_add("tape", (SuiteTest[]){{"writing", test_writing},
                                     {"failing", test_failing},
@@ -485,5 +530,6 @@ void suite_tape(void) {
                                     {"checker: lanes", test_lanes},
                                     {"printing", test_printing},
                                     {"trimming", test_trimming},
+                                    {"the order of factors", test_order},
                                     {0}});
 }
