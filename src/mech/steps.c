@@ -21,6 +21,9 @@ enum { PLACES = 4 }; /* sums side by side */
 static const double steps_tiny = 1e-10;     /* a coordinate below this part of the largest is measured by that part */
 static const double steps_small = 1.0 / 64; /* what a coordinate's place weighs beside its motion in a step */
 
+/* A kept matrix is all but right where forces happen to be linear, and wrong a step later. */
+static const double newton_theta = 1e-3;
+
 /* What t of an impulse is cut off at, over the size of its coordinate's motion: so many bits are left for t as are for
  * impulses of 2^LOUD of that, and for the other factor, and for the sum of all nodes. Larger impulses cost bits, no more. */
 enum { LOUD = 10, NODES_BITS = 8 };
@@ -467,6 +470,7 @@ void steps_write(Writer *w, uint32_t form) {
     s.judge = (Judge){.several = s.several,
                       .compensated = compensated,
                       .newton = newton,
+                      .theta_least = newton ? newton_theta : 0,
                       .exact = newton && w->m->facts.quadratic && w->m->facts.autonomous};
     Momenta *momenta = NULL;
     if (s.momenta || newton) w->looped = false; /* there are few coordinates */

@@ -234,9 +234,33 @@ static void test_lost(void) {
     }
 }
 
+/* Where a = b a part of the forces has no slope nor bend, and the kept matrix is right: of the next step it may be wrong. */
+static void test_bends(void) {
+    enum { STARTS = 40 };
+    Harness h = harness_read("(ad^2 + ad*bd + 2*bd^2)/2 - cosh(a) - (a - b)^4/3 - b^2 - 0.1*(ad_p*a_m + bd_p*b_m)");
+    const LagKernel *kernel = harness_kernel(&h, 0, LAG_BACKEND_INTERPRETER);
+    double worst = 0;
+    for (int i = 0; i < STARTS; i++) {
+        const double q[] = {0.9 - 0.05 * i, -0.4 + 0.03 * i}, pi[] = {0.2, 1.1};
+        State end[2];
+        for (int newton = 0; newton < 2; newton++) {
+            LagMethod method = newton ? LAG_METHOD_NEWTON : LAG_METHOD_GGL;
+            LagIntegrator *it = harness_begin(kernel, method, harness_parameters(&h), 0, q, pi);
+            CU_ASSERT_EQUAL(lag_integrator_advance(it, 0.25, STEPS, 1, NULL), LAG_OK);
+            end[newton] = state_of(it);
+            lag_integrator_free(it);
+        }
+        worst = fmax(worst, apart(&end[0], &end[1]));
+    }
+    CU_ASSERT(worst <= 1e-11);
+    if (worst > 1e-11) printf("\n    %.1e", worst);
+    harness_free(&h);
+}
+
 void suite_newton(void) {
     suite_add("newton", (SuiteTest[]){{"the same map as the step's equations", test_same_map},
                                       {"turned to where steps are long", test_turned_to},
+                                      {"forces that bend now and then", test_bends},
                                       {"the same bits", test_same_bits},
                                       {"batches", test_batches},
                                       {"forms", test_forms},
