@@ -214,8 +214,8 @@ static const double grain_end[GRAINS][2] = {{0.4063736846992012, -0.386129393893
 static const uint32_t grain_r[] = {8, 10, 12, 16};
 static const double grain_one = 1.3e-8; /* from the truth, of 256 starts, in one double */
 
-/* In two, by C written by hand for this grain: of the same starts, each sum in two doubles and sweeps to 1e-14. */
-static const double grain_hand[] = {1.26e-9, 8.3e-10, 9.6e-10, 9.6e-10};
+/* In two, by C written by hand for this grain: of as many starts, each sum in two doubles and sweeps to 1e-14. */
+static const double grain_hand[] = {1.06e-9, 9.9e-10, 9.7e-10, 9.6e-10};
 static const double grain_most = 1.3; /* times that */
 
 /* Root of the mean square of the distances from the truth. */
@@ -267,7 +267,7 @@ static bool run_grains(void) {
             far[compensated] = distance(kernel, c, compensated);
             printf(" %9.2e", far[compensated]);
         }
-        bool near = far[0] <= grain_one * (1 + 2 * unsure) && far[1] <= grain_hand[i] * grain_most;
+        bool near = far[0] <= grain_one * (1 + 2 * unsure) && far[1] <= grain_hand[i] * grain_most * (1 + 2 * unsure);
         printf(" %9.2e", grain_hand[i]);
         puts(near ? "" : "  too much");
         fflush(stdout);

@@ -90,7 +90,7 @@ static LagTrainAsk ask_after(const Family *f, const LagTrainAsk *first) {
     ask.target = LAG_TARGET_MOTION;
     ask.loss.alpha = 10;
     ask.rate = 1e-3;
-    ask.samples = first->samples * 5 / 3;
+    ask.samples = first->samples * 10 / 3;
     ask.seed = first->seed + 1000;
     return ask;
 }
