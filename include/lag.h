@@ -505,8 +505,8 @@ typedef enum LagChoiceLimit {
 } LagChoiceLimit;
 
 typedef struct LagChoice {
-    LagMethod method; /* that asked for; but LAG_METHOD_COMPENSATED for LAG_METHOD_GGL by LAG_ROAD_SWEEPS, where round-off in
-                         one double would be above tol, and is less so */
+    LagMethod method; /* that asked for; but LAG_METHOD_COMPENSATED for LAG_METHOD_GGL by LAG_ROAD_SWEEPS (unless the kernel
+                         is wide), where round-off in one double would be above tol, and is less so */
     uint32_t r;
     double dt;
     uint64_t steps;    /* whole steps of dt to the end; as many as fit where dt was given */

@@ -376,12 +376,13 @@ static LagStatus choose(Trials *c, bool ahead, Drift *drift, LagChoice *choice) 
     return LAG_OK;
 }
 
-/* Whether two doubles a number make for less round-off: where it is that of sweeps. */
+/* Whether two doubles a number make for less round-off: where it is that of sweeps. Wide kernels have no program for that
+ * which is as short. */
 static bool may_compensate(const Trials *c, const LagChoice *choice) {
     const LagKernel *kernel;
     return c->method == LAG_METHOD_GGL && choice->limit == LAG_CHOICE_ROUND_OFF &&
            lag_model_kernel(c->model, choice->r, c->backend, &kernel) == LAG_OK &&
-           lag_kernel_road(kernel) == LAG_ROAD_SWEEPS;
+           lag_kernel_road(kernel) == LAG_ROAD_SWEEPS && !lag_kernel_is_wide(kernel);
 }
 
 /* The choice for a state in one double a number; and for one in two, where round-off in one is above what is wanted. */
