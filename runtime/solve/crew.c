@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* Looks at what is waited for, before a thread is put to sleep: some tens of microseconds, about what waking it takes. Work
+ * comes in pieces that follow close upon one another. */
+enum { LOOKS = 2000 };
+
 typedef struct Member {
     Crew *crew;
     uint32_t number;
@@ -20,12 +24,18 @@ struct Crew {
     void *user;
     size_t count;
     atomic_size_t next;
-    pthread_mutex_t lock; /* over what follows */
-    pthread_cond_t wake, rest;
-    uint64_t round;
-    uint32_t busy;
-    bool ending;
+    pthread_mutex_t lock;      /* over changes of what follows, but for the last member's coming to rest */
+    pthread_cond_t wake, rest; /* round or ending has changed; busy has come to 0 */
+    atomic_uint_fast64_t round;
+    atomic_uint_fast32_t busy;
+    atomic_bool ending;
 };
+
+static void pause_a_little(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
 
 static void take_pieces(Crew *crew, uint32_t member) {
     size_t piece;
@@ -37,18 +47,19 @@ static void *serve(void *opaque) {
     Member *m = opaque;
     Crew *crew = m->crew;
     uint64_t seen = 0;
-    pthread_mutex_lock(&crew->lock);
     while (true) {
+        for (int i = 0; i < LOOKS && crew->round == seen && !crew->ending; i++) pause_a_little();
+        pthread_mutex_lock(&crew->lock);
         while (crew->round == seen && !crew->ending) pthread_cond_wait(&crew->wake, &crew->lock);
-        if (crew->ending) break;
         seen = crew->round;
         pthread_mutex_unlock(&crew->lock);
+        if (crew->ending) return NULL;
         take_pieces(crew, m->number);
+        if (atomic_fetch_sub(&crew->busy, 1) != 1) continue;
         pthread_mutex_lock(&crew->lock);
-        if (--crew->busy == 0) pthread_cond_signal(&crew->rest);
+        pthread_cond_signal(&crew->rest);
+        pthread_mutex_unlock(&crew->lock);
     }
-    pthread_mutex_unlock(&crew->lock);
-    return NULL;
 }
 
 static uint32_t cpus(void) {
@@ -103,6 +114,8 @@ void crew_run(Crew *crew, size_t count, CrewPiece *work, void *user) {
     pthread_cond_broadcast(&crew->wake);
     pthread_mutex_unlock(&crew->lock);
     take_pieces(crew, 0);
+    for (int i = 0; i < LOOKS && crew->busy; i++) pause_a_little();
+    if (!crew->busy) return;
     pthread_mutex_lock(&crew->lock);
     while (crew->busy) pthread_cond_wait(&crew->rest, &crew->lock);
     pthread_mutex_unlock(&crew->lock);
