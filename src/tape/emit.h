@@ -42,6 +42,9 @@ void emitter_free(Emitter *emitter);
 /* circular.c: sine and cosine of an angle; NaN where it is larger than 2^20. */
 void circular_write(Tape *tape, TapeValue angle, TapeValue *sine, TapeValue *cosine);
 
+/* trim.c: the operands of an operation, in place, and how many they are. */
+uint32_t tape_operands_of(TapeOp *op, uint32_t *operand[3]);
+
 /* trim.c: removes the operations that nothing stored depends on. */
 void tape_trim(Tape *tape);
 

@@ -3,11 +3,10 @@
 #include "tape/emit.h"
 
 void tape_places(const Tape *tape, TapePlace *place) {
-    uint32_t open[TAPE_OPEN + 1] = {0}, depth = 0;
+    uint32_t open[TAPE_OPEN + 1] = {0}, depth = 0, *operand[3];
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp op = tape->op[i];
-        const uint32_t operand[] = {op.code == TAPE_STORE ? op.b : op.a, op.b, op.c};
-        for (uint32_t o = 0; o < tape_operands((TapeCode)op.code); o++) place[operand[o]].uses++;
+        for (uint32_t o = 0, n = tape_operands_of(&op, operand); o < n; o++) place[*operand[o]].uses++;
         bool begins = op.code == TAPE_LOOP || op.code == TAPE_LANES || op.code == TAPE_REPEAT;
         if (begins && depth < TAPE_OPEN) open[++depth] = i + 1;
         if ((op.code == TAPE_END || op.code == TAPE_UNTIL) && depth) depth--;

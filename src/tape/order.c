@@ -115,8 +115,8 @@ static uint32_t write_product(Order *o, uint32_t i) {
 
 static uint32_t write_other(Order *o, uint32_t i) {
     TapeOp op = o->tape->op[i];
-    uint32_t *const operand[] = {op.code == TAPE_STORE ? &op.b : &op.a, &op.b, &op.c}, known = 0;
-    for (uint32_t k = 0; k < tape_operands((TapeCode)op.code); k++) {
+    uint32_t *operand[3], known = 0;
+    for (uint32_t k = 0, n = tape_operands_of(&op, operand); k < n; k++) {
         known = larger(known, known_in(o, *operand[k], o->place[i].loop));
         *operand[k] = o->old[*operand[k]].now;
     }

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* The operands of an operation, in place. */
-static uint32_t operands_of(TapeOp *op, uint32_t *operand[3]) {
+uint32_t tape_operands_of(TapeOp *op, uint32_t *operand[3]) {
     operand[0] = op->code == TAPE_STORE ? &op->b : &op->a;
     operand[1] = &op->b;
     operand[2] = &op->c;
@@ -24,13 +23,13 @@ void tape_trim(Tape *tape) {
         TapeOp op = tape->op[i];
         if (!place[i] && tape_makes_value((TapeCode)op.code)) continue;
         place[i] = 1;
-        for (uint32_t o = 0, n = operands_of(&op, operand); o < n; o++) place[*operand[o]] = 1;
+        for (uint32_t o = 0, n = tape_operands_of(&op, operand); o < n; o++) place[*operand[o]] = 1;
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < tape->count; i++) {
         if (!place[i]) continue;
         TapeOp op = tape->op[i];
-        for (uint32_t o = 0, n = operands_of(&op, operand); o < n; o++) *operand[o] = place[*operand[o]];
+        for (uint32_t o = 0, n = tape_operands_of(&op, operand); o < n; o++) *operand[o] = place[*operand[o]];
         tape->op[kept] = op;
         place[i] = kept++;
     }
@@ -74,7 +73,7 @@ void tape_gather(Tape *tape) {
     for (uint32_t i = 0; i < tape->count; i++) {
         TapeOp next = tape->op[i];
         if (next.code == TAPE_CONST) continue;
-        for (uint32_t o = 0, n = operands_of(&next, operand); o < n; o++) *operand[o] = place[*operand[o]];
+        for (uint32_t o = 0, n = tape_operands_of(&next, operand); o < n; o++) *operand[o] = place[*operand[o]];
         place[i] = count;
         op[count++] = next;
     }
