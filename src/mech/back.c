@@ -145,11 +145,7 @@ static void write_nodes(const Back *b, TapeValue t) {
     steps_rates(s);
     steps_places(s, false);
     tape_lanes(tape, w->s);
-    for (uint32_t k = 0; k < w->d; k++) {
-        TapeValue z = tape_load(tape, at(LAG_WORK, s->room.z + k * s->l, 1, 0, 0));
-        emit_bind(&w->emit, m->coordinate[k].q, binary(w, TAPE_ADD, load(w, LAG_Q, k), z));
-        if (s->moving) emit_bind(&w->emit, m->coordinate[k].v, tape_load(tape, at(LAG_WORK, s->room.v + k * s->l, 1, 0, 0)));
-    }
+    steps_bind(s);
     TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
     emit_bind(&w->emit, m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
     emit_roots(&w->emit, b->root, b->roots, NULL, 0);

@@ -188,18 +188,22 @@ static TapeValue larger_change(const Steps *s, uint32_t k, TapeValue f, TapeRef 
     return k ? binary(w, TAPE_LARGER, change, most) : change;
 }
 
-/* Binds the coordinates at a node: as found on the spot, or as steps_places has left them. */
-static void bind_places(const Steps *s, bool found, bool ahead, TapeValue c) {
+void steps_bind(const Steps *s) {
     Tape *tape = s->w->tape;
+    for (uint32_t k = 0; k < s->w->d; k++) {
+        Place place = {.z = tape_load(tape, at_node(s, LAG_WORK, s->room.z, k))};
+        if (s->moving) place.v = tape_load(tape, at_node(s, LAG_WORK, s->room.v, k));
+        bind_place(s, k, place);
+    }
+}
+
+/* The same, as found on the spot. */
+static void bind_found(const Steps *s, bool ahead, TapeValue c) {
     Place place[PLACES];
     for (uint32_t k = 0, count; k < s->w->d; k += count) {
         count = places_together(s, k, s->w->d);
-        if (found) find_places(s, ahead, c, k, count, place);
-        for (uint32_t i = 0; i < count; i++) {
-            if (!found) place[i].z = tape_load(tape, at_node(s, LAG_WORK, s->room.z, k + i));
-            if (!found && s->moving) place[i].v = tape_load(tape, at_node(s, LAG_WORK, s->room.v, k + i));
-            bind_place(s, k + i, place[i]);
-        }
+        find_places(s, ahead, c, k, count, place);
+        for (uint32_t i = 0; i < count; i++) bind_place(s, k + i, place[i]);
     }
 }
 
@@ -234,7 +238,10 @@ static void write_sweep(const Steps *s, TapeValue t, bool ahead) {
     if (!at_once) steps_places(s, ahead);
     tape_lanes(tape, w->s);
     TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
-    bind_places(s, at_once, ahead, c);
+    if (at_once)
+        bind_found(s, ahead, c);
+    else
+        steps_bind(s);
     emit_bind(&w->emit, w->m->time, tape_ternary(tape, TAPE_FMA, c, w->h, t));
     emit_roots(&w->emit, w->m->A, w->d, NULL, 0);
     for (uint32_t k = 0; k < w->d; k++) {

@@ -73,6 +73,9 @@ void steps_measure(const Steps *s);
 void steps_rates(const Steps *s);
 void steps_places(const Steps *s, bool ahead);
 
+/* In the loop over the nodes: binds the coordinates there, as steps_places has left them. */
+void steps_bind(const Steps *s);
+
 /* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be
  * f. After each sweep: corrected impulses; and by how much, in room.change. After the step, its state before being in room.q
  * and room.u: what the next begins with. */
