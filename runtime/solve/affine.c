@@ -37,7 +37,7 @@ static void cut_powers(Affine *a, double **at, uint32_t d) {
     for (uint32_t level = 0; level < AFFINE_LEVELS; level++) a->power[level].entry = cut(at, powers_size(d));
     for (uint32_t level = 0; level < AFFINE_LEVELS; level++) {
         a->power[level].d = d;
-        a->power[level].keep = cut(at, m);
+        a->power[level].keep = cut(at, POWERS * m);
         a->power[level].eighth = cut_pair(at, m * (m + 1));
         a->fan[level].q = cut_fan(at, d, POWERS);
         a->fan[level].pi = cut_fan(at, d, POWERS);
@@ -52,7 +52,7 @@ static void cut_powers(Affine *a, double **at, uint32_t d) {
 
 LagStatus affine_init(Affine *a, Frame *frame) {
     size_t m = 2 * (size_t)frame->d, nodes = (size_t)frame->s * frame->d, n = frame->n;
-    size_t level = powers_size(frame->d) + m + 2 * m * (m + 1) + (POWERS + 1) * m;
+    size_t level = powers_size(frame->d) + POWERS * m + 2 * m * (m + 1) + (POWERS + 1) * m;
     size_t powers = AFFINE_LEVELS * level + 6 * m * (m + 1) + 4 * m + (AFFINE_WIDE + 1) * m;
     powers += (2 * AFFINE_LEVELS + 2) * LINE;
     *a = (Affine){.frame = frame, .lanes = lanes_widest()};

@@ -53,6 +53,7 @@ typedef struct AffineRows {
     uint64_t next, every;
     double *q, *pi; /* [.., d] where they go, or NULL */
     size_t count;   /* how many have been kept */
+    bool many;      /* more than caches hold: they go past them, and lanes_drain is to be called */
 } AffineRows;
 
 /* Whether a kernel's step is such a map, and small enough to be worth making. */

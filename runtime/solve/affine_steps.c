@@ -156,12 +156,16 @@ static const double *open_eights(Affine *a, uint64_t eight, uint64_t *count, con
     return fan ? fan->q + at * d : a->anchor.high;
 }
 
+static bool is_paired(const double *array) { return (uintptr_t)array % (2 * sizeof *array) == 0; }
+
 /* Each of the steps from `from` on, `count` or less, straight to where rows go: how many. */
 static uint64_t keep_eights(Affine *a, uint64_t from, uint64_t count, AffineRows *rows) {
     size_t row = rows->count * a->frame->d;
+    double *to_q = rows->q + row, *to_pi = rows->pi + row;
     uint64_t eights = count / POWERS;
     const double *pi, *q = open_eights(a, from / POWERS, &eights, &pi);
-    a->lanes->powers(&a->power[0], eights, q, pi, rows->q + row, rows->pi + row);
+    bool streams = rows->many && is_paired(to_q) && is_paired(to_pi);
+    (streams ? a->lanes->streams : a->lanes->powers)(&a->power[0], eights, q, pi, to_q, to_pi);
     rows->count += eights * POWERS;
     return eights * POWERS;
 }

@@ -338,7 +338,15 @@ static bool is_affine(const LagIntegrator *it) { return it->affine.made && !it->
 typedef struct Keep {
     LagRows *rows;
     uint64_t every, next; /* `next`: steps from the state at hand to the next row */
+    bool many;            /* more than caches hold */
 } Keep;
+
+/* Whether so many rows would drive all else from the caches, and be driven from there before anybody reads them: a thread
+ * has less than CACHES of the last one. */
+static bool exceed_caches(uint64_t rows, uint32_t d) {
+    enum { ARRAYS = 2, CACHES = 64 << 20 };
+    return (double)rows * d * ARRAYS * sizeof(double) > CACHES;
+}
 
 /* How many more rows an affine map can keep on its way: all of a row but its energy. */
 static uint64_t map_keeps(const LagRows *rows) { return rows && !rows->energy ? rows->capacity - rows->count : 0; }
@@ -411,8 +419,10 @@ static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *k
     AffineRows kept = {.next = keep->next,
                        .every = keep->every,
                        .q = rows->q ? rows->q + from * d : NULL,
-                       .pi = rows->pi ? rows->pi + from * d : NULL};
+                       .pi = rows->pi ? rows->pi + from * d : NULL,
+                       .many = keep->many};
     uint64_t took = affine_steps(&it->affine, piece, &kept);
+    if (keep->many) lanes_drain();
     double first = (double)(it->count + keep->next);
     if (rows->t) it->affine.lanes->times(it->t_start, h, first, (double)keep->every, (uint32_t)kept.count, rows->t + from);
     rows->count += kept.count;
@@ -458,6 +468,7 @@ LagStatus lag_integrator_advance(LagIntegrator *it, double h, uint64_t steps, ui
     LagStatus status = LAG_OK;
     Keep keep = {.rows = rows, .every = rows && every < INT64_MAX ? every : INT64_MAX}; /* that row is never reached */
     keep.next = keep.every;
+    keep.many = it->affine.frame && exceed_caches(steps / keep.every, it->frame.d);
     for (uint64_t done = 0; done < steps && status == LAG_OK;) {
         if (is_cancelled(it)) {
             status = LAG_INTERRUPTED;

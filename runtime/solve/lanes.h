@@ -10,6 +10,8 @@ typedef struct Lanes {
     void (*powers)(const Powers *powers, size_t count, const double *q, const double *pi, double *to_q, double *to_pi);
     /* The same in order of time, each state before its images but the last: to to_q[8 count + 1, d]. */
     void (*fans)(const Powers *powers, size_t count, const double *q, const double *pi, double *to_q, double *to_pi);
+    /* As `powers`, past the caches, to arrays whose doubles come in aligned pairs; lanes_drain ends it. */
+    void (*streams)(const Powers *powers, size_t count, const double *q, const double *pi, double *to_q, double *to_pi);
     /* t[i] = start + (first + i every) h. */
     void (*times)(double start, double h, double first, double every, uint32_t count, double *t);
 } Lanes;
@@ -17,5 +19,8 @@ typedef struct Lanes {
 /* By `width`, 2, 4 or 8: NULL where the CPU has none. All give the same bits. */
 const Lanes *lanes_of(uint32_t width);
 const Lanes *lanes_widest(void);
+
+/* Other threads see what was streamed as they see what was written before it. */
+void lanes_drain(void);
 
 #endif

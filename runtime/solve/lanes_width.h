@@ -5,31 +5,37 @@ typedef double LANES(Vector) __attribute__((vector_size(LANES_WIDTH * sizeof(dou
 typedef double LANES(Loose) /* the same anywhere in memory */
     __attribute__((vector_size(LANES_WIDTH * sizeof(double)), aligned(sizeof(double)), may_alias));
 
-/* One half, q or pi, of the images of `group` states side by side, so that a factor that was loaded serves them all: in
- * `to`, each after the state itself if `fans`, the next taking the last one's place. `d`, `columns` and `group` are known to
- * the compiler where it matters. */
-static inline __attribute__((always_inline)) void LANES(group)(const Powers *p, uint32_t d, uint32_t columns, uint32_t group,
-                                                               const double *q, const double *pi, uint32_t half,
-                                                               double *restrict to, bool fans) {
+#define LANES_INLINE LANES_TARGET static inline __attribute__((always_inline))
+
+LANES_INLINE void LANES(put)(double *to, LANES(Vector) x, Kind kind) {
+    const Pair *pair = (const Pair *)&x;
+    if (kind == STREAMS)
+        for (int i = 0; i < LANES_WIDTH / 2; i++) LANES_STREAM(to + 2 * i, pair[i]);
+    else
+        *(LANES(Loose) *)to = x;
+}
+
+/* One half, q or pi, of the images of `group` states side by side, so that a factor that was loaded serves them all. */
+LANES_INLINE void LANES(group)(const LANES(Loose) * factor, const LANES(Loose) * keep, uint32_t d, uint32_t columns,
+                               uint32_t group, const double *q, const double *pi, const double *own, double *to, Kind kind) {
     enum { PARTS = POWERS / LANES_WIDTH, MOST = 4 };
-    double state[MOST][2 * POWERS_DOF_MOST + 1], kept[MOST][POWERS * POWERS_DOF_MOST];
-    const double *own = half ? pi : q;
+    double state[MOST][2 * POWERS_DOF_MOST + 1], begun[MOST][POWERS * POWERS_DOF_MOST];
     for (uint32_t n = 0; n < group; n++) {
         for (uint32_t i = 0; i < d; i++) {
             state[n][i] = q[n * d + i];
             state[n][d + i] = pi[n * d + i];
-            double x = p->keep[half * d + i] * own[n * d + i];
-            for (uint32_t k = 0; k < POWERS; k++) kept[n][k * d + i] = x;
+            for (uint32_t k = 0; k < POWERS; k++) begun[n][k * d + i] = own[n * d + i];
         }
         state[n][2 * d] = 1;
     }
-    const LANES(Loose) *factor = (const LANES(Loose) *)(p->entry + (size_t)half * d * columns * POWERS);
+#pragma GCC unroll 2
     for (uint32_t row = 0; row < d; row++) {
         LANES(Vector) sum[MOST][PARTS];
 #pragma GCC unroll 4
         for (int part = 0; part < PARTS; part++, factor++)
 #pragma GCC unroll 4
             for (uint32_t n = 0; n < group; n++) sum[n][part] = *factor * state[n][0];
+#pragma GCC unroll 4
         for (uint32_t j = 1; j < columns; j++)
 #pragma GCC unroll 4
             for (int part = 0; part < PARTS; part++, factor++)
@@ -37,40 +43,55 @@ static inline __attribute__((always_inline)) void LANES(group)(const Powers *p, 
                 for (uint32_t n = 0; n < group; n++) sum[n][part] += *factor * state[n][j];
 #pragma GCC unroll 4
         for (uint32_t n = 0; n < group; n++) {
-            LANES(Loose) *image = (LANES(Loose) *)(to + (n * d + row) * POWERS + (fans ? d : 0));
-            const LANES(Loose) *from = (const LANES(Loose) *)(kept[n] + row * POWERS);
+            double *image = to + (n * d + row) * POWERS + (kind == FANS ? d : 0);
+            const LANES(Loose) *from = (const LANES(Loose) *)(begun[n] + row * POWERS);
 #pragma GCC unroll 4
-            for (int part = 0; part < PARTS; part++) image[part] = from[part] + sum[n][part];
+            for (int part = 0; part < PARTS; part++) {
+                LANES(Vector) x = LANES_FUSED(keep[row * PARTS + part], from[part], sum[n][part]);
+                LANES(put)(image + part * LANES_WIDTH, x, kind);
+            }
         }
     }
-    if (fans)
+    if (kind == FANS)
         for (uint32_t n = 0; n < group; n++)
             for (uint32_t i = 0; i < d; i++) to[n * d * POWERS + i] = own[n * d + i];
 }
 
-/* The half of all of them: one at a time, since memory takes one stream better than two. */
-static inline __attribute__((always_inline)) void LANES(all)(const Powers *p, uint32_t d, uint32_t columns, uint32_t group,
-                                                             size_t count, const double *q, const double *pi, uint32_t half,
-                                                             double *to, bool fans) {
+/* The half of all of them: one at a time, since memory takes one stream better than two. Few factors stay in registers,
+ * which a compiler that sees arrays that might be the same can't tell. */
+LANES_INLINE void LANES(all)(const Powers *p, uint32_t d, uint32_t columns, uint32_t group, size_t count, const double *q,
+                             const double *pi, uint32_t half, double *to, Kind kind) {
+    enum { PARTS = POWERS / LANES_WIDTH, FEW = 2 };
+    const LANES(Loose) *factor = (const LANES(Loose) *)(p->entry + (size_t)half * d * columns * POWERS);
+    const LANES(Loose) *keep = (const LANES(Loose) *)(p->keep + (size_t)half * d * POWERS);
+    LANES(Loose) held[FEW * (2 * FEW + 1) * PARTS], kept[FEW * PARTS];
+    if (d <= FEW) {
+        for (uint32_t i = 0; i < d * columns * PARTS; i++) held[i] = factor[i];
+        for (uint32_t i = 0; i < d * PARTS; i++) kept[i] = keep[i];
+        factor = held;
+        keep = kept;
+    }
+    const double *own = half ? pi : q;
     size_t n = 0;
     for (; n + group <= count; n += group)
-        LANES(group)(p, d, columns, group, q + n * d, pi + n * d, half, to + n * d * POWERS, fans);
-    for (; n < count; n++) LANES(group)(p, d, columns, 1, q + n * d, pi + n * d, half, to + n * d * POWERS, fans);
+        LANES(group)(factor, keep, d, columns, group, q + n * d, pi + n * d, own + n * d, to + n * d * POWERS, kind);
+    for (; n < count; n++)
+        LANES(group)(factor, keep, d, columns, 1, q + n * d, pi + n * d, own + n * d, to + n * d * POWERS, kind);
 }
 
 /* Functions of their own, so that little is set up for few degrees of freedom. */
-#define LANES_OF(name, d, columns, group, fans)                                                                             \
+#define LANES_OF(name, d, columns, group, kind)                                                                             \
     LANES_TARGET __attribute__((noinline)) static void LANES(name)(const Powers *p, size_t count, const double *q,          \
                                                                    const double *pi, double *to_q, double *to_pi) {         \
-        LANES(all)(p, d, columns, group, count, q, pi, 0, to_q, fans);                                                      \
-        LANES(all)(p, d, columns, group, count, q, pi, 1, to_pi, fans);                                                     \
+        LANES(all)(p, d, columns, group, count, q, pi, 0, to_q, kind);                                                      \
+        LANES(all)(p, d, columns, group, count, q, pi, 1, to_pi, kind);                                                     \
     }
-#define LANES_OF_ALL(name, fans)                                                                                            \
-    LANES_OF(name##_2, 1, 2, 1, fans)                                                                                       \
-    LANES_OF(name##_3, 1, 3, 1, fans)                                                                                       \
-    LANES_OF(name##_4, 2, 4, 1, fans)                                                                                       \
-    LANES_OF(name##_5, 2, 5, 1, fans)                                                                                       \
-    LANES_OF(name##_any, p->d, p->columns, LANES_WIDTH / 2, fans)                                                           \
+#define LANES_OF_ALL(name, kind)                                                                                            \
+    LANES_OF(name##_2, 1, 2, 1, kind)                                                                                       \
+    LANES_OF(name##_3, 1, 3, 1, kind)                                                                                       \
+    LANES_OF(name##_4, 2, 4, 1, kind)                                                                                       \
+    LANES_OF(name##_5, 2, 5, 1, kind)                                                                                       \
+    LANES_OF(name##_any, p->d, p->columns, LANES_WIDTH / 2, kind)                                                           \
     static void LANES(name)(const Powers *p, size_t count, const double *q, const double *pi, double *to_q,                 \
                             double *to_pi) {                                                                                \
         switch (p->columns) {                                                                                               \
@@ -81,8 +102,10 @@ static inline __attribute__((always_inline)) void LANES(all)(const Powers *p, ui
         default: LANES(name##_any)(p, count, q, pi, to_q, to_pi);                                                           \
         }                                                                                                                   \
     }
-LANES_OF_ALL(powers, false)
-LANES_OF_ALL(fans, true)
+LANES_OF_ALL(powers, IMAGES)
+LANES_OF_ALL(fans, FANS)
+LANES_OF_ALL(streams, STREAMS)
+#undef LANES_INLINE
 #undef LANES_OF
 #undef LANES_OF_ALL
 

@@ -78,6 +78,10 @@ static double *entry_of(const Powers *p, uint32_t power, uint32_t row, uint32_t 
     return p->entry + ((size_t)(half * p->d + number / POWERS) * p->columns + column) * POWERS + number % POWERS;
 }
 
+static double *keep_of(const Powers *p, uint32_t power, uint32_t row) {
+    return p->keep + ((size_t)row / p->d * POWERS + power) * p->d + row % p->d;
+}
+
 /* Takes over one power; *change is for its diagonal less 1. False if it does not serve. */
 static bool take_over(Powers *p, uint32_t power, Twofold map, double *change) {
     uint32_t m = 2 * p->d, w = p->columns;
@@ -96,7 +100,8 @@ static bool take_over(Powers *p, uint32_t power, Twofold map, double *change) {
         if (w > m) p->shift = fmax(p->shift, fabs(map.high[row + m]));
         change[i] = add(map.high[row + i], -1, &rest);
         change[i] += rest + map.low[row + i];
-        if (change[i] < change_least) p->keep[i] = 0;
+        if (change[i] < change_least)
+            for (uint32_t k = 0; k < POWERS; k++) *keep_of(p, k, i) = 0;
     }
     return true;
 }
@@ -112,7 +117,7 @@ bool powers_make(Powers *p, Twofold *map, Twofold *one, Twofold *other) {
     uint32_t m = 2 * p->d;
     size_t size = (size_t)m * p->columns * sizeof(double);
     p->growth = p->shift = 0;
-    for (uint32_t i = 0; i < m; i++) p->keep[i] = 1;
+    for (uint32_t i = 0; i < m * POWERS; i++) p->keep[i] = 1;
     memcpy(one->high, map->high, size);
     memcpy(one->low, map->low, size);
     for (uint32_t k = 0; k < POWERS; k++) {
@@ -124,7 +129,7 @@ bool powers_make(Powers *p, Twofold *map, Twofold *one, Twofold *other) {
     }
     for (uint32_t k = 0; k < POWERS; k++)
         for (uint32_t i = 0; i < m; i++)
-            if (p->keep[i] == 1) *entry_of(p, k, i, i) = change[k][i];
+            if (*keep_of(p, k, i) == 1) *entry_of(p, k, i, i) = change[k][i];
     for (uint32_t i = 0; i < m; i++)
         for (uint32_t j = 0; j < p->columns; j++) {
             p->eighth.high[j * m + i] = map->high[i * p->columns + j];

@@ -17,7 +17,7 @@ typedef struct Powers {
     uint32_t d, columns;  /* columns: 2d, or 2d + 1 */
     double *entry;        /* [2, d, columns, POWERS] C in the order in which states lie in memory: number n of eight images'
                              q, or pi, has its factors in lane n % POWERS of row n / POWERS */
-    double *keep;         /* [2d] 1 where x_i is added, 0 where not */
+    double *keep;         /* [2, POWERS, d] 1 where x_i is added, 0 where not: the same for all powers */
     Twofold eighth;       /* [columns, 2d] the last of them, by columns, in twice the precision */
     double growth, shift; /* no power makes a largest |x_i| larger than growth times it, plus shift */
 } Powers;

@@ -261,10 +261,33 @@ static void test_end(void) {
     }
 }
 
+/* Rows that are more than caches hold, from arrays of every alignment, are those of shorter calls. */
+static void test_many(void) {
+    enum { STEPS = 1100000, PIECES = 4 }; /* of two coordinates: 70 MB */
+    Run run = make_run(chain(2), 2, 0.01, STEPS * 2);
+    for (size_t over = 0; over < 2; over++) {
+        LagRows room = make_rows(2, STEPS / PIECES + over), rows = room;
+        rows.t = NULL;
+        rows.q += over;
+        LagIntegrator *it = begin(&run, LAG_METHOD_GGL, start_q, start_pi);
+        for (uint64_t done = 0; done < run.steps; done += rows.count) {
+            rows.count = 0;
+            uint64_t left = run.steps - done;
+            CU_ASSERT_EQUAL(lag_integrator_advance(it, run.dt, left < STEPS / PIECES ? left : STEPS / PIECES, 1, &rows),
+                            LAG_OK);
+            CU_ASSERT(same_rows(&run, &rows, done, 1));
+        }
+        lag_integrator_free(it);
+        free(room.t);
+    }
+    free_run(&run);
+}
+
 void suite_affine_long(void) {
     suite_add("affine/long", (SuiteTest[]){{"the same map all along", test_same_map},
                                            {"round-off does not grow", test_round_off},
                                            {"the same bits", test_same_bits},
+                                           {"more than caches hold", test_many},
                                            {"where doubles end", test_end},
                                            {0}});
 }

@@ -14,7 +14,7 @@ enum { MOST = POWERS_DOF_MOST, COLUMNS = 2 * MOST + 1, STATES = 11 };
 typedef struct Room {
     Powers powers;
     Twofold map, one, other;
-    double entry[2 * MOST * COLUMNS * POWERS], keep[2 * MOST];
+    double entry[2 * MOST * COLUMNS * POWERS], keep[2 * MOST * POWERS];
     double pair[8][2 * MOST * COLUMNS];
 } Room;
 
@@ -101,11 +101,14 @@ static void fill(SuiteRandom *random, double *to, size_t count) {
 }
 
 static bool same_images(const Room *room, const Lanes *a, const Lanes *b, const double *q, const double *pi, size_t count) {
-    static double to[4][(STATES * POWERS + 1) * MOST], t[2][STATES];
+    static _Alignas(2 * sizeof(double)) double to[4][(STATES * POWERS + 1) * MOST], t[2][STATES];
     size_t size = count * POWERS * room->powers.d * sizeof(double), one = room->powers.d * sizeof(double);
     a->powers(&room->powers, count, q, pi, to[0], to[1]);
     b->powers(&room->powers, count, q, pi, to[2], to[3]);
     bool same = memcmp(to[0], to[2], size) == 0 && memcmp(to[1], to[3], size) == 0;
+    b->streams(&room->powers, count, q, pi, to[0], to[1]);
+    lanes_drain();
+    same &= memcmp(to[0], to[2], size) == 0 && memcmp(to[1], to[3], size) == 0;
     a->fans(&room->powers, count, q, pi, to[0], to[1]);
     same &= memcmp(to[0], q, one) == 0 && memcmp(to[1], pi, one) == 0;
     same &= memcmp((char *)to[0] + one, to[2], one * (POWERS - 1)) == 0; /* the next start takes the last place */
@@ -125,7 +128,10 @@ static void test_widths(void) {
         for (uint32_t columns = 2 * d; columns <= 2 * d + 1; columns++) {
             clear_room(&room, d, columns);
             fill(&random, room.entry, powers_size(d));
-            for (uint32_t i = 0; i < 2 * d; i++) room.keep[i] = suite_bits(&random) % 2 ? 1 : 0;
+            for (uint32_t i = 0; i < 2 * d; i++) {
+                double *keep = room.keep + i / d * d * POWERS + i % d, x = suite_bits(&random) % 2 ? 1 : 0;
+                for (uint32_t k = 0; k < POWERS; k++) keep[k * d] = x;
+            }
             fill(&random, q, STATES * d);
             fill(&random, pi, STATES * d);
             for (uint32_t width = 2; width <= POWERS; width *= 2)
