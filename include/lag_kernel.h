@@ -95,7 +95,9 @@ typedef enum LagArray {
     LAG_JACOBIAN, /* [n, n] d residual / d z */
     /* of LAG_STEPS alone; rows of l = s, rounded up to a multiple of 8 */
     LAG_U,            /* [d]     u, or pi unless facts.mass_times_velocity: beside Q the state that it takes further */
-    LAG_LOW,          /* [2, d]  what the true state is more than the doubles Q and U, in LAG_FORM_COMPENSATED */
+    LAG_LOW,          /* [4, d]  what the true state is more than the doubles Q and U, in LAG_FORM_COMPENSATED; and Q and U
+                                 as they are before they are rounded from it, with which the next step's first sweep begins.
+                                 [2, d] unless facts.mass_times_velocity */
     LAG_F,            /* [d, l]  impulses of the step before, from which the next ones are guessed; out: of the last step.
                                  [2, d, l] unless facts.mass_times_velocity: impulses and displacements */
     LAG_SHARE,        /* [d, l]  h^2 b_i / m_k where M is diagonal, of entries m_k; else h^2 b_i. [l] unless
@@ -122,8 +124,7 @@ typedef enum LagArray {
     LAG_GATHER,           /* [s, s] G_ij = b_j D_ji */
     LAG_STIFFNESS,        /* [s, s] S_im = sum_j b_j D_ji D_jm */
     LAG_STAGE_NODE,       /* [l]    c_i, on the grid */
-    LAG_STAGE_END,        /* [4, s] 1, and 1 - c_j: what an impulse adds to u and to q; the leading LAG_END_BITS bits of the
-                                    second, and the rest */
+    LAG_STAGE_END,        /* [s + 1, LAG_END_COUNT] what an impulse adds to the state: see LagEnd */
     LAG_LEGENDRE,         /* [l]    P_{r+1}(2 c_i - 1), unless facts.mass_times_velocity */
     LAG_REACH,            /* [s, l] H_ij, or K_ij unless facts.mass_times_velocity, at [j, i] */
     LAG_RATE,             /* [s, l] J_ij at [j, i] */
@@ -171,6 +172,15 @@ typedef enum LagForm {
 } LagForm;
 
 #define LAG_SYSTEMS 8
+
+/* Columns of LAG_STAGE_END: what an impulse adds to u; to q; and the second in two parts. */
+typedef enum LagEnd {
+    LAG_END_U,        /* 1 */
+    LAG_END_Q,        /* 1 - c_j */
+    LAG_END_LEADING,  /* the leading LAG_END_BITS bits of that */
+    LAG_END_TRAILING, /* and the rest */
+    LAG_END_COUNT
+} LagEnd;
 #define LAG_END_BITS 16
 
 /* l: nodes s of a step, rounded up to whole vectors. */
@@ -239,7 +249,7 @@ typedef struct LagBack {
     size_t work;        /* doubles of LAG_WORK that they want, of each system */
 } LagBack;
 
-#define LAG_KERNEL_ABI 6
+#define LAG_KERNEL_ABI 7
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16

@@ -110,7 +110,7 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
         return false;
     if (!k->kernel.size[LAG_REACH]) return true;
     uint32_t s = r + 2;
-    double *end = table[LAG_STAGE_END] + s;
+    double end[LAG_R_MAX + 2];
     const StageTables stages = {.node = table[LAG_STAGE_NODE],
                                 .end = end,
                                 .reach = table[LAG_REACH],
@@ -124,9 +124,11 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
                                 .rate_back_ahead = table[LAG_RATE_BACK_AHEAD]};
     if (!lobatto_stage_tables(r, lag_lanes(s), !k->kernel.facts.mass_times_velocity, &stages)) return false;
     for (uint32_t j = 0; j < s; j++) {
-        table[LAG_STAGE_END][j] = 1;
-        end[s + j] = ldexp(nearbyint(ldexp(end[j], LAG_END_BITS)), -LAG_END_BITS);
-        end[2 * s + j] = end[j] - end[s + j];
+        double *row = table[LAG_STAGE_END] + (size_t)j * LAG_END_COUNT;
+        row[LAG_END_U] = 1;
+        row[LAG_END_Q] = end[j];
+        row[LAG_END_LEADING] = ldexp(nearbyint(ldexp(end[j], LAG_END_BITS)), -LAG_END_BITS);
+        row[LAG_END_TRAILING] = end[j] - row[LAG_END_LEADING];
     }
     return true;
 }

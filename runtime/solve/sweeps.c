@@ -220,6 +220,17 @@ static void begin_run(const Sweeps *s) {
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
 }
 
+/* What Q and U are more than their doubles, if anything. */
+static void set_low(const Frame *f, const double *low) {
+    const size_t d = f->d;
+    double *LOW = f->array[LAG_LOW];
+    memset(LOW, 0, f->kernel->size[LAG_LOW] * sizeof *LOW);
+    if (low) memcpy(LOW, low, 2 * d * sizeof *low);
+    if (!has_mass(f)) return;
+    memcpy(LOW + 2 * d, f->array[LAG_Q], d * sizeof *LOW);
+    memcpy(LOW + 3 * d, f->array[LAG_U], d * sizeof *LOW);
+}
+
 bool sweeps_begin(Sweeps *s, double t, double h) {
     Frame *f = s->frame;
     f->array[LAG_TIME][0] = t;
@@ -228,8 +239,9 @@ bool sweeps_begin(Sweeps *s, double t, double h) {
     if (!s->known) return false;
     begin_run(s);
     s->kept_fits = false;
-    memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof(double)); /* PI has none for U */
-    return s->begun = find_state(s) && (s->newton || s->rest > 0 || guess_impulses(s));
+    if (!find_state(s)) return false;
+    set_low(f, NULL); /* PI has none for U */
+    return s->begun = s->newton || s->rest > 0 || guess_impulses(s);
 }
 
 static uint32_t doubled(uint32_t steps) { return steps < PATIENCE_MOST ? 2 * steps : steps; }
@@ -325,8 +337,7 @@ void sweeps_resume(Sweeps *s, double t, double h, const double *q, const double 
     s->known = find_all(s, h);
     memcpy(f->array[LAG_Q], q, f->d * sizeof *q);
     memcpy(f->array[LAG_U], u, f->d * sizeof *u);
-    memset(f->array[LAG_LOW], 0, 2 * f->d * sizeof *q);
-    if (low) memcpy(f->array[LAG_LOW], low, 2 * f->d * sizeof *low);
+    set_low(f, low);
     f->array[LAG_TIME][0] = t;
     f->array[LAG_TIME][1] = h;
     begin_run(s);

@@ -105,7 +105,7 @@ static bool make_room(Back *b) {
     const uint32_t count[] = {b->terms[BACK_Q], b->terms[BACK_V], b->slopes};
     bool *varies = memory_new((size_t)count[0] + count[1] + count[2] + 1);
     if (!varies) return false;
-    s->room.z = tape_work(tape, d * line); /* in lanes: at multiples of their number */
+    s->room.place = tape_work(tape, d * line); /* in lanes: at multiples of their number */
     s->room.v = s->moving ? tape_work(tape, d * line) : 0;
     s->room.rate = s->moving ? tape_work(tape, d) : 0;
     s->room.change = tape_work(tape, line);
@@ -275,11 +275,12 @@ static void write_sweeps(const Back *b, TapeValue *psi) {
 
 /* ---- What comes of it ---- */
 
-/* sum_i x_i y_i over the nodes. */
-static TapeValue over_nodes(const Back *b, LagArray table, TapeRef y) {
+/* The sum over the nodes of y_i, or of c_i y_i. */
+static TapeValue over_nodes(const Back *b, bool by_node, TapeRef y) {
     Writer *w = b->s.w;
-    return tape_fused_dot(w->tape, terms(w, at(table, 0, 0, 0, 0), 1), terms(w, y, 1),
-                          w->s); /* LAG_STAGE_END begins with 1s */
+    TapeRef ones = terms(w, at(LAG_STAGE_END, LAG_END_U, 0, 0, 0), LAG_END_COUNT);
+    TapeRef c = terms(w, at(LAG_STAGE_NODE, 0, 0, 0, 0), 1);
+    return tape_fused_dot(w->tape, by_node ? c : ones, terms(w, y, 1), w->s);
 }
 
 /* lambda_q and lambda_u. Gives back whether all is finite. */
@@ -293,11 +294,11 @@ static TapeValue write_state(const Back *b) {
         TapeValue q = tape_load(tape, by_q), more = q;
         if (w->looped ? b->any[BACK_Q] : b->has[BACK_Q][k]) {
             TapeRef zeta = by_f(b, true, BACK_Q, k);
-            q = binary(w, TAPE_ADD, q, over_nodes(b, LAG_STAGE_END, zeta));
-            more = binary(w, TAPE_ADD, more, over_nodes(b, LAG_STAGE_NODE, zeta));
+            q = binary(w, TAPE_ADD, q, over_nodes(b, false, zeta));
+            more = binary(w, TAPE_ADD, more, over_nodes(b, true, zeta));
         }
         if (w->looped ? b->any[BACK_V] : b->has[BACK_V][k])
-            more = binary(w, TAPE_ADD, more, over_nodes(b, LAG_STAGE_END, by_f(b, true, BACK_V, k)));
+            more = binary(w, TAPE_ADD, more, over_nodes(b, false, by_f(b, true, BACK_V, k)));
         TapeValue u = binary(w, TAPE_ADD, tape_load(tape, by_u), more);
         tape_store(tape, by_q, q);
         tape_store(tape, by_u, u);
@@ -337,7 +338,7 @@ static void write_parameters(const Back *b, TapeValue *psi) {
     const bool diagonal = w->m->facts.diagonal_mass;
     write_totals(b, psi);
     for (uint32_t i = 0; i < b->slopes; i++) {
-        TapeValue sum = over_nodes(b, LAG_STAGE_END, at(LAG_WORK, b->total + i * s->l, 0, 0, 0));
+        TapeValue sum = over_nodes(b, false, at(LAG_WORK, b->total + i * s->l, 0, 0, 0));
         keep(s, LAG_BY_PARAMETER, b->slope[i].l, binary(w, TAPE_ADD, load(w, LAG_BY_PARAMETER, b->slope[i].l), sum));
     }
     for (uint32_t k = 0; k < w->d && b->mass; k++)

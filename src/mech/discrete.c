@@ -336,7 +336,7 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_GATHER] = s * s,
         [LAG_STIFFNESS] = s * s,
         [LAG_U] = l ? d : 0,
-        [LAG_LOW] = 2 * d,
+        [LAG_LOW] = (momenta ? 2 : 4) * d,
         [LAG_F] = (momenta ? 2 : 1) * d * l,
         [LAG_SHARE] = (momenta ? 1 : d) * l,
         [LAG_INVERSE_MASS] = l && !momenta && !m->facts.diagonal_mass ? d * d : 0,
@@ -353,7 +353,7 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
                         : m->facts.diagonal_mass ? d
                                                  : d * d,
         [LAG_STAGE_NODE] = l,
-        [LAG_STAGE_END] = l ? 4 * s : 0,
+        [LAG_STAGE_END] = l ? LAG_END_COUNT * (s + 1) : 0,
         [LAG_LEGENDRE] = momenta ? l : 0,
         [LAG_REACH] = s * l,
         [LAG_RATE] = s * l,

@@ -4,14 +4,10 @@
  *
  * A step begins with positions and velocities at the nodes from impulses that the step before's are extrapolated to, and
  * with the impulses there. A sweep then finds positions from impulses and new impulses from positions, until they are near
- * enough (judge.c). Both parts of the state are then made from the same impulses, each by one sum (so no error is of one
- * sign: Hairer, McLachlan & Razakarivony, Achieving Brouwer's law with implicit Runge-Kutta methods, BIT 48, 2008, and what
- * lobatto.h says of the grid).
+ * enough (judge.c). The state is then made from the impulses alone (next.c).
  *
- * LAG_FORM_COMPENSATED keeps the state in pairs of doubles. Impulses are taken to be what their doubles say, and what is
- * made of them is not rounded to the state's last bits: f = t + rest, where t is a multiple of a power of two so large that
- * sums of t and of t times the leading bits of 1 - c_j are exact, in any order (Rump, Ogita & Oishi, Accurate floating-point
- * summation I, SIAM J. Sci. Comput. 31, 2008); the other terms are so small that their roundings do not matter. */
+ * Where that takes twice the digits, and with them long, it is late: the next step's first sweep is written before it, and
+ * goes by a state without the last bits. So what a step waits for is hardly more than in the plain form. */
 #include "mech/steps.h"
 
 #include <float.h>
@@ -29,11 +25,6 @@ static const double newton_theta = 1e-3;
 enum { LOUD = 10, NODES_BITS = 8 };
 static const double steps_cut = 1ull << (LAG_END_BITS + LOUD + NODES_BITS);
 _Static_assert(LAG_R_MAX + 2 <= 1 << NODES_BITS, "sums of all nodes are exact");
-
-/* Rows of LAG_F: impulses, and displacements where they are not made of these. */
-static uint32_t impulse_rows(const Steps *s) { return (s->momenta ? 2 : 1) * s->w->d; }
-
-static TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 
 /* ---- A sweep ---- */
 
@@ -86,47 +77,62 @@ void steps_rates(const Steps *s) {
     if (s->moving) coordinates_end(w);
 }
 
-/* The low parts of q + c_i u at the nodes: sums over impulses begin there. */
+/* q + c_i u at the nodes, in two doubles, for the sweeps after the first. */
 static void write_starts(const Steps *s) {
     Writer *w = s->w;
     Tape *tape = w->tape;
     tape_lanes(tape, w->s);
     TapeValue c = tape_load(tape, at(LAG_STAGE_NODE, 0, 1, 0, 0));
     for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        TapeValue q = tape_load(tape, of(w, LAG_LOW, 0, k, 1)), u = tape_load(tape, of(w, LAG_LOW, w->d, k, 1));
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.start, k, s->l), tape_ternary(tape, TAPE_FMA, c, u, q));
+        TapeValue q = tape_load(tape, of(w, LAG_Q, 0, k, 1)), u = tape_load(tape, of(w, LAG_U, 0, k, 1));
+        TapeValue low_q = tape_load(tape, of(w, LAG_LOW, 0, k, 1)), low_u = tape_load(tape, of(w, LAG_LOW, w->d, k, 1));
+        TapeValue start = tape_ternary(tape, TAPE_FMA, c, u, q), short_of = tape_ternary(tape, TAPE_FMA, c, low_u, low_q);
+        TapeValue left = tape_ternary(tape, TAPE_FMA, c, u, binary(w, TAPE_SUB, q, start));
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.start, k, s->l), start);
+        tape_store(tape, in_lane(w, LAG_WORK, s->room.low_start, k, s->l), plus(s, left, short_of));
     }
     coordinates_end(w);
     tape_end(tape);
 }
 
-/* A coordinate at a node: z, and v if it is wanted. */
+/* Where q, or u if `half`, begins as places are found from it. */
+static TapeRef begun(const Steps *s, bool ahead, uint32_t half) {
+    if (ahead && s->compensated) return at(LAG_LOW, (2 + half) * s->w->d, 0, 0, 0);
+    return at(half ? LAG_U : LAG_Q, 0, 0, 0, 0);
+}
+
+/* A coordinate at a node: q, and v if it is wanted. */
 typedef struct Place {
-    TapeValue z, v;
+    TapeValue q, v;
 } Place;
 
 /* Of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
 static void find_places(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count, Place *place) {
     Writer *w = s->w;
-    LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, rate = ahead ? LAG_RATE_AHEAD : LAG_RATE;
+    LagArray reach = ahead ? LAG_REACH_AHEAD : LAG_REACH, push = ahead ? LAG_RATE_AHEAD : LAG_RATE;
     uint32_t nodes = ahead ? w->s : w->s - 1; /* the last node's impulse moves no node */
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
     for (uint32_t i = 0; i < count; i++) {
         TapeRef f = terms(w, of(w, LAG_F, 0, k + i, s->l), 1);
         gone[i] = tape_fused_dot(tape, terms(w, at(reach, 0, 1, 0, 0), s->l), f, nodes);
-        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(rate, 0, 1, 0, 0), s->l), f, nodes);
+        if (s->moving) pushed[i] = tape_fused_dot(tape, terms(w, at(push, 0, 1, 0, 0), s->l), f, nodes);
     }
     for (uint32_t i = 0; i < count; i++) {
-        TapeValue u = tape_load(tape, of(w, LAG_U, 0, k + i, 1));
-        if (s->compensated) {
+        const TapeRef from[] = {begun(s, ahead, 0), begun(s, ahead, 1)};
+        TapeValue u = tape_load(tape, of(w, from[1].array, from[1].base, k + i, 1));
+        if (s->compensated && !ahead) {
             TapeValue start = tape_load(tape, in_lane(w, LAG_WORK, s->room.start, k + i, s->l));
-            gone[i] = binary(w, TAPE_ADD, gone[i], start);
+            TapeValue low = tape_load(tape, in_lane(w, LAG_WORK, s->room.low_start, k + i, s->l));
+            place[i].q = plus(s, start, plus(s, gone[i], low));
+        } else {
+            TapeValue q = tape_load(tape, of(w, from[0].array, from[0].base, k + i, 1));
+            place[i].q = plus(s, q, tape_ternary(tape, TAPE_FMA, c, u, gone[i]));
         }
-        place[i].z = tape_ternary(tape, TAPE_FMA, c, u, gone[i]);
         if (!s->moving) continue;
-        TapeValue begun = tape_load(tape, of(w, LAG_WORK, s->room.rate, k + i, 1));
-        place[i].v = tape_ternary(tape, TAPE_FMA, pushed[i], w->inverse_h, begun);
+        TapeValue rate =
+            ahead ? binary(w, TAPE_MUL, u, w->inverse_h) : tape_load(tape, of(w, LAG_WORK, s->room.rate, k + i, 1));
+        place[i].v = tape_ternary(tape, TAPE_FMA, pushed[i], w->inverse_h, rate);
     }
 }
 
@@ -147,7 +153,7 @@ void steps_places(const Steps *s, bool ahead) {
         count = places_together(s, k, bodies);
         find_places(s, ahead, c, k, count, place);
         for (uint32_t i = 0; i < count; i++) {
-            tape_store(tape, in_lane(w, LAG_WORK, s->room.z, k + i, s->l), place[i].z);
+            tape_store(tape, in_lane(w, LAG_WORK, s->room.place, k + i, s->l), place[i].q);
             if (s->moving) tape_store(tape, in_lane(w, LAG_WORK, s->room.v, k + i, s->l), place[i].v);
         }
     }
@@ -176,7 +182,7 @@ static TapeRef at_node(const Steps *s, LagArray array, uint32_t base, uint32_t k
 static void bind_place(const Steps *s, uint32_t k, Place place) {
     Writer *w = s->w;
     const Mechanics *m = w->m;
-    emit_bind(&w->emit, m->coordinate[k].q, binary(w, TAPE_ADD, load(w, LAG_Q, k), place.z));
+    emit_bind(&w->emit, m->coordinate[k].q, place.q);
     if (s->moving) emit_bind(&w->emit, m->coordinate[k].v, place.v);
 }
 
@@ -191,7 +197,7 @@ static TapeValue larger_change(const Steps *s, uint32_t k, TapeValue f, TapeRef 
 void steps_bind(const Steps *s) {
     Tape *tape = s->w->tape;
     for (uint32_t k = 0; k < s->w->d; k++) {
-        Place place = {.z = tape_load(tape, at_node(s, LAG_WORK, s->room.z, k))};
+        Place place = {.q = tape_load(tape, at_node(s, LAG_WORK, s->room.place, k))};
         if (s->moving) place.v = tape_load(tape, at_node(s, LAG_WORK, s->room.v, k));
         bind_place(s, k, place);
     }
@@ -269,170 +275,22 @@ static TapeValue write_judgement(const Steps *s, TapeValue beside) {
     return judge_sweep(&s->judge, w, now, 0);
 }
 
-/* ---- A step ---- */
-
-/* A number and what is missing of it. */
-typedef struct Pair {
-    TapeValue high, low;
-} Pair;
-
-/* a + b, exactly. */
-static Pair two_sum(const Steps *s, TapeValue a, TapeValue b) {
-    Writer *w = s->w;
-    TapeValue sum = binary(w, TAPE_ADD, a, b), of_b = binary(w, TAPE_SUB, sum, a), of_a = binary(w, TAPE_SUB, sum, of_b);
-    return (Pair){sum, binary(w, TAPE_ADD, binary(w, TAPE_SUB, a, of_a), binary(w, TAPE_SUB, b, of_b))};
-}
-
-/* The same, where a is the larger, or 0. */
-static Pair quick_sum(const Steps *s, TapeValue a, TapeValue b) {
-    Writer *w = s->w;
-    TapeValue sum = binary(w, TAPE_ADD, a, b);
-    return (Pair){sum, binary(w, TAPE_SUB, b, binary(w, TAPE_SUB, sum, a))};
-}
-
-/* Impulses, and displacements if there are, in two parts, of which the first are multiples of what doubles near `cut` differ
- * by. */
-static void write_parts(const Steps *s) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    tape_lanes(tape, w->s);
-    uint32_t bodies = coordinates_begin(w);
-    if (s->momenta) bodies = impulse_rows(s);
-    for (uint32_t k = 0; k < bodies; k++) {
-        TapeValue f = tape_load(tape, in_lane(w, LAG_F, 0, k, s->l));
-        TapeValue cut = tape_load(tape, of(w, LAG_WORK, s->room.cut, k, 1));
-        TapeValue part = binary(w, TAPE_SUB, binary(w, TAPE_ADD, cut, f), cut);
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.part, k, s->l), part);
-        tape_store(tape, in_lane(w, LAG_WORK, s->room.rest, k, s->l), binary(w, TAPE_SUB, f, part));
-    }
-    coordinates_end(w);
-    tape_end(tape);
-}
-
-/* sum_j x_j y_j of coordinate k, x being row `row` of LAG_STAGE_END and y in LAG_F or LAG_WORK. */
-static TapeValue sum_up(const Steps *s, uint32_t row, LagArray array, uint32_t base, uint32_t k) {
-    Writer *w = s->w;
-    TapeRef end = terms(w, at(LAG_STAGE_END, row * w->s, 0, 0, 0), 1), y = terms(w, of(w, array, base, k, s->l), 1);
-    return tape_fused_dot(w->tape, end, y, w->s);
-}
-
-typedef struct State {
-    TapeValue q, u;
-} State;
-
-enum { END_U, END_Q, END_Q_LEADING, END_Q_TRAILING }; /* rows of LAG_STAGE_END */
-
-static State plain_next(const Steps *s, uint32_t k, State now) {
-    Writer *w = s->w;
-    TapeValue pushed = sum_up(s, END_U, LAG_F, 0, k);
-    if (s->momenta) {
-        TapeValue moved = sum_up(s, END_U, LAG_F, w->d * s->l, k);
-        return (State){binary(w, TAPE_ADD, now.q, moved), binary(w, TAPE_ADD, now.u, pushed)};
-    }
-    TapeValue gone = sum_up(s, END_Q, LAG_F, 0, k);
-    return (State){binary(w, TAPE_ADD, now.q, binary(w, TAPE_ADD, now.u, gone)), binary(w, TAPE_ADD, now.u, pushed)};
-}
-
-static State compensated_next(const Steps *s, uint32_t k, State now) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    const Room *room = &s->room;
-    TapeValue pushed = sum_up(s, END_U, LAG_WORK, room->part, k), pushed_rest = sum_up(s, END_U, LAG_WORK, room->rest, k);
-    TapeRef low_q = of(w, LAG_LOW, 0, k, 1), low_u = of(w, LAG_LOW, w->d, k, 1);
-    State low = {tape_load(tape, low_q), tape_load(tape, low_u)};
-    Pair u = two_sum(s, now.u, pushed), q;
-    TapeValue short_u = plus(s, u.low, plus(s, low.u, pushed_rest)), short_z;
-    if (s->momenta) {
-        uint32_t part = room->part + w->d * s->l, rest = room->rest + w->d * s->l;
-        q = two_sum(s, now.q, sum_up(s, END_U, LAG_WORK, part, k));
-        short_z = sum_up(s, END_U, LAG_WORK, rest, k);
-    } else {
-        TapeValue gone = sum_up(s, END_Q_LEADING, LAG_WORK, room->part, k),
-                  trailing = sum_up(s, END_Q_TRAILING, LAG_WORK, room->part, k),
-                  gone_rest = sum_up(s, END_Q, LAG_WORK, room->rest, k);
-        Pair z = two_sum(s, now.u, gone);
-        q = two_sum(s, now.q, z.high);
-        short_z = plus(s, z.low, plus(s, low.u, plus(s, trailing, gone_rest)));
-    }
-    u = quick_sum(s, u.high, short_u);
-    q = quick_sum(s, q.high, plus(s, plus(s, q.low, low.q), short_z));
-    tape_store(tape, low_q, q.low);
-    tape_store(tape, low_u, u.low);
-    return (State){q.high, u.high};
-}
-
-/* The state before the step, to go back to. */
-static void keep_before(const Steps *s, uint32_t k, State now) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    tape_store(tape, of(w, LAG_WORK, s->room.q, k, 1), now.q);
-    tape_store(tape, of(w, LAG_WORK, s->room.u, k, 1), now.u);
-    for (uint32_t i = 0; i < 2 && s->compensated; i++)
-        tape_store(tape, of(w, LAG_WORK, s->room.low + i * w->d, k, 1), tape_load(tape, of(w, LAG_LOW, i * w->d, k, 1)));
-}
-
-/* The next state, from impulses alone; the one before is kept. Gives back whether the next is finite. */
-static TapeValue write_next(const Steps *s) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    TapeValue zeros = 0;
-    if (s->compensated) write_parts(s);
-    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        State now = {tape_load(tape, of(w, LAG_Q, 0, k, 1)), tape_load(tape, of(w, LAG_U, 0, k, 1))};
-        if (!s->several) keep_before(s, k, now);
-        State next = s->compensated ? compensated_next(s, k, now) : plain_next(s, k, now);
-        tape_store(tape, of(w, LAG_Q, 0, k, 1), next.q);
-        tape_store(tape, of(w, LAG_U, 0, k, 1), next.u);
-        TapeValue zero = plus(s, binary(w, TAPE_SUB, next.q, next.q), binary(w, TAPE_SUB, next.u, next.u)); /* or NaN */
-        zeros = k ? plus(s, zeros, zero) : zero;
-        if (w->looped) tape_store(tape, of(w, LAG_WORK, s->room.size, k, 1), zero);
-    }
-    coordinates_end(w);
-    TapeRef all = terms(w, at(LAG_WORK, s->room.size, 0, 0, 0), 1);
-    if (w->looped) zeros = tape_fused_dot(tape, all, all, w->d);
-    return binary(w, TAPE_LE, zeros, number(s, 0));
-}
-
-/* The state to where it is kept, or back from there; what stands there already stays where `mask` is 0. */
-static void copy_state(const Steps *s, bool back, TapeValue mask) {
-    Writer *w = s->w;
-    Tape *tape = w->tape;
-    for (uint32_t k = 0, bodies = coordinates_begin(w); k < bodies; k++) {
-        const TapeRef state[] = {of(w, LAG_Q, 0, k, 1), of(w, LAG_U, 0, k, 1), of(w, LAG_LOW, 0, k, 1),
-                                 of(w, LAG_LOW, w->d, k, 1)};
-        const TapeRef kept[] = {of(w, LAG_WORK, s->room.q, k, 1), of(w, LAG_WORK, s->room.u, k, 1),
-                                of(w, LAG_WORK, s->room.low, k, 1), of(w, LAG_WORK, s->room.low + w->d, k, 1)};
-        for (int i = 0; i < (s->compensated ? 4 : 2); i++) {
-            TapeRef from = back ? kept[i] : state[i], to = back ? state[i] : kept[i];
-            tape_store(tape, to, tape_ternary(tape, TAPE_PICK, mask, tape_load(tape, from), tape_load(tape, to)));
-        }
-    }
-    coordinates_end(w);
-}
-
 static void make_room(Steps *s) {
     Tape *tape = s->w->tape;
     uint32_t d = s->w->d, line = s->l;
     Room *room = &s->room;
     const bool kept = !goes_node_by_node(s);
-    room->z = kept && !s->momenta ? tape_work(tape, d * line) : 0; /* in lanes: at multiples of their number */
+    room->place = kept && !s->momenta ? tape_work(tape, d * line) : 0; /* in lanes: at multiples of their number */
     room->v = (kept && s->moving) || s->momenta ? tape_work(tape, d * line) : 0;
     room->f = s->several && !s->momenta ? tape_work(tape, d * line) : 0;
     room->change = tape_work(tape, line);
     room->error = s->newton ? tape_work(tape, d * line) : 0;
-    if (s->compensated) {
-        uint32_t rows = impulse_rows(s);
-        room->start = s->momenta ? 0 : tape_work(tape, d * line);
-        room->part = tape_work(tape, rows * line);
-        room->rest = tape_work(tape, rows * line);
-        room->cut = tape_work(tape, rows);
-        room->low = tape_work(tape, 2 * d);
-    }
+    room->start = s->compensated && !s->momenta ? tape_work(tape, d * line) : 0;
+    room->low_start = s->compensated && !s->momenta ? tape_work(tape, d * line) : 0;
+    next_room(s);
     room->size = tape_work(tape, d);
     room->rate = s->moving ? tape_work(tape, d) : 0;
     room->measure = tape_work(tape, d);
-    room->q = tape_work(tape, d);
-    room->u = tape_work(tape, d);
     judge_room(&s->judge, tape);
 }
 
@@ -444,14 +302,15 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
         momenta_sweep(s, m, t, true);
         steps_measure(s);
     } else {
-        steps_measure(s);
-        steps_rates(s);
-        if (s->compensated) write_starts(s);
         if (s->newton) {
             newton_begin(s);
         } else {
             write_sweep(s, t, true);
         }
+        next_late(s);
+        steps_measure(s);
+        steps_rates(s);
+        if (s->compensated) write_starts(s);
     }
     judge_begin(&s->judge, s->w, 0);
     tape_repeat(tape);
@@ -474,6 +333,7 @@ void steps_write(Writer *w, uint32_t form) {
                .compensated = compensated,
                .momenta = !w->m->facts.mass_times_velocity,
                .newton = newton};
+    s.late = compensated && !s.momenta && !newton;
     s.judge = (Judge){.several = s.several,
                       .compensated = compensated,
                       .newton = newton,
@@ -490,24 +350,21 @@ void steps_write(Writer *w, uint32_t form) {
         tape->failed = true;
         return;
     }
-    if (s.several) {
-        keep(&s, LAG_WORK, s.judge.alive, number(&s, 1));
-        copy_state(&s, false, number(&s, 1));
-    }
+    if (s.several) keep(&s, LAG_WORK, s.judge.alive, number(&s, 1));
+    next_begin(&s);
     tape_repeat(tape);
     TapeValue t = judge_time(w, 0);
     if (s.several) keep(&s, LAG_WORK, s.judge.active, work(&s, s.judge.alive));
     write_sweeps(&s, momenta, t);
     judge_remember(&s.judge, w);
-    TapeValue last = judge_count(&s.judge, w, write_next(&s));
+    TapeValue last = judge_count(&s.judge, w, next_write(&s));
     if (newton) {
         newton_end(&s);
         keep(&s, LAG_RUN, LAG_RUN_LAST, work(&s, s.judge.sweeps));
         last = binary(w, TAPE_ADD, last, binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_MOST), work(&s, s.judge.sweeps)));
     }
-    if (s.several) copy_state(&s, false, work(&s, s.judge.alive));
+    next_keep(&s);
     tape_until(tape, last);
-    TapeValue failed = binary(w, TAPE_LE, work(&s, s.judge.good), number(&s, 0));
-    copy_state(&s, true, s.several ? number(&s, 1) : failed); /* behind the loop: there nothing waits for it */
+    next_end(&s); /* behind the loop: there nothing waits for it */
     momenta_free(momenta);
 }

@@ -1,4 +1,4 @@
-/* steps.h: what steps.c, momenta.c and back.c write whole steps with, between themselves. */
+/* steps.h: what steps.c, next.c, newton.c, momenta.c and back.c write whole steps with, between themselves. */
 #ifndef LAG_MECH_STEPS_H
 #define LAG_MECH_STEPS_H
 
@@ -6,23 +6,24 @@
 
 /* Pieces of LAG_WORK. */
 typedef struct Room {
-    uint32_t size;            /* [d] of each coordinate */
-    uint32_t measure;         /* [d] one over the change that is round-off */
-    uint32_t rate;            /* [d] u / h */
-    uint32_t z, v;            /* [d, l] at the nodes */
-    uint32_t change;          /* [l] of the impulses at each node, in units of round-off */
-    uint32_t q, u;            /* [d] the state before the step; of several systems, after the last good one */
-    uint32_t f;               /* [d, l] of several systems: the impulses under way */
-    uint32_t start;           /* [d, l] what the state's low parts are at the nodes */
-    uint32_t cut, part, rest; /* of each row of LAG_F: where it is cut; [l] what is before, and after */
-    uint32_t low;             /* [2, d] as q and u */
-    uint32_t beta;            /* [d] of momenta.c, as what follows */
-    uint32_t between, pushed; /* [d, l] velocities and impulses within a sweep, */
-    uint32_t momentum;        /* and what momenta are at these velocities */
-    uint32_t factors;         /* [d, d, l] of what is solved for: L below its diagonal, U above, U's diagonal inverted */
-    uint32_t pull;            /* [d, d, l] h b_i A_v */
-    uint32_t mass, middle;    /* [d, d, l] M, which is looked at in one lane; that lane */
-    uint32_t error;           /* [d, l] of newton.c: what impulses should be more than they are */
+    uint32_t size;             /* [d] of each coordinate; where they are looped over */
+    uint32_t measure;          /* [d] one over the change that is round-off */
+    uint32_t rate;             /* [d] u / h */
+    uint32_t place, v;         /* [d, l] q and v at the nodes */
+    uint32_t change;           /* [l] of the impulses at each node, in units of round-off */
+    uint32_t f;                /* [d, l] of several systems: the impulses under way */
+    uint32_t start, low_start; /* [d, l] q + c_i u at the nodes, in two doubles */
+    uint32_t cut, part, rest;  /* of each row of LAG_F: where it is cut; [l] what is before, and after */
+    uint32_t sums;             /* [2, d, TAPE_LANES_MOST] of either, by columns of LAG_STAGE_END */
+    uint32_t q, u;             /* [d] unless late: the state before the step; of several systems, after the last good one */
+    uint32_t low;              /* [2, d] the same of LAG_LOW */
+    uint32_t beta;             /* [d] of momenta.c, as what follows */
+    uint32_t between, pushed;  /* [d, l] velocities and impulses within a sweep, */
+    uint32_t momentum;         /* and what momenta are at these velocities */
+    uint32_t factors;          /* [d, d, l] of what is solved for: L below its diagonal, U above, U's diagonal inverted */
+    uint32_t pull;             /* [d, d, l] h b_i A_v */
+    uint32_t mass, middle;     /* [d, d, l] M, which is looked at in one lane; that lane */
+    uint32_t error;            /* [d, l] of newton.c: what impulses should be more than they are */
 } Room;
 
 typedef struct Steps {
@@ -34,6 +35,7 @@ typedef struct Steps {
     bool momenta; /* B is not M v, M constant */
     bool back;    /* the step was taken, and its impulses are those of LAG_F: see back.c */
     bool newton;  /* LAG_FORM_NEWTON: see newton.c */
+    bool late;    /* the state follows the next step's first sweep: see next.c */
     Room room;
     Judge judge;
 } Steps;
@@ -54,6 +56,10 @@ static inline TapeRef in_lane(const Writer *w, LagArray array, uint32_t base, ui
     return ref;
 }
 
+/* Rows of LAG_F: impulses, and displacements where they are not made of these. */
+static inline uint32_t impulse_rows(const Steps *s) { return (s->momenta ? 2 : 1) * s->w->d; }
+
+static inline TapeValue plus(const Steps *s, TapeValue a, TapeValue b) { return binary(s->w, TAPE_ADD, a, b); }
 static inline TapeValue number(const Steps *s, double value) { return tape_constant(s->w->tape, value); }
 static inline TapeValue work(const Steps *s, uint32_t base) { return load(s->w, LAG_WORK, base); }
 
@@ -75,6 +81,16 @@ void steps_places(const Steps *s, bool ahead);
 
 /* In the loop over the nodes: binds the coordinates there, as steps_places has left them. */
 void steps_bind(const Steps *s);
+
+/* next.c, in the order of their calls. Room for it. Before the first step. After the first sweep of a step: the state, if it
+ * is late. After the last: the next state, or, late, what it will be made of; whether it is finite. After that has been
+ * counted: the state is kept of those systems that go on. Behind the last step: the state is that of the last good step. */
+void next_room(Steps *s);
+void next_begin(const Steps *s);
+void next_late(const Steps *s);
+TapeValue next_write(const Steps *s);
+void next_keep(const Steps *s);
+void next_end(const Steps *s);
 
 /* newton.c, in the order of their calls. Impulses that a step begins with. In the loop over the nodes: impulse k should be
  * f. After each sweep: corrected impulses; and by how much, in room.change. After the step, its state before being in room.q

@@ -360,7 +360,7 @@ static void write_update(Wide *s, const Tables *tables) {
 static void write_next_place(Wide *s) {
     Writer *w = s->w;
     TapeValue f[WRITTEN_MOST];
-    Weights end = weights(s, LAG_STAGE_END, w->s, 1, w->s - 1);
+    Weights end = weights(s, LAG_STAGE_END, LAG_END_Q, LAG_END_COUNT, w->s - 1);
     lanes_begin(s, w->d);
     TapeValue q = from(s, s->room.q), u = from(s, s->room.u);
     impulses(s, f, w->s - 1);
@@ -375,7 +375,7 @@ static void write_next_place(Wide *s) {
 static TapeValue write_next_motion(Wide *s) {
     Writer *w = s->w;
     TapeValue f[WRITTEN_MOST];
-    Weights all = weights(s, LAG_STAGE_END, 0, 1, w->s);
+    Weights all = weights(s, LAG_STAGE_END, LAG_END_U, LAG_END_COUNT, w->s);
     uint32_t last = s->room.f + (w->s - 1) * s->row;
     lanes_begin(s, w->d);
     to(s, last, binary(w, TAPE_MUL, from(s, s->room.share), from(s, s->room.a)));

@@ -214,14 +214,15 @@ static void remember(Emitting *e, const TapeRef *ref, LLVMValueRef value) {
 }
 
 /* What was stored there last, if that is remembered: the latest store that touches those lanes. */
-static LLVMValueRef recall(const Emitting *e, const TapeRef *ref, uint32_t lanes) {
+static LLVMValueRef recall(Emitting *e, const TapeRef *ref, uint32_t lanes) {
     size_t at;
     if (!known_place(e, ref, &at)) return NULL;
     uint32_t oldest = e->stored_count < STORED ? 0 : e->stored_count - STORED;
     for (uint32_t i = e->stored_count; i-- > oldest;) {
         const Stored *s = &e->stored[i % STORED];
         if (e->systems > 1 ? s->at != at : (s->at + s->lanes <= at || at + lanes <= s->at)) continue;
-        return s->at == at && (e->systems > 1 || s->lanes == lanes) ? s->value : NULL;
+        if (s->at == at && (e->systems > 1 || s->lanes == lanes)) return s->value;
+        return lanes == 1 ? lanes_from(e, s->value, NULL, (uint32_t)(at - s->at), 1) : NULL;
     }
     return NULL;
 }

@@ -42,6 +42,17 @@ static void walk(const LagKernel *kernel, LagMethod method, double h, const doub
     lag_integrator_free(it);
 }
 
+/* Whether the steps, taken at one go, lead to a path's last row. */
+static bool leads_there(const LagKernel *kernel, double h, const Path path) {
+    double end[2][DOF];
+    LagIntegrator *it = begin(kernel, LAG_METHOD_COMPENSATED, start_q);
+    LagRows rows = {.capacity = 1, .q = end[0], .pi = end[1]};
+    CU_ASSERT_EQUAL(lag_integrator_advance(it, h, STEPS, 1, NULL), LAG_OK);
+    lag_integrator_state(it, &rows);
+    lag_integrator_free(it);
+    return memcmp(end[0], path[0][STEPS - 1], sizeof end[0]) == 0 && memcmp(end[1], path[1][STEPS - 1], sizeof end[1]) == 0;
+}
+
 static double apart(const Path a, const Path b) {
     double worst = 0;
     for (int which = 0; which < 2; which++)
@@ -62,6 +73,7 @@ static void test_same_bits(void) {
                      (uint64_t)backend + 1, path);
                 if (backend == 0) memcpy(first, path, sizeof first);
                 CU_ASSERT(memcmp(first, path, sizeof first) == 0);
+                CU_ASSERT(leads_there(harness_kernel(&h, r, (LagBackend)backend), swept[i].h, path));
             }
             walk(harness_kernel(&h, r, LAG_BACKEND_INTERPRETER), LAG_METHOD_GGL, swept[i].h, start_q, STEPS, path);
             double other = apart(first, path);
