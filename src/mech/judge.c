@@ -5,9 +5,11 @@
 
 #include <float.h>
 
-/* Of a rounding, plainly and compensated: what may be missing in the end; or by what only the steps before tell of theta;
- * and what a change is taken for at least, when theta is measured (benchmarks/README.md: what they are found by). */
-static const double judge_left[] = {1.0 / 512, 1.0 / 4096}, judge_left_at_once[] = {1.0 / 512, 1.0 / 16384},
+/* What may be missing in the end, of a rounding of the motion (benchmarks/README.md: what it is found by). In two doubles
+ * the roundings of forces alone are left, which are the smaller beside the motion the shorter the step is, as theta's root
+ * is: there the square of what is missing, over theta, is bounded too, the more where only the steps before tell of theta.
+ * And what a change is taken for at least, when theta is measured, plainly and in two doubles. */
+static const double judge_left = 1.0 / 512, judge_left_squared = 1.0 / 2048, judge_left_squared_at_once = 1.0 / 8192,
                     judge_least[] = {1.0 / 512, 1.0 / 64};
 static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
@@ -50,11 +52,17 @@ static TapeValue is_small(const Judge *j, Writer *w, TapeValue first, TapeValue 
     if (j->theta_least > 0) known = binary(w, TAPE_LARGER, known, number(w, j->theta_least));
     TapeValue shrunk = binary(w, TAPE_LARGER, now, number(w, judge_least[j->compensated])); /* over `before`: theta */
     if (j->exact) known = number(w, 0);
-    TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
-    TapeValue bound = binary(w, TAPE_MUL, before, number(w, judge_left[j->compensated]));
-    bound = pick(w, first, number(w, judge_left_at_once[j->compensated]), bound);
     keep_active(j, w, j->theta, pick(w, first, known, binary(w, TAPE_DIV, shrunk, before)));
-    return binary(w, TAPE_LE, left, binary(w, TAPE_MUL, load(w, LAG_RUN, LAG_RUN_SLACK), bound));
+    TapeValue slack = load(w, LAG_RUN, LAG_RUN_SLACK), once = number(w, judge_left), bound = once;
+    TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
+    if (j->compensated) {
+        TapeValue least = binary(w, TAPE_MUL, slack, number(w, judge_left_squared / judge_left));
+        left = binary(w, TAPE_MUL, left, binary(w, TAPE_LARGER, now, least));
+        slack = binary(w, TAPE_MUL, slack, slack);
+        once = number(w, judge_left_squared_at_once), bound = number(w, judge_left_squared);
+    }
+    bound = pick(w, first, once, binary(w, TAPE_MUL, before, bound));
+    return binary(w, TAPE_LE, left, binary(w, TAPE_MUL, slack, bound));
 }
 
 TapeValue judge_sweep(const Judge *j, Writer *w, TapeValue now, uint32_t uncompared) {
