@@ -417,7 +417,8 @@ LAG_API LagRoad lag_kernel_road(const LagKernel *kernel);
 /* Round-off. By LAG_ROAD_SWEEPS no rounding is of one sign: the energy's error is a random walk, whose mean is 0 and which
  * grows as the root of the steps (some 2e-14 of Kepler's energy in 2e4 steps). LAG_METHOD_COMPENSATED takes the same steps
  * with a state of two doubles a number, of which the second is what the first is short of, and adds up in twice the digits
- * what a step changes it by: there the walk is three to seventeen times as short, for a tenth to a third of the time more.
+ * what a step changes it by: there the walk is three to seventeen times as short, for some tenth of the time more, and up to
+ * a half where steps are so short that one double is done after one sweep.
  * What is told of the state are the first doubles. The second begin at 0 with each start; by sweeps also where h or a
  * parameter changes, and with each of LagReport.fallbacks.
  *

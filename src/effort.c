@@ -5,7 +5,7 @@
 /* Seconds of sweeps: an operation at one node in lanes, and a call there; what a sweep waits for whatever its size; and a
  * step, as so many sweeps. */
 static const double lane_operation = 0.021e-9, lane_call = 2.5e-9, sweep_wait = 12e-9, sweeps_a_step = 1.5;
-static const double two_doubles = 1.2; /* so many times as much, for a state in two doubles */
+static const double two_doubles = 1.1; /* so many times as much, for a state in two doubles */
 enum { SWEEP_PARTS = 2 };              /* LAG_STEPS, with one sweep, goes through the nodes twice */
 
 /* Of Newton's method: an operation of the residual, a call; an entry of the Jacobian in a correction; and in the new factors
