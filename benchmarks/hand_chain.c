@@ -40,7 +40,7 @@ static double *chain_new(Chain *chain, const LagKernel *kernel, double h) {
         chain->f[i] = at, at += row;
         chain->c[i] = kernel->table[LAG_STAGE_NODE][i];
         chain->weight[i] = h * h * kernel->table[LAG_WEIGHT][i];
-        chain->end[i] = kernel->table[LAG_STAGE_END][CHAIN_NODES + i];
+        chain->end[i] = kernel->table[LAG_STAGE_END][i * LAG_END_COUNT + LAG_END_Q];
         for (int j = 0; j < CHAIN_NODES; j++) {
             chain->reach[i][j] = kernel->table[LAG_REACH][j * lanes + i];
             chain->ahead[i][j] = kernel->table[LAG_REACH_AHEAD][j * lanes + i];
