@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SYSTEMS = 64, DOF_MOST = 2, STEPS_FIRST = 10000, STEPS_LEAST = 20000, STEPS_TABLE = 400000, SHORTER = 10 };
+enum { SYSTEMS = 32, DOF_MOST = 2, STEPS_FIRST = 10000, STEPS_LEAST = 20000, STEPS_TABLE = 400000, SHORTER = 10 };
 
 static const double drift_most = 3;      /* standard errors */
 static const double exponent_most = 0.6; /* of growth */
