@@ -304,8 +304,8 @@ static bool is_cancelled(LagIntegrator *it) {
            atomic_exchange_explicit(&it->cancelled, false, memory_order_relaxed);
 }
 
-void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
-    if (!rows || !it->started || rows->count >= rows->capacity) return;
+/* The state at hand becomes the next row, for which there is room. */
+static void keep_state(const LagIntegrator *it, LagRows *rows) {
     const Frame *f = &it->frame;
     size_t row = rows->count++, d = f->d;
     if (it->sweeps.begun) sweeps_momentum(&it->sweeps);
@@ -313,6 +313,10 @@ void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
     double *q = rows->q ? rows->q + row * d : it->spare, *pi = rows->pi ? rows->pi + row * d : it->spare + d;
     for (size_t k = 0; k < d; k++) q[k] = f->array[LAG_Q][k], pi[k] = f->array[LAG_PI][k];
     if (rows->energy) rows->energy[row] = energy_of(it);
+}
+
+void lag_integrator_state(const LagIntegrator *it, LagRows *rows) {
+    if (rows && it->started && rows->count < rows->capacity) keep_state(it, rows);
 }
 
 /* A step of rk2 or rk4: pi follows q and v. */
@@ -348,27 +352,30 @@ static bool exceed_caches(uint64_t rows, uint32_t d) {
     return (double)rows * d * ARRAYS * sizeof(double) > CACHES;
 }
 
-/* How many more rows an affine map can keep on its way: all of a row but its energy. */
-static uint64_t map_keeps(const LagRows *rows) { return rows && !rows->energy ? rows->capacity - rows->count : 0; }
+/* How many more rows can be kept between steps that are taken at once: all of a row but its energy. */
+static uint64_t rows_within(const LagRows *rows) { return rows && !rows->energy ? rows->capacity - rows->count : 0; }
 
-/* How many steps may be taken at once: by an affine map, which can keep rows on its way. */
-static uint64_t affine_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
-    enum { PIECE_MOST = 8192 };
-    uint64_t piece = affine_piece(&it->affine, PIECE_MOST < left ? PIECE_MOST : left), by_map = map_keeps(keep->rows);
-    if (keep->next < piece && (piece - keep->next) / keep->every >= by_map)
-        piece = by_map ? keep->next + (by_map - 1) * keep->every : keep->next;
-    return piece;
+/* Steps up to the last of these rows, or to the next that is none of them. */
+static uint64_t up_to_rows(uint64_t piece, const Keep *keep) {
+    uint64_t within = rows_within(keep->rows);
+    if (keep->next >= piece || (piece - keep->next) / keep->every < within) return piece;
+    return within ? keep->next + (within - 1) * keep->every : keep->next;
 }
 
-/* By sweeps, until a row is to be kept, and not for long: then better programs may be there. */
+/* How many steps may be taken at once: by an affine map. */
+static uint64_t affine_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
+    enum { PIECE_MOST = 8192 };
+    return up_to_rows(affine_piece(&it->affine, PIECE_MOST < left ? PIECE_MOST : left), keep);
+}
+
+/* By sweeps, and not for long: then better programs may be there. */
 static uint64_t sweeps_most(const LagIntegrator *it, uint64_t left, const Keep *keep) {
     enum { PIECE_MOST = 1000, PIECE_IMPROVING = 64, PIECE_UNKNOWNS = 20000, PIECE_WIDE = 200000 };
     uint64_t piece = it->frame.kernel->improve ? PIECE_IMPROVING : PIECE_MOST;
     uint32_t unknowns =
         lag_kernel_is_wide(it->frame.kernel) ? PIECE_WIDE : PIECE_UNKNOWNS; /* those copy the state at each */
     if (piece > unknowns / it->frame.n) piece = unknowns / it->frame.n + 1;
-    if (piece > left) piece = left;
-    return keep->next < piece ? keep->next : piece;
+    return up_to_rows(piece < left ? piece : left, keep);
 }
 
 /* How many steps can be taken with nothing to do between them; one by Newton's method. */
@@ -414,7 +421,7 @@ static uint64_t insist(LagIntegrator *it, double h, LagStatus *status) {
 /* Takes steps by the map, and tells how many. It keeps the rows that it can; the next is then one after these steps. */
 static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *keep) {
     LagRows *rows = keep->rows;
-    if (!map_keeps(rows)) return affine_steps(&it->affine, piece, NULL);
+    if (!rows_within(rows)) return affine_steps(&it->affine, piece, NULL);
     size_t from = rows->count, d = it->frame.d;
     AffineRows kept = {.next = keep->next,
                        .every = keep->every,
@@ -430,6 +437,24 @@ static uint64_t take_affine(LagIntegrator *it, double h, uint64_t piece, Keep *k
     return took;
 }
 
+/* The same by sweeps. */
+static uint64_t take_sweeps(LagIntegrator *it, double h, uint64_t piece, Keep *keep, LagStatus *status) {
+    if (!rows_within(keep->rows)) return sweeps_take(&it->sweeps, it->t_start, it->count, piece, status);
+    uint64_t done = 0, next = keep->next, took, most;
+    do {
+        most = next < piece - done ? next : piece - done;
+        took = sweeps_take(&it->sweeps, it->t_start, it->count + done, most, status);
+        done += took;
+        next -= took;
+        if (next > 0) continue;
+        it->t = it->t_start + (double)(it->count + done) * h;
+        keep_state(it, keep->rows);
+        next = keep->every;
+    } while (took == most && done < piece);
+    keep->next = done + next;
+    return done;
+}
+
 /* Takes so many steps, and tells how many it took. */
 static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, Keep *keep, LagStatus *status) {
     uint64_t took;
@@ -441,7 +466,7 @@ static uint64_t take_steps(LagIntegrator *it, double h, uint64_t piece, Keep *ke
         took = take_affine(it, h, piece, keep);
         *status = took < piece ? LAG_ERROR_NOT_FINITE : LAG_OK;
     } else if (it->sweeps.begun) {
-        took = sweeps_take(&it->sweeps, it->t_start, it->count, piece, status);
+        took = take_sweeps(it, h, piece, keep, status);
         if (took < piece && *status == LAG_OK) hand_over(it); /* the step's equations go on */
     } else {
         took = take_one(it, h, status);

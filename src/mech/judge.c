@@ -9,7 +9,7 @@
  * the roundings of forces alone are left, which are the smaller beside the motion the shorter the step is, as theta's root
  * is: there the square of what is missing, over theta, is bounded too, the more where only the steps before tell of theta.
  * And what a change is taken for at least, when theta is measured, plainly and in two doubles. */
-static const double judge_left = 1.0 / 512, judge_left_squared = 1.0 / 2048, judge_left_squared_at_once = 1.0 / 8192,
+static const double judge_left = 1.0 / 512, judge_left_squared = 1.0 / 1024, judge_left_squared_at_once = 1.0 / 4096,
                     judge_least[] = {1.0 / 512, 1.0 / 64};
 static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
