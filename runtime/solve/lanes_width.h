@@ -57,8 +57,8 @@ LANES_INLINE void LANES(group)(const LANES(Loose) * factor, const LANES(Loose) *
             for (uint32_t i = 0; i < d; i++) to[n * d * POWERS + i] = own[n * d + i];
 }
 
-/* The half of all of them: one at a time, since memory takes one stream better than two. Few factors stay in registers,
- * which a compiler that sees arrays that might be the same can't tell. */
+/* The half of all of them: one at a time, since memory takes one stream better than two. Few factors are held in registers,
+ * which a compiler doesn't do by itself where it can't tell that they are not what is written. */
 LANES_INLINE void LANES(all)(const Powers *p, uint32_t d, uint32_t columns, uint32_t group, size_t count, const double *q,
                              const double *pi, uint32_t half, double *to, Kind kind) {
     enum { PARTS = POWERS / LANES_WIDTH, FEW = 2 };

@@ -220,7 +220,7 @@ static void begin_run(const Sweeps *s) {
     run[LAG_RUN_AGE] = LAG_RUN_AGE_MOST;
 }
 
-/* What Q and U are more than their doubles, if anything. */
+/* What the state is more than Q and U, if anything; the next step's first sweep begins with these. */
 static void set_low(const Frame *f, const double *low) {
     const size_t d = f->d;
     double *LOW = f->array[LAG_LOW];
