@@ -59,15 +59,32 @@ class Lag(Setting):
         return self.at[0]
 
 
-class LagByTol(Lag):
-    """What `integrate tol =` chooses for the first start; the choosing is not in the time."""
+class LagByTol(Setting):
+    """What `integrate tol =` chooses, for each start anew; the choosing is not in the time, which is the first start's."""
 
     program = "lag by tol"
 
     def __init__(self, model, tolerance, time):
-        choice = model.choose(*model.system.start(0), tolerance, time)
-        super().__init__(model.system, model.integrator(choice.r, choice.method), choice.r, choice.steps, choice.slack, time)
+        self.model, self.tolerance, self.time, self.settings = model, tolerance, time, {}
+        choice = self.choose(0)
         self.name = f"tol = {tolerance:.0e}" + ("" if choice.method == METHOD_GGL else ", two doubles")
+        self.built = self.settings[0].built
+
+    def choose(self, k):
+        system = self.model.system
+        choice = self.model.choose(*system.start(k), self.tolerance, self.time)
+        integrator = self.model.integrator(choice.r, choice.method)
+        self.settings[k] = Lag(system, integrator, choice.r, choice.steps, choice.slack, self.time)
+        return choice
+
+    def prepare(self, k):
+        if k not in self.settings:
+            self.choose(k)
+        self.of_start = self.settings[k]
+        return self.of_start.prepare(k)
+
+    def end(self):
+        return self.of_start.end()
 
 
 def lag_settings(library, system, time, orders, steps, slacks, tolerances):
