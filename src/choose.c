@@ -329,7 +329,7 @@ static double expected(const Trials *c, const Stretch *s, const Fit *f, const Pr
 static Fit settle(Trials *c, Stretch *s, Drift drift, Fit now) {
     static const double least[] = {1.05, 1.1, 1.15, 1.2, 1.3, 1.4}; /* times as many steps */
     enum { ROUNDS = sizeof least / sizeof *least };
-    const double order = 2 * now.r + 2, times = c->span / s->span, most = 1.5, near = 30, floor_share = 3;
+    const double order = 2 * now.r + 2, times = c->span / s->span, most = 1.5, near = 10, floor_share = 3;
     Fit best = {.error = INFINITY}; /* not good: no steps come to their end */
     for (int i = 0; i < ROUNDS && c->fault == LAG_OK; i++) {
         double left = fmax(choose_free / floor_share, seconds_left(c, now.seconds) / 2), said = now.error;
