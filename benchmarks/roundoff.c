@@ -21,9 +21,9 @@
 
 enum { SYSTEMS = 32, DOF_MOST = 2, STEPS_FIRST = 10000, STEPS_LEAST = 20000, STEPS_TABLE = 400000, SHORTER = 10 };
 
-static const double drift_most[] = {3, 5}; /* standard errors, in one double and in two: 5 are less than a start's walk */
-static const double exponent_most = 0.6;   /* of growth */
-static const double spread_most = 1.3;     /* over what is expected */
+static const double drift_most = 3;      /* standard errors */
+static const double exponent_most = 0.6; /* of growth */
+static const double spread_most = 1.3;   /* over what is expected */
 
 _Noreturn static void fail(const char *what, LagStatus status) {
     fprintf(stderr, "roundoff: %s: %s\n", what, lag_status_text(status));
@@ -159,7 +159,7 @@ static bool judge(const Case *c, bool compensated, uint64_t first, uint64_t step
     double unsure = 1 / sqrt(2 * (SYSTEMS - 1)), t = late.mean / late.error, time = log((double)steps / (double)first);
     double exponent = log(late.square / early.square) / time, exponent_unsure = sqrt(2) * unsure / time;
     double expected = compensated ? c->spread * sqrt((double)steps / STEPS_TABLE) : 0;
-    bool drifts = fabs(t) > drift_most[compensated] || exponent > exponent_most + 2 * exponent_unsure;
+    bool drifts = fabs(t) > drift_most || exponent > exponent_most + 2 * exponent_unsure;
     bool spreads = expected > 0 && late.deviation > expected * spread_most * (1 + 2 * sqrt(2) * unsure);
     printf("%-10s %4.1f %3u %6.3g %-5s %+9.1e +- %.0e %+6.1f %9.1e ", c->system->name, c->eccentricity, c->r, c->dt,
            compensated ? "two" : "one", late.mean, late.error, t, late.deviation);
