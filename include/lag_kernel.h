@@ -124,7 +124,7 @@ typedef enum LagArray {
     LAG_GATHER,           /* [s, s] G_ij = b_j D_ji */
     LAG_STIFFNESS,        /* [s, s] S_im = sum_j b_j D_ji D_jm */
     LAG_STAGE_NODE,       /* [l]    c_i, on the grid */
-    LAG_STAGE_END,        /* [s + 1, LAG_END_COUNT] what an impulse adds to the state: see LagEnd */
+    LAG_STAGE_END,        /* [s + 1, LAG_END_COUNT] what an impulse adds to the state: see LagEnd; a row over, for lanes */
     LAG_LEGENDRE,         /* [l]    P_{r+1}(2 c_i - 1), unless facts.mass_times_velocity */
     LAG_REACH,            /* [s, l] H_ij, or K_ij unless facts.mass_times_velocity, at [j, i] */
     LAG_RATE,             /* [s, l] J_ij at [j, i] */

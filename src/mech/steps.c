@@ -300,15 +300,14 @@ static void write_sweeps(const Steps *s, Momenta *m, TapeValue t) {
     if (s->momenta) {
         momenta_begin(s, m);
         momenta_sweep(s, m, t, true);
-        steps_measure(s);
+    } else if (s->newton) {
+        newton_begin(s);
     } else {
-        if (s->newton) {
-            newton_begin(s);
-        } else {
-            write_sweep(s, t, true);
-        }
-        next_late(s);
-        steps_measure(s);
+        write_sweep(s, t, true);
+    }
+    next_late(s);
+    steps_measure(s);
+    if (!s->momenta) {
         steps_rates(s);
         if (s->compensated) write_starts(s);
     }
