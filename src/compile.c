@@ -97,15 +97,17 @@ LagModel *compile_model(const Tree *tree, TreeId root, const Names *names, const
 
 /* The tables of the step, in one block that the kernel points into. */
 static bool make_tables(ModelKernel *k, uint32_t r) {
+    enum { LINE = 8 }; /* they begin on cache lines of so many doubles, as vectors want it */
     double *table[LAG_ARRAY_COUNT] = {NULL};
-    size_t total = 0;
-    for (int i = LAG_NODE; i < LAG_WORK; i++) total += k->kernel.size[i];
-    double *at = k->tables = memory_new(total * sizeof *k->tables);
-    if (!at) return false;
+    size_t place[LAG_ARRAY_COUNT], total = 0;
     for (int i = LAG_NODE; i < LAG_WORK; i++) {
-        k->kernel.table[i] = table[i] = k->kernel.size[i] ? at : NULL;
-        at += k->kernel.size[i];
+        place[i] = total;
+        total += (k->kernel.size[i] + LINE - 1) / LINE * LINE;
     }
+    double *block = k->tables = memory_new_lines(total * sizeof *k->tables);
+    if (!block) return false;
+    for (int i = LAG_NODE; i < LAG_WORK; i++)
+        k->kernel.table[i] = table[i] = k->kernel.size[i] ? block + place[i] : NULL;
     if (!lobatto_tables(r, table[LAG_NODE], table[LAG_WEIGHT], table[LAG_DERIVE], table[LAG_GATHER], table[LAG_STIFFNESS]))
         return false;
     if (!k->kernel.size[LAG_REACH]) return true;

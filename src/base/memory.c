@@ -8,6 +8,14 @@
 #include <sys/mman.h>
 
 void *memory_new(size_t size) { return calloc(1, size ? size : 1); }
+
+void *memory_new_lines(size_t size) {
+    enum { LINE = 64 };
+    size_t whole = size < SIZE_MAX - LINE ? (size + LINE) / LINE * LINE : 0;
+    void *block = whole ? aligned_alloc(LINE, whole) : NULL;
+    return block ? memset(block, 0, whole) : NULL;
+}
+
 void *memory_new_table(size_t size) {
     enum { LARGE = 1 << 20, HUGE = 2 << 20 };
     char *table = memory_new(size);

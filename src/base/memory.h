@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 void *memory_new(size_t size);               /* zeroed; NULL when there is none */
+void *memory_new_lines(size_t size);         /* the same, beginning on a cache line */
 void *memory_new_table(size_t size);         /* the same, to be read at random places: of large pages, where there are any */
 void *memory_resize(void *old, size_t size); /* as realloc; the old block is intact on failure */
 void memory_free(void *block);

@@ -56,6 +56,7 @@ static bool fails(FaultKind kind, int error) {
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t line, size_t size);
 void *__real_realloc(void *old, size_t size);
 void __real_free(void *old);
 
@@ -88,6 +89,10 @@ static void unmade(const void *address) {
 void *__wrap_malloc(size_t size) { return fails(FAULT_MEMORY, ENOMEM) ? NULL : made(__real_malloc(size)); }
 void *__wrap_calloc(size_t count, size_t size) {
     return fails(FAULT_MEMORY, ENOMEM) ? NULL : made(__real_calloc(count, size));
+}
+
+void *__wrap_aligned_alloc(size_t line, size_t size) {
+    return fails(FAULT_MEMORY, ENOMEM) ? NULL : made(__real_aligned_alloc(line, size));
 }
 
 void *__wrap_realloc(void *old, size_t size) {
