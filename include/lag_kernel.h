@@ -130,6 +130,8 @@ typedef enum LagArray {
     LAG_RATE,             /* [s, l] J_ij at [j, i] */
     LAG_REACH_AHEAD,      /* [s, l] the same, of impulses that are extrapolated from those of the step before */
     LAG_RATE_AHEAD,       /* [s, l] */
+    LAG_REACH_AHEAD_TWO,  /* [s, l] the same in LAG_FORM_COMPENSATED, where facts.mass_times_velocity */
+    LAG_RATE_AHEAD_TWO,   /* [s, l] */
     LAG_REACH_BACK,       /* [s, l] H_ij at [i, j]; this and what follows where facts.mass_times_velocity */
     LAG_RATE_BACK,        /* [s, l] J_ij at [i, j] */
     LAG_REACH_BACK_AHEAD, /* [s, l] the same, of zeta and eta that are extrapolated from those of the step behind */
@@ -249,7 +251,7 @@ typedef struct LagBack {
     size_t work;        /* doubles of LAG_WORK that they want, of each system */
 } LagBack;
 
-#define LAG_KERNEL_ABI 7
+#define LAG_KERNEL_ABI 8
 #define LAG_R_MAX 200   /* most interior nodes of a step */
 #define LAG_R_DEFAULT 8 /* those of a text that sets none */
 #define LAG_AFFINE_DOF_MOST 16

@@ -106,8 +106,7 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
     }
     double *block = k->tables = memory_new_lines(total * sizeof *k->tables);
     if (!block) return false;
-    for (int i = LAG_NODE; i < LAG_WORK; i++)
-        k->kernel.table[i] = table[i] = k->kernel.size[i] ? block + place[i] : NULL;
+    for (int i = LAG_NODE; i < LAG_WORK; i++) k->kernel.table[i] = table[i] = k->kernel.size[i] ? block + place[i] : NULL;
     if (!lobatto_tables(r, table[LAG_NODE], table[LAG_WEIGHT], table[LAG_DERIVE], table[LAG_GATHER], table[LAG_STIFFNESS]))
         return false;
     if (!k->kernel.size[LAG_REACH]) return true;
@@ -119,6 +118,8 @@ static bool make_tables(ModelKernel *k, uint32_t r) {
                                 .rate = table[LAG_RATE],
                                 .reach_ahead = table[LAG_REACH_AHEAD],
                                 .rate_ahead = table[LAG_RATE_AHEAD],
+                                .reach_ahead_two = table[LAG_REACH_AHEAD_TWO],
+                                .rate_ahead_two = table[LAG_RATE_AHEAD_TWO],
                                 .legendre = table[LAG_LEGENDRE],
                                 .reach_back = table[LAG_REACH_BACK],
                                 .rate_back = table[LAG_RATE_BACK],

@@ -308,6 +308,7 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
            newton = mechanics_has_steps(m, r, LAG_FORM_NEWTON) ? lag_lanes((uint32_t)s) : 0,
            l = mechanics_has_steps(m, r, 0) ? lag_lanes((uint32_t)s) : newton;
     bool momenta = !m->facts.mass_times_velocity;
+    size_t two = !momenta && mechanics_has_steps(m, r, LAG_FORM_COMPENSATED) ? l : 0;
     size_t back = momenta || wide || m->facts.affine ? 0 : l; /* of what steps are gone back through with */
     const size_t sizes[LAG_ARRAY_COUNT] = {
         [LAG_TIME] = 2,
@@ -359,6 +360,8 @@ void discrete_sizes(const Mechanics *m, uint32_t r, size_t size[LAG_ARRAY_COUNT]
         [LAG_RATE] = s * l,
         [LAG_REACH_AHEAD] = s * l,
         [LAG_RATE_AHEAD] = s * l,
+        [LAG_REACH_AHEAD_TWO] = s * two,
+        [LAG_RATE_AHEAD_TWO] = s * two,
         [LAG_REACH_BACK] = s * back,
         [LAG_RATE_BACK] = s * back,
         [LAG_REACH_BACK_AHEAD] = s * back,

@@ -5,12 +5,13 @@
 
 #include <float.h>
 
-/* What may be missing in the end, of a rounding of the motion (benchmarks/README.md: what it is found by). In two doubles
- * the roundings of forces alone are left, which are the smaller beside the motion the shorter the step is, as theta's root
- * is: there the square of what is missing, over theta, is bounded too, the more where only the steps before tell of theta.
- * And what a change is taken for at least, when theta is measured, plainly and in two doubles. */
-static const double judge_left = 1.0 / 512, judge_left_squared = 1.0 / 1024, judge_left_squared_at_once = 1.0 / 4096,
-                    judge_least[] = {1.0 / 512, 1.0 / 64};
+/* What may be missing in the end, of a rounding of the motion, plainly and in two doubles (benchmarks/README.md: what it is
+ * found by). In two doubles the roundings of forces alone are left, which are the smaller beside the motion the shorter the
+ * step is, as theta's root is: there the square of what is missing, over theta, is bounded too, the more where only the
+ * steps before tell of theta. And what a change is taken for at least, when theta is measured, plainly and in two doubles.
+ */
+static const double judge_left[] = {1.0 / 512, 1.0 / 1024}, judge_left_squared = 1.0 / 1024,
+                    judge_left_squared_at_once = 1.0 / 4096, judge_least[] = {1.0 / 512, 1.0 / 64};
 static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
 static const double judge_far = 3; /* of a coordinate's motion: a first correction that is more leads anywhere */
@@ -53,10 +54,10 @@ static TapeValue is_small(const Judge *j, Writer *w, TapeValue first, TapeValue 
     TapeValue shrunk = binary(w, TAPE_LARGER, now, number(w, judge_least[j->compensated])); /* over `before`: theta */
     if (j->exact) known = number(w, 0);
     keep_active(j, w, j->theta, pick(w, first, known, binary(w, TAPE_DIV, shrunk, before)));
-    TapeValue slack = load(w, LAG_RUN, LAG_RUN_SLACK), once = number(w, judge_left), bound = once;
+    TapeValue slack = load(w, LAG_RUN, LAG_RUN_SLACK), once = number(w, judge_left[j->compensated]), bound = once;
     TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
     if (j->compensated) {
-        TapeValue least = binary(w, TAPE_MUL, slack, number(w, judge_left_squared / judge_left));
+        TapeValue least = binary(w, TAPE_MUL, slack, number(w, judge_left_squared / judge_left[true]));
         left = binary(w, TAPE_MUL, left, binary(w, TAPE_LARGER, now, least));
         slack = binary(w, TAPE_MUL, slack, slack);
         once = number(w, judge_left_squared_at_once), bound = number(w, judge_left_squared);

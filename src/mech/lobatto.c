@@ -329,20 +329,28 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * 2^-95, and at no r up to LAG_R_MAX is one of them so near to the middle of two numbers, unless it is the middle, that this
  * would not tell the nearest. */
 
-enum { GRID = 53, AHEAD_DEGREE = 8 }; /* c and H are integers / 2^GRID; the polynomial that forces are carried on by */
-enum { COARSE = 52 };                 /* K and J beside it: up to 2, and both of K_ij + J_ji = 1 exact */
+enum { GRID = 53 };                                   /* c and H are integers / 2^GRID */
+enum { COARSE = 52 };                                 /* K and J beside it: up to 2, and both of K_ij + J_ji = 1 exact */
+enum { AHEAD = 10, AHEAD_TWO = 12, AHEAD_MOST = 16 }; /* degrees of the polynomial that forces are carried on by */
 
 /* What the tables of the fixed-point form are made of, and where they go. */
 typedef struct Stages {
     const Lobatto *l;
-    uint32_t s, half, degree, lanes;
-    Pair *P, *Q, *share;        /* [half, s] P_k(x_i), Q_k(x_i), Q_k(x_i) / (2k + 1) */
-    double *near, *far, *along; /* [degree + 1, s] P_m(x_j), e_kj = sum_m far_mk near_mj; [s] */
+    uint32_t s, half, degree, lanes; /* the largest degree that forces are carried on by */
+    Pair *P, *Q, *share;             /* [half, s] P_k(x_i), Q_k(x_i), Q_k(x_i) / (2k + 1) */
+    double *near, *far, *along;      /* [degree + 1, s] P_m(x_j), e_kj = sum_m far_mk near_mj; [s] */
     double *node, *reach, *rate;
 } Stages;
 
+/* The degree, `least` or, of many nodes, more. */
+static uint32_t ahead_degree(uint32_t N, uint32_t least) {
+    uint32_t half = N / 2, degree = half < AHEAD_MOST ? half : AHEAD_MOST;
+    degree = degree > least ? degree : least;
+    return degree < N ? degree : N;
+}
+
 static bool stages_init(Stages *g, const Lobatto *l, uint32_t lanes) {
-    uint32_t s = l->N + 1, half = l->N / 2 + 1, degree = l->N < AHEAD_DEGREE ? l->N : AHEAD_DEGREE;
+    uint32_t s = l->N + 1, half = l->N / 2 + 1, degree = ahead_degree(l->N, AHEAD_TWO);
     size_t pairs = (size_t)half * s, numbers = (size_t)(degree + 1) * s;
     *g = (Stages){.l = l, .s = s, .half = half, .degree = degree, .lanes = lanes};
     g->P = memory_new(3 * pairs * sizeof *g->P);
@@ -450,10 +458,10 @@ static void find_ahead(Stages *g) {
 }
 
 /* ahead_ij = sum_k table_ik e_kj */
-static void fill_ahead(Stages *g, const double *table, double *ahead) {
-    uint32_t s = g->s;
+static void fill_ahead(Stages *g, uint32_t least, const double *table, double *ahead) {
+    uint32_t s = g->s, degree = ahead_degree(g->l->N, least);
     size_t lanes = g->lanes;
-    for (uint32_t m = 0; m <= g->degree; m++) {
+    for (uint32_t m = 0; m <= degree; m++) {
         memset(g->along, 0, s * sizeof *g->along);
         for (uint32_t k = 0; k < s; k++)
             for (uint32_t i = 0; i < s; i++) g->along[i] += table[k * lanes + i] * g->far[m * s + k];
@@ -498,7 +506,7 @@ static void fill_back(Stages *g, const StageTables *out) {
     const size_t lanes = g->lanes, last = s - 1;
     for (size_t i = 0; i < s; i++)
         for (size_t j = 0; j < s; j++) out->rate_back[j * lanes + i] = 1 - out->rate[i * lanes + j];
-    fill_ahead(g, out->rate_back, out->reach_back_ahead);
+    fill_ahead(g, AHEAD, out->rate_back, out->reach_back_ahead);
     for (size_t i = 0; i < s; i++)
         for (size_t j = 0; j < s; j++) {
             out->rate_back_ahead[i * lanes + j] = out->reach_back_ahead[(last - i) * lanes + last - j];
@@ -511,8 +519,9 @@ static void fill_back(Stages *g, const StageTables *out) {
 }
 
 bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageTables *out) {
-    double *const table[] = {out->reach,      out->rate,      out->reach_ahead,      out->rate_ahead,
-                             out->reach_back, out->rate_back, out->reach_back_ahead, out->rate_back_ahead};
+    double *const table[] = {
+        out->reach,          out->rate,       out->reach_ahead, out->rate_ahead,       out->reach_ahead_two,
+        out->rate_ahead_two, out->reach_back, out->rate_back,   out->reach_back_ahead, out->rate_back_ahead};
     size_t size = ((size_t)r + 2) * lanes * sizeof(double);
     Lobatto l;
     Stages g;
@@ -532,8 +541,10 @@ bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageT
             fill_legendre(&g, out->legendre);
         }
         find_ahead(&g);
-        fill_ahead(&g, out->reach, out->reach_ahead);
-        fill_ahead(&g, out->rate, out->rate_ahead);
+        fill_ahead(&g, AHEAD, out->reach, out->reach_ahead);
+        fill_ahead(&g, AHEAD, out->rate, out->rate_ahead);
+        if (out->reach_ahead_two) fill_ahead(&g, AHEAD_TWO, out->reach, out->reach_ahead_two);
+        if (out->rate_ahead_two) fill_ahead(&g, AHEAD_TWO, out->rate, out->rate_ahead_two);
         if (out->reach_back) fill_back(&g, out);
     }
     stages_free(&g);

@@ -28,13 +28,16 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * j = s - 1. J is the nearest double, J_ij = 0 for j = s - 1.
  *
  * The forces of one step, carried on to the nodes of the next, start its iteration: f'_k = sum_j e_kj f_j. The polynomial is
- * the one of degree p = min(r + 1, 8) nearest to the forces at the nodes in the norm of the Lobatto rule, its discrete
- * Legendre series cut off after P_p:
+ * the one of degree p nearest to the forces at the nodes in the norm of the Lobatto rule, its discrete Legendre series cut
+ * off after P_p:
  *
  *     e_kj = b_k sum_m g_m P_m(2 c_k + 1) P_m(2 c_j - 1), m <= p      g_m = 2 m + 1, but r + 1 for m = r + 1
  *     HE_ij = sum_k H_ik e_kj                      JE_ij = sum_k J_ik e_kj
  *
- * in a few units in the last place of the largest.
+ * in a few units in the last place of the largest. A higher degree comes nearer in long steps, in which forces bend, and
+ * multiplies their round-off in short ones (benchmarks/README.md): p is 10, or r + 1 if that is less; of very many nodes,
+ * which are for long steps, half of r + 1, up to 16. Of states in two doubles, whose short steps take two sweeps at any
+ * degree, it is 12 for 10, in reach_ahead_two and rate_ahead_two.
  *
  * Where B is not M v, momenta at the nodes come first, and velocities follow from them, pointwise. With f_j = h b_j A_j and
  * g_j = h b_j v_j,
@@ -58,6 +61,7 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * range, lanes < s, or there is no memory. */
 typedef struct StageTables {
     double *node, *end, *reach, *rate, *reach_ahead, *rate_ahead;
+    double *reach_ahead_two, *rate_ahead_two; /* or NULL */
     double *legendre;
     double *reach_back, *rate_back, *reach_back_ahead, *rate_back_ahead; /* [s, lanes], or all NULL; not for momenta */
 } StageTables;

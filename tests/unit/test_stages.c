@@ -12,7 +12,7 @@
 #define SLACK 1e-6   /* what a bound may be overstepped by, relatively: references have no more digits than they need */
 #define UNTOUCHED 7.5
 
-enum { AHEAD_DEGREE = 8, AHEAD_ULPS = 8 };
+enum { AHEAD = 10, AHEAD_TWO = 12, AHEAD_MOST = 16, AHEAD_ULPS = 8 };
 
 /* ---- Tables ---- */
 
@@ -21,6 +21,8 @@ enum {
     RATE,
     REACH_AHEAD,
     RATE_AHEAD,
+    REACH_AHEAD_TWO,
+    RATE_AHEAD_TWO,
     FORTH, /* tables up to here, which there are references of */
     REACH_BACK = FORTH,
     RATE_BACK,
@@ -49,6 +51,8 @@ static Stages stages_of(uint32_t r, uint32_t lanes) {
                              .rate = t.table[RATE],
                              .reach_ahead = t.table[REACH_AHEAD],
                              .rate_ahead = t.table[RATE_AHEAD],
+                             .reach_ahead_two = t.table[REACH_AHEAD_TWO],
+                             .rate_ahead_two = t.table[RATE_AHEAD_TWO],
                              .reach_back = t.table[REACH_BACK],
                              .rate_back = t.table[RATE_BACK],
                              .reach_back_ahead = t.table[REACH_BACK_AHEAD],
@@ -153,10 +157,11 @@ static double ahead_error(const Stages *t, int table, int ahead, const long doub
     return (double)worst / (DBL_EPSILON / 2 * largest(t, ahead));
 }
 
-/* P_m is carried on, by two tables whose extrapolating ones are these, to nodes of x + shift for m <= p, and the higher
- * ones, orthogonal to these, to nothing. */
-static void check_carried(const Stages *t, int reach, int reach_ahead, int rate, int rate_ahead, int shift) {
-    unsigned N = t->r + 1, p = N < AHEAD_DEGREE ? N : AHEAD_DEGREE;
+/* P_m is carried on, by a table of H and the one of J behind it whose extrapolating ones are these, to nodes of x + shift
+ * for m <= p, and the higher ones, orthogonal to these, to nothing. */
+static void check_carried(const Stages *t, int table, int ahead, unsigned least, int shift) {
+    unsigned N = t->r + 1, half = N / 2 < AHEAD_MOST ? N / 2 : AHEAD_MOST, degree = half > least ? half : least;
+    unsigned p = N < degree ? N : degree;
     long double f[LAG_R_MAX + 2], g[LAG_R_MAX + 2];
     for (unsigned m = 0; m <= N && m <= p + 4; m++) {
         for (size_t j = 0; j < t->s; j++) {
@@ -164,14 +169,15 @@ static void check_carried(const Stages *t, int reach, int reach_ahead, int rate,
             f[j] = t->weight[j] * legendre(m, x);
             g[j] = m <= p ? t->weight[j] * legendre(m, x + shift) : 0;
         }
-        CU_ASSERT(ahead_error(t, reach, reach_ahead, f, g) < AHEAD_ULPS);
-        CU_ASSERT(ahead_error(t, rate, rate_ahead, f, g) < AHEAD_ULPS);
+        CU_ASSERT(ahead_error(t, table, ahead, f, g) < AHEAD_ULPS);
+        CU_ASSERT(ahead_error(t, table + 1, ahead + 1, f, g) < AHEAD_ULPS);
     }
 }
 
 /* To the next step. */
 static void check_ahead(const Stages *t) {
-    check_carried(t, REACH, REACH_AHEAD, RATE, RATE_AHEAD, 2);
+    check_carried(t, REACH, REACH_AHEAD, AHEAD, 2);
+    check_carried(t, REACH, REACH_AHEAD_TWO, AHEAD_TWO, 2);
     double worst = 0; /* a constant force */
     for (size_t i = 0; i < t->s; i++) {
         double sum = 0, c = t->node[i];
@@ -184,9 +190,7 @@ static void check_ahead(const Stages *t) {
 static void test_ahead(void) { every_r(check_ahead); }
 
 /* From the step behind, which is the later one, to the one before. */
-static void check_back_ahead(const Stages *t) {
-    check_carried(t, REACH_BACK, REACH_BACK_AHEAD, RATE_BACK, RATE_BACK_AHEAD, -2);
-}
+static void check_back_ahead(const Stages *t) { check_carried(t, REACH_BACK, REACH_BACK_AHEAD, AHEAD, -2); }
 
 static void test_back_ahead(void) { every_r(check_back_ahead); }
 
@@ -195,7 +199,7 @@ static void test_back_ahead(void) { every_r(check_back_ahead); }
 /* The worst of some entries: errors of H, in multiples of the grid, and of its upper half; of HE and JE, in units in the
  * last place of the largest; and how many of J are not the nearest double. */
 typedef struct Worst {
-    double reach, upper, reach_ahead, rate_ahead;
+    double reach, upper, ahead[FORTH]; /* of the tables from REACH_AHEAD on */
     unsigned rate;
 } Worst;
 
@@ -219,7 +223,7 @@ static void check_worst(const Worst *worst) {
     CU_ASSERT(worst->upper <= 0.5 + SLACK);
     CU_ASSERT(worst->reach <= 1.5 + SLACK);
     CU_ASSERT_EQUAL(worst->rate, 0);
-    CU_ASSERT(worst->reach_ahead < AHEAD_ULPS && worst->rate_ahead < AHEAD_ULPS);
+    for (int table = REACH_AHEAD; table < FORTH; table++) CU_ASSERT(worst->ahead[table] < AHEAD_ULPS);
 }
 
 static void test_golden(void) {
@@ -230,7 +234,8 @@ static void test_golden(void) {
         Stages t = stages_of(part[n].r, part[n].r + 2);
         size_t count = (t.s + part[n].every - 1) / part[n].every * t.s;
         mpfr_t *row = read_numbers("lobatto_stage", t.r, count, 2 + FORTH);
-        double reach_ulp = DBL_EPSILON / 2 * largest(&t, REACH_AHEAD), rate_ulp = DBL_EPSILON / 2 * largest(&t, RATE_AHEAD);
+        double ulp[FORTH];
+        for (int table = REACH_AHEAD; table < FORTH; table++) ulp[table] = DBL_EPSILON / 2 * largest(&t, table);
         Worst worst = {0};
         for (size_t k = 0; k < count; k++) {
             mpfr_t *entry = row + k * (2 + FORTH), *value = entry + 2;
@@ -238,8 +243,8 @@ static void test_golden(void) {
             CU_ASSERT_FATAL(i == k / t.s * part[n].every && j == k % t.s);
             worst_reach(&worst, &t, i, j, value[REACH]);
             worst.rate += at(&t, RATE, i, j) != mpfr_get_d(value[RATE], MPFR_RNDN);
-            worst.reach_ahead = fmax(worst.reach_ahead, error(at(&t, REACH_AHEAD, i, j), value[REACH_AHEAD]) / reach_ulp);
-            worst.rate_ahead = fmax(worst.rate_ahead, error(at(&t, RATE_AHEAD, i, j), value[RATE_AHEAD]) / rate_ulp);
+            for (int table = REACH_AHEAD; table < FORTH; table++)
+                worst.ahead[table] = fmax(worst.ahead[table], error(at(&t, table, i, j), value[table]) / ulp[table]);
         }
         check_worst(&worst);
         free_numbers(row, count * (2 + FORTH));
@@ -379,8 +384,13 @@ static void test_momenta(void) {
         Stages plain = stages_of(r, lanes);
         size_t size = (size_t)s * lanes;
         double *block = calloc(4 * size + 3 * lanes, sizeof *block), *J = block + size, *P = block + 4 * size, even = 0;
-        const StageTables out = {P + lanes, P + 2 * lanes, block, J,   block + 2 * size, block + 3 * size, P,
-                                 NULL,      NULL,          NULL,  NULL};
+        const StageTables out = {.node = P + lanes,
+                                 .end = P + 2 * lanes,
+                                 .reach = block,
+                                 .rate = J,
+                                 .reach_ahead = block + 2 * size,
+                                 .rate_ahead = block + 3 * size,
+                                 .legendre = P};
         uint32_t wrong = 0;
         CU_ASSERT(lobatto_stage_tables(r, lanes, true, &out));
         for (uint32_t j = 0; j < s; j++) {
@@ -402,14 +412,14 @@ static void test_momenta(void) {
 }
 
 static void test_range(void) {
-    double x[FORTH + 2] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
+    double x[6] = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED};
     static const uint32_t bad[][2] = {{LAG_R_MAX + 1, LAG_R_MAX + 3}, {UINT32_MAX, UINT32_MAX}, {0, 1}, {8, 9}, {3, 0}};
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++)
         CU_ASSERT(!lobatto_stage_tables(
             bad[n][0], bad[n][1], false,
             &(StageTables){
                 .node = x, .end = x + 1, .reach = x + 2, .rate = x + 3, .reach_ahead = x + 4, .rate_ahead = x + 5}));
-    for (size_t i = 0; i < FORTH + 2; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) CU_ASSERT_EQUAL(x[i], UNTOUCHED);
 }
 
 void suite_stages(void) {
