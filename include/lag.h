@@ -512,7 +512,7 @@ typedef struct LagChoice {
     double dt;
     uint64_t steps;    /* whole steps of dt to the end; as many as fit where dt was given */
     double error;      /* expected, as tol is meant, round-off included; may be above 1: then nothing of the end is known */
-    double round_off;  /* its part of that */
+    double round_off;  /* its part of that: twice what is likely */
     double slack;      /* for lag_integrator_slack: the part of the error that is missing of steps is small */
     double iterations; /* expected, a step: sweeps, or Newton's */
     double seconds;    /* expected of machine code, on the server's CPU that costs were measured on; to a factor of 2 */

@@ -24,6 +24,7 @@ static const double choose_rounding = DBL_EPSILON / 4; /* what a step's rounding
 static const double choose_slack_most = 1e12; /* more would gain nothing */
 
 static const double choose_unknown = 3; /* of round-off that is carried beyond what was tried */
+static const double choose_seldom = 2;  /* times the round-off that is expected: more is seldom met */
 
 /* ---- From a stretch to the whole run ---- */
 
@@ -361,7 +362,7 @@ static LagStatus choose(Trials *c, bool ahead, Drift *drift, LagChoice *choice) 
     if (c->fault == LAG_OK && best.good) best = settle(c, &s, *drift, best);
     if (c->fault != LAG_OK || !best.good) return c->fault != LAG_OK ? c->fault : LAG_ERROR_NEWTON;
     steps = ceil(best.steps);
-    double rounding = round_off(c, &s, times, steps), error = fmax(best.error, rounding);
+    double rounding = choose_seldom * round_off(c, &s, times, steps), error = fmax(best.error, rounding);
     *choice = (LagChoice){.method = c->method,
                           .r = best.r,
                           .dt = c->steps ? c->ask->dt : c->span / steps,
