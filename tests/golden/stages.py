@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes lobatto_stage_r*.csv: the matrices of the pair Lobatto IIIA-IIIB, and what forces are carried on by, in 90 digits.
+"""Makes lobatto_stage_r*.csv: the matrices of the pair Lobatto IIIA-IIIB, and what forces are carried on by, in 150 digits.
 
-    tests/golden/stages.py FOLDER        a minute; needs mpmath
+    tests/golden/stages.py tests/golden        needs mpmath
 
 a comes from integrals of Lagrange's polynomials, a^ from the condition that makes the pair symplectic, and the polynomial that
 carries forces on from the normal equations of least squares by the rule's weights: no Legendre series takes part."""
@@ -72,7 +72,7 @@ def write(folder, r, every):
         e = carry(c, b, min(r + 1, max(least, min(MOST, (r + 1) // 2))))
         table += [H * e, J * e]
     with open("%s/lobatto_stage_r%d.csv" % (folder, r), "w") as out:
-        out.write("# made by stages.py: on the unit interval, as src/mech/lobatto.h defines them; 90 digits, printed with 25\n")
+        out.write("# made by stages.py: on the unit interval, as src/mech/lobatto.h defines them\n")
         out.write("i,j,H,J,HE,JE,HE_two,JE_two\n")
         for i in range(0, s, every):
             for j in range(s):

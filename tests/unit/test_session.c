@@ -93,6 +93,8 @@ static void test_kernels(void) {
     CU_ASSERT_EQUAL(lag_model_kernel(h.model, 2, LAG_BACKEND_LLVM, &b), LAG_OK);
     CU_ASSERT_EQUAL(lag_model_kernel(h.model, 3, LAG_BACKEND_LLVM, &c), LAG_OK);
     CU_ASSERT(a == b && a != c && a->r == 2 && c->r == 3 && a->abi == LAG_KERNEL_ABI);
+    for (int i = LAG_NODE; i < LAG_WORK; i++)
+        CU_ASSERT_EQUAL((uintptr_t)c->table[i] % 64, 0); /* vectors within cache lines */
     CU_ASSERT_EQUAL(lag_model_kernel(h.model, LAG_R_MAX + 1, LAG_BACKEND_LLVM, &c), LAG_ERROR_ARGUMENT);
     const double q = 0.5, v = 2, k = 3;
     double pi, energy;
