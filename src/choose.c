@@ -156,10 +156,9 @@ typedef struct Goal {
     double wanted, factor, guess, most;
 } Goal;
 
-/* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a part of what is wanted; a
- * smaller one where that is so little that two doubles are asked for it. */
-static double slack_of(const Trials *c, const Stretch *s, double times, double steps, double wanted) {
-    const double part = c->method == LAG_METHOD_COMPENSATED ? 0.025 : 0.2;
+/* How much may be missing of each of the run's steps: all of it, grown as errors grow, is a part of what is wanted. */
+static double slack_of(const Stretch *s, double times, double steps, double wanted) {
+    const double part = 0.2;
     double growth = 0;
     for (uint32_t i = 0; i < s->checks; i++) growth += s->growth[i] / s->checks;
     double all = steps * growth * carry(s, s->growth, times, 0, 1);
@@ -176,7 +175,7 @@ static Trial try_steps(Trials *c, Stretch *s, uint32_t r, uint64_t steps, double
 
 /* The steps that were given, on the first stretch. */
 static Fit fit_given(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
-    double times = c->span / s->span, slack = slack_of(c, s, times, (double)c->steps, goal->wanted);
+    double times = c->span / s->span, slack = slack_of(s, times, (double)c->steps, goal->wanted);
     Trial trial = try_steps(c, s, r, (uint64_t)fmax(round((double)c->steps / times), 1), slack);
     Fit fit = {.r = r, .good = trial.good, .steps = (double)c->steps, .slack = slack, .iterations = trial.iterations};
     fit.error = goal->factor * s->error[s->checks - 1] * carry(s, s->error, times, 1, 2);
@@ -197,7 +196,7 @@ static Fit fit_steps(Trials *c, Stretch *s, uint32_t r, const Goal *goal) {
     Fit fit = {.r = r};
     for (int i = 0; i < TRIES && c->fault == LAG_OK; i++) {
         uint64_t steps = (uint64_t)ceil(fmin(fmax(n, least), STEPS_MOST) / s->checks) * s->checks;
-        double slack = slack_of(c, s, times, (double)steps * times, goal->wanted);
+        double slack = slack_of(s, times, (double)steps * times, goal->wanted);
         Trial trial = try_steps(c, s, r, steps, slack);
         double carried = goal->factor * carry(s, s->error, times, 1, 2), now = (double)steps, slope = order;
         double error = s->error[s->checks - 1] * carried,
