@@ -1,9 +1,20 @@
-/* output.c: pieces of JSON, and what is said of a run. */
+/* output.c: numbers, pieces of JSON, and what is said of a run. */
 #include "tool.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+void print_number(FILE *out, double value) {
+    char text[32];
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    fputs(text, out);
+}
 
 /* ---- JSON ---- */
 

@@ -87,7 +87,8 @@ bool trajectory_close(TrajectoryOut *out, const Trajectory *trajectory, uint64_t
 bool trajectory_rescue(TrajectoryOut *out, const Trajectory *trajectory, uint64_t steps); /* after a failed write */
 bool trajectory_save(const Trajectory *trajectory, const char *path);                     /* all of it at once */
 
-/* output.c: pieces of JSON on standard output. */
+/* output.c: a number with as few digits as say which it is; and pieces of JSON on standard output. */
+void print_number(FILE *out, double value);
 void json_text(FILE *out, const char *text);
 void json_number(FILE *out, double value);
 void json_numbers(FILE *out, const double *value, size_t count);

@@ -226,10 +226,10 @@ static char *parameters_text(const Tool *tool, const LagModel *model) {
     for (uint32_t i = 0; i < lag_model_parameter_count(model); i++) {
         double value;
         const char *name = lag_model_parameter(model, i);
-        if (lag_session_get(tool->session, name, &value) == LAG_OK)
-            fprintf(out, "%s = %.17g\n", name, value);
-        else
-            fprintf(out, "%s has no value\n", name);
+        bool given = lag_session_get(tool->session, name, &value) == LAG_OK;
+        fprintf(out, given ? "%s = " : "%s has no value", name);
+        if (given) print_number(out, value);
+        fputc('\n', out);
     }
     if (!lag_model_parameter_count(model)) fputs("no parameters\n", out);
     bool good = !ferror(out);

@@ -159,6 +159,8 @@ close saved.csv broken.csv 0 'a Lagrangian on two lines'; has broken.csv '# Lagr
 run --set k=9/4 -e "$oscillator" -o set.csv
 exits 0 --set; has set.csv '# parameters: k = 2.25' '--set wins'; empty err '--set'
 run --set k=2 --set k=3 -e "$oscillator; k = 5; show parameters"; has out 'k = 3' 'the last --set wins, over later statements too'
+run -e 'k = 0.1; f = 2/3; f*qd^2/2 - k*q^2/2; show parameters'; holds 'grep -qx "k = 0.1" out' 'a number as it was typed'
+has out 'f = 0.6666666666666666' 'and all its digits'
 run --set kk=2 -e "$oscillator"; has err "there is no 'kk'" '--set of nothing'
 run --set w=2 -e 'k = 1; w = 2*k; qd^2/2 - w*q^2/2'; has err "'w' is an expression" '--set of an expression'
 
