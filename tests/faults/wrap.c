@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gmp.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,19 +38,22 @@ static Fault fault;
 static FaultReport report;
 static unsigned calls;
 static bool running;
-static void *block[SLOTS];  /* live blocks, by address */
-static size_t number_bytes; /* of GMP's and MPFR's numbers */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER; /* threads of lag's allocate too */
+static void *block[SLOTS];                                   /* live blocks, by address */
+static size_t number_bytes;                                  /* of GMP's and MPFR's numbers */
 static Stream standard[3];
 static char captured[3][CAPTURE];
 static FILE *own[3];
 
 static bool fails(FaultKind kind, int error) {
     if (kind != fault.kind) return false;
+    pthread_mutex_lock(&counting);
     calls++;
-    if (fault.lasting ? calls < fault.at : calls != fault.at) return false;
-    if (!report.error) report.error = error;
-    errno = error;
-    return true;
+    bool now = fault.lasting ? calls >= fault.at : calls == fault.at;
+    if (now && !report.error) report.error = error;
+    pthread_mutex_unlock(&counting);
+    if (now) errno = error;
+    return now;
 }
 
 /* ---- Memory ---- */
@@ -68,15 +72,15 @@ static size_t slot_of(const void *address) {
 
 static void *made(void *address) {
     if (!running || !address) return address;
+    pthread_mutex_lock(&counting);
     block[slot_of(address)] = address;
     if (++report.blocks > SLOTS / 2) abort();
+    pthread_mutex_unlock(&counting);
     return address;
 }
 
 /* Forgets a block, and closes the gap it leaves in its run of slots. */
-static void unmade(const void *address) {
-    size_t gap = address ? slot_of(address) : 0;
-    if (!address || !block[gap]) return; /* from before, or not lag's */
+static void close_gap(size_t gap) {
     block[gap] = NULL;
     report.blocks--;
     for (size_t i = (gap + 1) % SLOTS; block[i]; i = (i + 1) % SLOTS) {
@@ -84,6 +88,14 @@ static void unmade(const void *address) {
         block[i] = NULL;
         block[slot_of(moved)] = moved;
     }
+}
+
+static void unmade(const void *address) {
+    if (!address) return;
+    pthread_mutex_lock(&counting);
+    size_t at = slot_of(address);
+    if (block[at]) close_gap(at); /* else from before, or not lag's */
+    pthread_mutex_unlock(&counting);
 }
 
 void *__wrap_malloc(size_t size) { return fails(FAULT_MEMORY, ENOMEM) ? NULL : made(__real_malloc(size)); }
