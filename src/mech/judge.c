@@ -7,9 +7,9 @@
 
 /* What may be missing in the end, of a rounding of the motion, plainly and in two doubles (benchmarks/README.md: what it is
  * found by). In two doubles the roundings of forces alone are left, which are the smaller beside the motion the shorter the
- * step is, as theta's root is: there the square of what is missing, over theta, is bounded too. A change is taken for so
- * much at least, when theta is measured. */
-static const double judge_left[] = {1.0 / 512, 1.0 / 1024}, judge_left_squared = 1.0 / 1024;
+ * step is, as theta's root is: there the square of what is missing, over theta, may be no more either. A change is
+ * taken for so much at least, when theta is measured. */
+static const double judge_left[] = {1.0 / 512, 1.0 / 1024};
 static const double judge_noise = 64;                       /* changes up to that many roundings may stop shrinking */
 static const double judge_slow = 2, judge_slow_newton = 16; /* then they shrink by less than this */
 static const double judge_far = 3; /* of a coordinate's motion: a first correction that is more leads anywhere */
@@ -49,16 +49,14 @@ static TapeValue is_small(const Judge *j, Writer *w, TapeValue first, TapeValue 
     TapeValue young = binary(w, TAPE_LE, load(w, LAG_RUN, LAG_RUN_AGE), number(w, LAG_RUN_AGE_MOST - 1));
     TapeValue known = pick(w, young, load(w, LAG_RUN, LAG_RUN_THETA), number(w, 1));
     if (j->theta_least > 0) known = binary(w, TAPE_LARGER, known, number(w, j->theta_least));
-    TapeValue shrunk = binary(w, TAPE_LARGER, now, number(w, judge_left[j->compensated])); /* over `before`: theta */
+    TapeValue bound = number(w, judge_left[j->compensated]), slack = load(w, LAG_RUN, LAG_RUN_SLACK);
+    TapeValue shrunk = binary(w, TAPE_LARGER, now, bound); /* over `before`: theta */
     if (j->exact) known = number(w, 0);
     keep_active(j, w, j->theta, pick(w, first, known, binary(w, TAPE_DIV, shrunk, before)));
-    TapeValue slack = load(w, LAG_RUN, LAG_RUN_SLACK), bound = number(w, judge_left[0]);
     TapeValue left = binary(w, TAPE_MUL, pick(w, first, known, shrunk), now);
     if (j->compensated) {
-        TapeValue least = binary(w, TAPE_MUL, slack, number(w, judge_left_squared / judge_left[1]));
-        left = binary(w, TAPE_MUL, left, binary(w, TAPE_LARGER, now, least));
+        left = binary(w, TAPE_MUL, left, binary(w, TAPE_LARGER, now, slack));
         slack = binary(w, TAPE_MUL, slack, slack);
-        bound = number(w, judge_left_squared);
     }
     bound = pick(w, first, bound, binary(w, TAPE_MUL, before, bound));
     return binary(w, TAPE_LE, left, binary(w, TAPE_MUL, slack, bound));

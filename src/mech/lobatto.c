@@ -543,8 +543,10 @@ bool lobatto_stage_tables(uint32_t r, uint32_t lanes, bool momenta, const StageT
         find_ahead(&g);
         fill_ahead(&g, AHEAD, out->reach, out->reach_ahead);
         fill_ahead(&g, AHEAD, out->rate, out->rate_ahead);
-        if (out->reach_ahead_two) fill_ahead(&g, AHEAD_TWO, out->reach, out->reach_ahead_two);
-        if (out->rate_ahead_two) fill_ahead(&g, AHEAD_TWO, out->rate, out->rate_ahead_two);
+        if (out->reach_ahead_two) {
+            fill_ahead(&g, AHEAD_TWO, out->reach, out->reach_ahead_two);
+            fill_ahead(&g, AHEAD_TWO, out->rate, out->rate_ahead_two);
+        }
         if (out->reach_back) fill_back(&g, out);
     }
     stages_free(&g);

@@ -36,8 +36,8 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  *
  * in a few units in the last place of the largest. A higher degree comes nearer in long steps, in which forces bend, and
  * multiplies their round-off in short ones (benchmarks/README.md): p is 10, or r + 1 if that is less; of very many nodes,
- * which are for long steps, half of r + 1, up to 16. Of states in two doubles, whose short steps take two sweeps at any
- * degree, it is 12 for 10, in reach_ahead_two and rate_ahead_two.
+ * which are for long steps, half of r + 1, up to 16. Of states in two doubles, where what sweeps leave has less of one sign
+ * the nearer they begin, it is 12 for 10, in reach_ahead_two and rate_ahead_two.
  *
  * Where B is not M v, momenta at the nodes come first, and velocities follow from them, pointwise. With f_j = h b_j A_j and
  * g_j = h b_j v_j,
@@ -61,7 +61,7 @@ bool lobatto_tables(uint32_t r, double *node, double *weight, double *derive, do
  * range, lanes < s, or there is no memory. */
 typedef struct StageTables {
     double *node, *end, *reach, *rate, *reach_ahead, *rate_ahead;
-    double *reach_ahead_two, *rate_ahead_two; /* or NULL */
+    double *reach_ahead_two, *rate_ahead_two; /* or both NULL */
     double *legendre;
     double *reach_back, *rate_back, *reach_back_ahead, *rate_back_ahead; /* [s, lanes], or all NULL; not for momenta */
 } StageTables;

@@ -109,9 +109,9 @@ typedef struct Place {
 /* Of coordinates k .. k + count - 1. The sums stand side by side: they share tables and impulses. */
 static void find_places(const Steps *s, bool ahead, TapeValue c, uint32_t k, uint32_t count, Place *place) {
     Writer *w = s->w;
-    const LagArray reaches[] = {LAG_REACH, s->compensated ? LAG_REACH_AHEAD_TWO : LAG_REACH_AHEAD};
-    const LagArray rates[] = {LAG_RATE, s->compensated ? LAG_RATE_AHEAD_TWO : LAG_RATE_AHEAD};
-    const LagArray reach = reaches[ahead], push = rates[ahead];
+    LagArray reach = LAG_REACH, push = LAG_RATE;
+    if (ahead) reach = s->compensated ? LAG_REACH_AHEAD_TWO : LAG_REACH_AHEAD;
+    if (ahead) push = s->compensated ? LAG_RATE_AHEAD_TWO : LAG_RATE_AHEAD;
     uint32_t nodes = ahead ? w->s : w->s - 1; /* the last node's impulse moves no node */
     Tape *tape = w->tape;
     TapeValue gone[PLACES], pushed[PLACES];
